@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Action: resolve the settings of a run, look at the host, and report all problems at once."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.addons.olympia.plugins.module_utils import settings, stack
+from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import debian_mirrors, parse_sources
+from ansible_collections.addons.olympia.plugins.module_utils.images import image_tags
+from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED
+
+COLLECTION = Path(__file__).parents[2]
+ROLES = ("olympia_stack", "olympia_docker", "olympia_images")
+SECRETS = ("MYSQL_ROOT_PASSWORD", "RABBITMQ_PASSWORD", "SECRET_KEY")
+
+
+def load_specs(roles: Path) -> dict[str, dict[str, Any]]:
+    """Return the option specification of every setting, by variable.
+
+    Args:
+        roles: The collection's roles directory.
+    """
+    specs: dict[str, dict[str, Any]] = {}
+    for role in ROLES:
+        text = (roles / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
+        specs |= yaml.safe_load(text)["argument_specs"]["main"]["options"]
+    return specs
+
+
+def report(problems: list[settings.Problem]) -> str:
+    """Return the problems as a message for people, numbered.
+
+    Args:
+        problems: At least one.
+    """
+    lines = [f"{len(problems)} problem{'s' if len(problems) > 1 else ''}, nothing was changed:"]
+    for number, problem in enumerate(problems, start=1):
+        lines.append(f"{number}. {problem.what}" + (f" [{problem.setting}]" if problem.setting else ""))
+        lines += [f"   {label}: {text}" for label, text in (("where", problem.where), ("seen", problem.evidence), ("way out", problem.way_out)) if text]
+    return "\n".join(lines)
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller, with one module execution on the host."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = True
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return settings, facts and secrets of the run, or fail with all problems at once."""
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        specs = load_specs(COLLECTION / "roles")
+        layers = self._layers(task_vars, specs)
+        local = self._play_context.connection == "local" or task_vars.get("ansible_connection") == "local"
+        probe = self._execute_module(
+            module_name="addons.olympia.host_probe",
+            module_args={
+                "layers": layers,
+                "specs": specs,
+                "files": list(RENDERED),
+                "embedded_source_dir": str(COLLECTION / "app") if local else "",
+            },
+            task_vars=task_vars,
+        )
+        if probe.get("failed") or "settings" not in probe:
+            return probe
+        resolution, facts = probe["settings"], probe["facts"]
+        problems = [
+            *settings.unknown_settings({*task_vars, *self._extra_vars()}, specs),
+            *(settings.Problem(**problem) for problem in resolution["problems"]),
+            *stack.check(resolution["values"], facts),
+        ]
+        if problems:
+            kind = "settings" if all(problem.setting for problem in problems) else "preflight"
+            return {
+                "failed": True,
+                "msg": report(problems),
+                "problems": [problem.as_dict() for problem in problems],
+                "olympia": {"phase": "preflight", "kind": kind},
+            }
+        package_images = self._package_images(resolution["values"], facts)
+        return {
+            "changed": False,
+            "settings": stack.derive(resolution["values"], facts, package_images),
+            "sources": resolution["sources"],
+            "choices": {settings.short_name(name): settings.encode(value) for name, value in resolution["choices"].items()},
+            "facts": facts,
+            # Made once: what the instance's .env holds is never replaced.
+            "secrets": {name: probe["secrets"].get(name) or secrets.token_urlsafe(24) for name in SECRETS},
+            "_ansible_no_log": True,
+        }
+
+    def _extra_vars(self) -> Mapping[str, Any]:
+        return self._task.get_variable_manager().extra_vars
+
+    def _layers(self, task_vars: dict[str, Any], specs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the raw values of all settings by source, except for persisted choices, which are on the host."""
+        extra = {
+            variable: self._templar.template(value)
+            for name, value in self._extra_vars().items()
+            if (variable := settings.variable_for(name, specs))
+        }
+        host = self._task.get_variable_manager().get_vars(
+            host=self._task.get_variable_manager()._inventory.get_host(task_vars["inventory_hostname"]),
+            include_delegate_to=False,
+        )
+        inventory = {name: self._templar.template(host[name]) for name in specs if name in host and name not in extra}
+        return {
+            "command line": extra,
+            "environment": settings.environment_layer(os.environ, specs),
+            "inventory": inventory,
+        }
+
+    @staticmethod
+    def _package_images(values: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
+        raise NotImplementedError

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Action: render the project directory in one step; without a difference, no module runs on the host."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.addons.olympia.plugins.module_utils.dotenv import DotenvError
+from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED, render
+
+TEMPLATES = Path(__file__).parents[2] / "roles/olympia_stack/templates"
+
+
+class ActionModule(ActionBase):
+    """Takes `preflight`, the result of the preflight action."""
+
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"preflight"})
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Write what differs from the probed files, and return the paths that changed."""
+        super().run(tmp, task_vars)
+        preflight = self._task.args["preflight"]
+        settings, probed = preflight["settings"], preflight["facts"]["rendered"]
+        secrets = dict(preflight["secrets"])
+        try:
+            contents = render(TEMPLATES, settings, preflight["choices"], secrets)
+        except (jinja2.TemplateError, DotenvError) as error:
+            raise AnsibleActionFail(f"The project directory cannot be rendered: {error}") from error
+        differing = {
+            name: {"content": content, "mode": RENDERED[name].mode}
+            for name, content in contents.items()
+            if self._state(probed.get(name)) != (hashlib.sha256(content.encode()).hexdigest(), RENDERED[name].mode)
+        }
+        stale = [name for name in probed if name not in contents]
+        if not (differing or stale):
+            return {"changed": False, "files": []}
+        return self._execute_module(
+            module_name="addons.olympia.project_files",
+            module_args={
+                "directory": settings["project_dir"],
+                "files": differing,
+                "absent": stale,
+                "directories": [] if settings["closed"] else ["deps"],
+                "secrets": [*secrets.values(), settings["pip_config"], settings["npm_config"]],
+            },
+            task_vars=task_vars,
+        )
+
+    @staticmethod
+    def _state(probed: dict[str, Any] | None) -> tuple[str, str]:
+        return (probed["sha256"], probed["mode"]) if probed else ("", "")

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a host is like just now, read without root and without changing anything."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+Run = Callable[[list[str]], tuple[int, str, str]]
+
+MANAGED_LINES = 3  # a rendered file carries its header in one of the first lines (a script has its interpreter first)
+MANAGED_MARK = "managed by addons.olympia"
+ENGINE_DATA = Path("/var/lib/docker")
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian and Ubuntu
+ENGINE_SOCKET = "/var/run/docker.sock"
+LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
+REGISTRY_TIMEOUT = 15  # seconds; a registry that takes longer to answer is of no use for pulling gigabytes
+
+
+def run(arguments: list[str]) -> tuple[int, str, str]:
+    """Run a command and return its return code (127: not found), output and errors. Safe to call from several threads.
+
+    Args:
+        arguments: The command and its arguments.
+    """
+    try:
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, check=False, env=os.environ | {"LC_ALL": "C", "NO_COLOR": "1"}
+        )
+    except FileNotFoundError as error:
+        return 127, "", str(error)
+    return done.returncode, done.stdout, done.stderr
+
+
+def invoking_uid() -> int:
+    """Return the UID of the person behind this process, also under sudo."""
+    return int(os.environ.get("SUDO_UID", os.getuid()))
+
+
+def project_directory(configured: str, instance: str) -> Path:
+    """Return the project directory of an instance.
+
+    Args:
+        configured: The setting; empty for the default under the user's state directory (XDG base directory specification).
+        instance: The instance's name.
+    """
+    if configured:
+        return Path(configured).expanduser()
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser() / "olympia" / instance
+
+
+def memory_mb() -> int:
+    """Return the host's memory in MiB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+
+
+def free_disk_mb(path: Path) -> int:
+    """Return the free space in MiB where a path is, or would be."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free // 2**20
+
+
+def kernel_setting(name: str) -> int:
+    """Return a numeric kernel setting such as `vm.max_map_count`."""
+    return int(Path("/proc/sys", *name.split(".")).read_text())
+
+
+def listening_ports() -> list[int]:
+    """Return the TCP ports that something on this host listens on."""
+    ports = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for line in table.read_text().splitlines()[1:] if table.exists() else []:
+            fields = line.split()
+            if fields[3] == LISTEN:
+                ports.add(int(fields[1].rpartition(":")[2], 16))
+    return sorted(ports)
+
+
+def rendered_files(directory: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return checksum, mode and ownership of the rendered files that exist.
+
+    Args:
+        directory: The project directory.
+        names: Paths below it.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        path = directory / name
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            found[name] = {"sha256": "", "mode": "", "managed": True, "error": error.strerror}
+            continue
+        head = b"\n".join(content.splitlines()[:MANAGED_LINES])
+        found[name] = {
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "mode": f"{stat.S_IMODE(path.stat().st_mode):04o}",
+            "managed": MANAGED_MARK.encode() in head,
+            "error": "",
+        }
+    return found
+
+
+def containers(run: Run, project: str) -> list[dict[str, Any]]:
+    """Return the containers of a Compose project, running or not; none without an engine.
+
+    Args:
+        run: Runs a command.
+        project: The Compose project's name.
+    """
+    code, output, _ = run(["docker", "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project}"])
+    ids = output.split()
+    if code or not ids:
+        return []
+    code, output, _ = run(["docker", "inspect", "--type", "container", *ids])
+    # A container that goes away between the two commands fails the second one; those that stay are printed all the same.
+    return [_container(entry) for entry in json.loads(output or "[]")]
+
+
+def _container(entry: dict[str, Any]) -> dict[str, Any]:
+    state = entry["State"]
+    bindings = [binding for bound in (entry["HostConfig"]["PortBindings"] or {}).values() for binding in bound or []]
+    return {
+        "service": entry["Config"]["Labels"].get("com.docker.compose.service", ""),
+        "id": entry["Id"],
+        "image": entry["Image"],
+        "state": state["Status"],
+        "health": state.get("Health", {}).get("Status", ""),
+        "exit_code": state["ExitCode"],
+        "oom_killed": state["OOMKilled"],
+        "restarts": entry["RestartCount"],
+        "started_at": state["StartedAt"],
+        "ports": sorted(int(binding["HostPort"]) for binding in bindings if binding.get("HostPort")),
+    }
+
+
+def volume_created(run: Run, name: str) -> str:
+    """Return when a volume was created, or the empty string where there is none."""
+    code, output, _ = run(["docker", "volume", "inspect", "--format", "{{.CreatedAt}}", name])
+    return "" if code else output.strip()
+
+
+def local_images(run: Run, label: str) -> list[str]:
+    """Return the tags of the engine's images that carry a label.
+
+    Args:
+        run: Runs a command.
+        label: `name` or `name=value`.
+    """
+    code, output, _ = run(
+        ["docker", "image", "ls", "--filter", f"label={label}", "--format", "{{.Repository}}:{{.Tag}}"]
+    )
+    return [] if code else sorted(tag for tag in output.split() if "<none>" not in tag)
+
+
+def image_id(run: Run, reference: str) -> str:
+    """Return the ID of a local image, or the empty string where there is none."""
+    code, output, _ = run(["docker", "image", "inspect", "--format", "{{.Id}}", reference])
+    return "" if code else output.strip()
+
+
+class _EngineConnection(http.client.HTTPConnection):
+    def __init__(self) -> None:
+        super().__init__("localhost", timeout=REGISTRY_TIMEOUT)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(ENGINE_SOCKET)
+
+
+def registry_answers(reference: str) -> bool:
+    """Return whether the engine reaches the registry of an image, through its own mirrors and proxy.
+
+    It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled.
+
+    Args:
+        reference: An image reference.
+    """
+    connection = _EngineConnection()
+    try:
+        connection.request("GET", f"/distribution/{reference}/json")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()

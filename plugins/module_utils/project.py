@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The files of a project directory, rendered from the settings. Runs on the controller; pure but for reading templates."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ansible_collections.addons.olympia.plugins.module_utils import dotenv
+from ansible_collections.addons.olympia.plugins.module_utils.host import MANAGED_MARK
+from ansible_collections.addons.olympia.plugins.module_utils.settings import encode
+from ansible_collections.addons.olympia.plugins.module_utils.stack import PRIVATE_FILE
+
+MANAGED = f"This file is {MANAGED_MARK} (Ansible). Changes made here are lost with the next run."
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Where a rendered file comes from.
+
+    Attributes:
+        template: Path below the role's templates.
+        mode: Permissions, in octal digits.
+        needs: Name of the setting without which the file is not rendered; empty for always.
+    """
+
+    template: str
+    mode: str = "0644"
+    needs: str = ""
+
+
+RENDERED: dict[str, Rendered] = {
+    ".env": Rendered("env.j2", mode="0600"),
+    "Dockerfile": Rendered("Dockerfile.j2"),
+    "docker-compose.yml": Rendered("docker-compose.yml.j2"),
+    "docker-compose.ci.yml": Rendered("docker-compose.ci.yml.j2"),
+    PRIVATE_FILE: Rendered("docker-compose.private.yml.j2", needs="private"),
+    "image/entrypoint.sh": Rendered("image/entrypoint.sh.j2", mode="0755"),
+    "secrets/pip.conf": Rendered("secrets/pip.conf.j2", mode="0600", needs="pip_config"),
+    "secrets/npmrc": Rendered("secrets/npmrc.j2", mode="0600", needs="npm_config"),
+}
+
+
+def render(
+    templates: Path, settings: Mapping[str, Any], choices: Mapping[str, str], secrets: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the content of every file of a project directory, by path.
+
+    The same arguments give the same content.
+
+    Args:
+        templates: The role's templates directory.
+        settings: Derived settings.
+        choices: Persisted choices, by the name that `.env` uses.
+        secrets: Passwords by name.
+
+    Raises:
+        jinja2.UndefinedError: A template reads a setting that does not exist; the message names it.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - the files are YAML, shell and INI
+    )
+    environment.filters["dotenv"] = dotenv.quote
+    environment.filters["compose_literal"] = compose_literal
+    environment.filters["fingerprint"] = fingerprint
+    variables = {
+        "settings": settings,
+        "choices": choices,
+        "secrets": secrets,
+        "derived": {name: value for name, value in compose_variables(settings).items() if name not in choices},
+        "build_secrets": build_secrets(settings),
+        "managed": MANAGED,
+    }
+    return {
+        name: environment.get_template(file.template).render(variables)
+        for name, file in RENDERED.items()
+        if not file.needs or settings[file.needs]
+    }
+
+
+def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the Compose files read from `.env`, besides secrets.
+
+    Args:
+        settings: Derived settings.
+    """
+    return {
+        "COMPOSE_FILE": ":".join(settings["compose_files"]),
+        "COMPOSE_PROJECT_NAME": settings["instance"],
+        "DATA_BACKUP_SKIP": encode(settings["data_backup_skip"]),
+        "DEBUG": encode(settings["debug"]),
+        "DOCKER_BUILD": settings["build"],
+        "DOCKER_COMMIT": settings["commit"],
+        "DOCKER_IMAGE": settings["image"],
+        "DOCKER_TARGET": settings["target"],
+        "DOCKER_VERSION": settings["version"],
+        "HOST_UID": str(settings["host_uid"]),
+        "IMAGE_ORIGIN": settings["image_origin"],
+        "OLYMPIA_SITE_URL": settings["site_url"],
+        "SOURCE_DIR": settings["source_dir"],
+    }
+
+
+def build_secrets(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files that a build sees and no layer keeps, by the secret's name.
+
+    Args:
+        settings: Derived settings.
+    """
+    candidates = {
+        "ca_bundle": settings["ca_bundle"],
+        "pip_conf": settings["pip_config"] and "./secrets/pip.conf",
+        "npmrc": settings["npm_config"] and "./secrets/npmrc",
+    }
+    return {name: path for name, path in candidates.items() if path}
+
+
+def compose_literal(text: str) -> str:
+    """Return text that Compose's interpolation leaves as it is."""
+    return text.replace("$", "$$")
+
+
+def fingerprint(text: str) -> str:
+    """Return a short checksum of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The settings of a run: where each value may come from, and which one holds.
+
+Pure functions, used on the controller (names, layers) and on the host (persisted choices, resolution).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+STACK_PREFIX = "olympia_stack_"
+PREFIXES = (STACK_PREFIX, "olympia_docker_", "olympia_images_")
+
+# Names that addons-server's users know and that are not simply the upper-case end of a variable.
+ALIASES: dict[str, str] = {
+    "DOCKER_BUILD": "olympia_stack_build",
+    "DOCKER_COMMIT": "olympia_stack_commit",
+    "DOCKER_TARGET": "olympia_stack_target",
+    "DOCKER_VERSION": "olympia_stack_version",
+}
+# Read from the process environment besides OLYMPIA_STACK_*. Short, because other tools own most short names.
+ENVIRONMENT_NAMES = ("COMPOSE_FILE", "DATA_BACKUP_SKIP", "HOST_UID", *ALIASES)
+
+# Strongest first.
+SOURCES = ("command line", "environment", "persisted choice", "inventory", "role default")
+
+# They say where the persisted choices are, so they cannot be among them.
+LOCATING = ("olympia_stack_instance", "olympia_stack_project_dir")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One reason why a run cannot succeed, as it is shown to people.
+
+    Attributes:
+        what: What is wrong, in one sentence.
+        setting: The variable to change, or the empty string.
+        evidence: What was seen.
+        way_out: What to do.
+        where: The file, host or program that it is about, where the sentence does not say it.
+    """
+
+    what: str
+    setting: str = ""
+    evidence: str = ""
+    way_out: str = ""
+    where: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the problem as plain data for a module's result."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The resolved settings.
+
+    Attributes:
+        values: Value by variable name.
+        sources: One of SOURCES by variable name.
+        choices: The choices to persist, by variable name.
+        problems: Values that their specification refuses.
+    """
+
+    values: dict[str, Any]
+    sources: dict[str, str]
+    choices: dict[str, Any]
+    problems: list[Problem] = field(default_factory=list)
+
+
+def variable_for(name: str, known: Iterable[str]) -> str | None:
+    """Return the role variable that a name from a command line means, or None.
+
+    Args:
+        name: A full variable name in any case, a short upper-case name (HTTP_PORT) or an alias (DOCKER_TARGET).
+        known: All role variables.
+    """
+    variables = set(known)
+    candidates = (name.lower(), ALIASES.get(name, ""), STACK_PREFIX + name.lower() if name.isupper() else "")
+    return next((candidate for candidate in candidates if candidate in variables), None)
+
+
+def short_name(variable: str) -> str:
+    """Return the name that `.env` and the command line use for a variable of the stack role."""
+    alias = next((alias for alias, target in ALIASES.items() if target == variable), None)
+    return alias or variable.removeprefix(STACK_PREFIX).upper()
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that names the known name nearest to a mistyped one, or the empty string."""
+    matches = difflib.get_close_matches(name.lower(), sorted(known), n=1)
+    return f"Did you mean {matches[0]}?" if matches else ""
+
+
+def unknown_settings(names: Iterable[str], known: Iterable[str]) -> list[Problem]:
+    """Return a problem for each variable that carries a role's prefix and belongs to none of its settings."""
+    variables = set(known)
+    return [
+        Problem(
+            what=f"{name} is not a setting",
+            setting=name,
+            way_out=nearest(name, variables) or "docs/settings.md lists all settings.",
+        )
+        for name in sorted(names)
+        if name.startswith(PREFIXES) and name not in variables
+    ]
+
+
+def environment_layer(environment: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
+    """Return the settings of the stack role that a process environment gives.
+
+    Args:
+        environment: Names and values of the process.
+        known: All role variables.
+    """
+    variables = set(known)
+    layer: dict[str, str] = {}
+    for name, value in environment.items():
+        if name in ENVIRONMENT_NAMES or name.startswith(STACK_PREFIX.upper()):
+            variable = variable_for(name, variables)
+            if variable:
+                layer[variable] = value
+    return layer
+
+
+def decode(text: str, kind: str) -> Any:
+    """Return the value of a setting that a text (environment, `.env`, command line) stands for.
+
+    Args:
+        text: The text. For dict and list it is JSON; text that is not stays as it is, for the specification to refuse.
+        kind: The option's type.
+    """
+    if kind in ("dict", "list"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def encode(value: Any) -> str:
+    """Return the text that `decode` turns back into a value."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+
+
+def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping[str, Any]]) -> Resolution:
+    """Resolve the settings from their layers.
+
+    An empty text on the command line or in the environment takes a persisted choice back.
+
+    Args:
+        layers: Values by variable, by source (a name of SOURCES). A layer may be missing.
+        specs: Option specification by variable, as in an argument specification; each has a default.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    choices: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for variable, spec in specs.items():
+        found = {
+            source: layers[source][variable] for source in SOURCES if variable in layers.get(source, {})
+        } | {"role default": spec["default"]}
+        persists = variable not in LOCATING
+        for source in SOURCES[:2]:
+            if found.get(source) == "":
+                del found[source]
+                if persists:
+                    found.pop("persisted choice", None)
+        source = next(source for source in SOURCES if source in found)
+        raw = found[source]
+        value = decode(raw, spec["type"]) if isinstance(raw, str) else raw
+        validated = ArgumentSpecValidator({variable: dict(spec)}).validate({variable: value})
+        if validated.error_messages:
+            problems.append(
+                Problem(
+                    what=f"{variable} has a value that it does not accept",
+                    setting=variable,
+                    evidence=f"{'; '.join(validated.error_messages)} (from: {source})",
+                    way_out=f"{short_name(variable)} takes: {spec['description']}",
+                )
+            )
+            values[variable] = spec["default"]
+        else:
+            values[variable] = validated.validated_parameters[variable]
+        sources[variable] = source
+        if persists and source in SOURCES[:3]:
+            choices[variable] = values[variable]
+    return Resolution(values, sources, choices, problems)

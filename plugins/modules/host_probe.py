@@ -1,0 +1,202 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_probe
+short_description: Everything that a run needs to know of a host, in one look
+description:
+  - Reads the persisted choices of an instance, resolves the settings with them, and looks at engine, images, containers,
+    rendered files, ports, memory and disk.
+  - Needs no root and changes nothing.
+  - It is the module half of the action P(addons.olympia.preflight#action), which is what a playbook calls.
+author: The Olympia provisioner authors
+options:
+  layers:
+    description: Values of settings by source, then by variable.
+    type: dict
+    required: true
+  specs:
+    description: Option specification by variable.
+    type: dict
+    required: true
+  files:
+    description: Paths of the rendered files below the project directory.
+    type: list
+    elements: str
+    required: true
+  embedded_source_dir:
+    description: Where the embedded application is on this host. Empty where it has to be copied first.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in either mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  addons.olympia.host_probe:
+    layers:
+      command line:
+        olympia_stack_http_port: 8080
+    specs:
+      olympia_stack_http_port: {type: int, default: 80, description: Host port of the site.}
+    files: [.env, docker-compose.yml]
+"""
+
+RETURN = r"""
+settings:
+  description: Values, sources, choices and problems of the settings.
+  returned: always
+  type: dict
+facts:
+  description: What the host is like.
+  returned: always
+  type: dict
+secrets:
+  description: The instance's passwords by name; empty before the first run.
+  returned: always
+  type: dict
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils import dotenv, engine, host, settings
+from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
+from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
+
+# What every addons-server checkout has, and the build and the start need.
+SOURCE_MARKS = ("Makefile-docker", "manage.py", "docker/uwsgi.ini", "requirements/prod.txt", "package-lock.json")
+
+
+def read_env(path: Path) -> tuple[dict[str, dict[str, str]], str]:
+    """Return the sections of an instance's `.env`, and why it cannot be read, or the empty string.
+
+    Args:
+        path: The file; it need not exist.
+    """
+    try:
+        return dotenv.parse(path.read_text(encoding="utf-8")), ""
+    except FileNotFoundError:
+        return dotenv.parse(""), ""
+    except (OSError, UnicodeDecodeError, dotenv.DotenvError) as error:
+        return dotenv.parse(""), str(getattr(error, "strerror", None) or error)
+
+
+def persisted_layer(choices: dict[str, str], specs: dict[str, Any]) -> dict[str, str]:
+    """Return the persisted choices by variable.
+
+    Args:
+        choices: The choices section of the `.env`.
+        specs: Option specification by variable.
+    """
+    named = {settings.variable_for(name, specs): value for name, value in choices.items()}
+    return {variable: value for variable, value in named.items() if variable}
+
+
+def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, Any]:
+    """Return what the host is like.
+
+    Args:
+        values: The resolved settings.
+        project: The project directory.
+        files: Paths of the rendered files below it.
+    """
+    instance = values["olympia_stack_instance"]
+    image = f"{values['olympia_stack_image'] or f'olympia/{instance}'}:{values['olympia_stack_version']}"
+    with ThreadPoolExecutor() as pool:
+        jobs = {
+            "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values)),
+            "containers": pool.submit(host.containers, host.run, instance),
+            "volume_created": pool.submit(host.volume_created, host.run, f"{instance}_data_mysqld"),
+            "image_id": pool.submit(host.image_id, host.run, image),
+            "local_images": pool.submit(host.local_images, host.run, "addons.olympia.service"),
+        }
+        facts = {name: job.result() for name, job in jobs.items()}
+    compose_files = [project / name for name in values["olympia_stack_compose_file"].split(":")]
+    return facts | {
+        "uid": host.invoking_uid(),
+        "memory_mb": host.memory_mb(),
+        "disk_free_mb": {str(path): host.free_disk_mb(path) for path in (project, host.ENGINE_DATA)},
+        "max_map_count": host.kernel_setting("vm.max_map_count"),
+        "listening_ports": host.listening_ports(),
+        "rendered": host.rendered_files(project, files),
+        "compose_files_present": [path.name for path in compose_files if path.exists()],
+        "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
+        "pip_config": pip_config(),
+        "npm_config": npm_config(),
+    }
+
+
+def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
+    """Return the origin that `auto` means on this host, or the empty string where it cannot be told or is not asked.
+
+    Args:
+        values: The resolved settings.
+        engine_facts: What was found of the engine.
+    """
+    if values["olympia_stack_image_origin"] != "auto" or not engine_facts["docker"]["server"]:
+        return ""
+    reference = values["olympia_stack_service_images"].get("memcached", REGISTRY_IMAGES["memcached"])
+    return "registry" if host.registry_answers(reference) else "packages"
+
+
+def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
+    """Return where the source tree is, or where the run will put it.
+
+    Args:
+        values: The resolved settings.
+        project: The project directory.
+        embedded: The embedded application on this host, or the empty string.
+    """
+    if values["olympia_stack_source_repo"]:
+        return project / "source"
+    configured = values["olympia_stack_source_dir"] or embedded
+    return Path(configured).expanduser() if configured else project / "source"
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "layers": {"type": "dict", "required": True},
+            "specs": {"type": "dict", "required": True},
+            "files": {"type": "list", "elements": "str", "required": True},
+            "embedded_source_dir": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    layers, specs = module.params["layers"], module.params["specs"]
+    located = settings.resolve(layers, {name: specs[name] for name in settings.LOCATING}).values
+    project = host.project_directory(*(located[name] for name in reversed(settings.LOCATING)))
+    sections, env_error = read_env(project / ".env")
+    resolution = settings.resolve(layers | {"persisted choice": persisted_layer(sections["choices"], specs)}, specs)
+    facts = look(resolution.values, project, module.params["files"])
+    source = source_tree(resolution.values, project, module.params["embedded_source_dir"])
+    module.exit_json(
+        settings=asdict(resolution),
+        secrets=sections["secrets"],
+        facts=facts
+        | {
+            "project_dir": str(project),
+            "env_error": env_error,
+            # An instance keeps its origin: one database server's files are not the other's.
+            "image_origin": sections["derived"].get("IMAGE_ORIGIN") or probe_origin(resolution.values, facts["engine"]),
+            "source_dir": str(source),
+            "source_missing": [name for name in SOURCE_MARKS if not (source / name).exists()],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: project_files
+short_description: Write a whole directory of rendered files at once
+description:
+  - Writes files below one directory, each atomically, and removes those that are rendered no more.
+  - It is the module half of the action P(addons.olympia.render#action), which is what a playbook calls.
+author: The Olympia provisioner authors
+options:
+  directory:
+    description: The directory. It is created where it is missing.
+    type: path
+    required: true
+  files:
+    description: Content and mode (octal digits) of each file, by its path below O(directory).
+    type: dict
+    required: true
+  absent:
+    description: Paths below O(directory) to remove.
+    type: list
+    elements: str
+    default: []
+  directories:
+    description: Paths below O(directory) to create as directories.
+    type: list
+    elements: str
+    default: []
+  secrets:
+    description: Texts that are never shown, wherever they stand.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: Tells what would be written.
+  diff_mode:
+    support: full
+    description: Shows the change of each file, secrets masked.
+"""
+
+EXAMPLES = r"""
+- name: Write two files
+  addons.olympia.project_files:
+    directory: /srv/example
+    files:
+      .env: {content: "PASSWORD=swordfish\n", mode: "0600"}
+      run.sh: {content: "#!/bin/sh\n", mode: "0755"}
+    secrets: [swordfish]
+"""
+
+RETURN = r"""
+files:
+  description: Paths of the files that were written or removed (in check mode, would be).
+  returned: always
+  type: list
+  elements: str
+  sample: [.env]
+"""
+
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def current(path: Path) -> tuple[str, int]:
+    """Return the content and mode of a file; an empty text and mode 0 where there is none.
+
+    Args:
+        path: The file.
+    """
+    try:
+        return path.read_text(encoding="utf-8", errors="replace"), stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return "", 0
+
+
+def write(module: AnsibleModule, path: Path, content: str, mode: int) -> None:
+    """Write a file so that a reader sees the old or the new one, and nobody a secret in between.
+
+    Args:
+        module: The running module.
+        path: The file.
+        content: Its text.
+        mode: Its permissions.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=module.tmpdir, delete=False) as temporary:
+        temporary.write(content)
+    Path(temporary.name).chmod(mode)
+    module.atomic_move(temporary.name, str(path), keep_dest_attrs=False)
+
+
+def apply(module: AnsibleModule) -> dict[str, Any]:
+    """Write what differs and return the module's result.
+
+    Args:
+        module: The running module.
+    """
+    directory = Path(module.params["directory"])
+    changed: list[str] = []
+    diff: list[dict[str, str]] = []
+    for name, file in module.params["files"].items():
+        before, before_mode = current(directory / name)
+        mode = int(file["mode"], 8)
+        if (before, before_mode) == (file["content"], mode):
+            continue
+        changed.append(name)
+        diff.append({"before_header": name, "after_header": name, "before": before, "after": file["content"]})
+        if not module.check_mode:
+            write(module, directory / name, file["content"], mode)
+    for name in module.params["absent"]:
+        if (directory / name).exists():
+            changed.append(name)
+            diff.append({"before_header": name, "after_header": name, "before": current(directory / name)[0], "after": ""})
+            if not module.check_mode:
+                (directory / name).unlink()
+    missing = [name for name in module.params["directories"] if not (directory / name).is_dir()]
+    if not module.check_mode:
+        for name in missing:
+            (directory / name).mkdir(parents=True)
+    return {"changed": bool(changed or missing), "files": changed + [f"{name}/" for name in missing], "diff": diff}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "files": {"type": "dict", "required": True},
+            "absent": {"type": "list", "elements": "str", "default": []},
+            "directories": {"type": "list", "elements": "str", "default": []},
+            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**apply(module))
+    except OSError as error:
+        module.fail_json(
+            msg=f"{error.filename or module.params['directory']} cannot be written: {error.strerror}. "
+            "Free some space, mend the permissions, or choose another olympia_stack_project_dir."
+        )
+
+
+if __name__ == "__main__":
+    main()

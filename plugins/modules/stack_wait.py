@@ -1,0 +1,192 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack_wait
+short_description: Wait until the services of a Compose project are healthy, and say why one is not
+description:
+  - Waits for each service by its own deadline, and ends as soon as success is impossible.
+  - C(docker compose up --wait) gives no logs of an unhealthy service; this module shows its state, its last healthcheck
+    and its last log lines.
+author: The Olympia provisioner authors
+options:
+  project:
+    description: Name of the Compose project.
+    type: str
+    required: true
+  services:
+    description: Services to wait for.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds that a service may take.
+    type: int
+    default: 180
+  timeouts:
+    description: Seconds by service, where one needs more or less than O(timeout).
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in either mode. In check mode it looks once and does not wait.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Wait for two services, the second with more patience
+  addons.olympia.stack_wait:
+    project: addons-server
+    services: [web, elasticsearch]
+    timeouts:
+      elasticsearch: 300
+"""
+
+RETURN = r"""
+services:
+  description: Container state and health by service.
+  returned: always
+  type: dict
+  sample: {web: {state: running, health: healthy}}
+failures:
+  description: For each service that failed, what it is, its last healthcheck and its last log lines.
+  returned: failure
+  type: list
+  elements: dict
+"""
+
+import json
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils import host
+
+POLL_SECONDS = 0.25
+LOG_LINES = 20
+RESTART_LIMIT = 5  # the Compose file's own limit: after that many restarts Docker gives up
+KILLED = 137  # 128 + SIGKILL
+
+
+def verdict(container: dict[str, Any] | None, expired: bool) -> str:
+    """Return `ready`, `waiting`, or what is wrong, in words that follow "the service".
+
+    Args:
+        container: The service's container as `host.containers` gives it, or None where there is none.
+        expired: Whether the service's deadline has passed.
+    """
+    if container is None:
+        return "has no container: it was never created" if expired else "waiting"
+    state, health = container["state"], container["health"]
+    if container["oom_killed"] or (state == "exited" and container["exit_code"] == KILLED):
+        return "was killed, most likely for lack of memory (exit 137)"
+    if container["restarts"] >= RESTART_LIMIT or state == "dead":
+        return f"restarts in a loop: {container['restarts']} times so far, last with exit code {container['exit_code']}"
+    if state == "exited":
+        # Docker is about to restart it, or has given up; which of the two shows within the restart limit or the deadline.
+        return f"has exited with code {container['exit_code']}" if expired or not container["exit_code"] else "waiting"
+    if state == "running" and health in ("healthy", ""):
+        return "ready"
+    if health == "unhealthy":
+        return "is unhealthy: its healthcheck failed too often"
+    return "is not healthy in time" if expired else "waiting"
+
+
+def explain(service: str, container: dict[str, Any] | None, wrong: str) -> dict[str, Any]:
+    """Return the evidence on a failed service.
+
+    Args:
+        service: The service's name.
+        container: Its container, or None.
+        wrong: The verdict.
+    """
+    failure: dict[str, Any] = {"service": service, "wrong": wrong, "healthcheck": "", "log": []}
+    if container is None:
+        return failure
+    _, health, _ = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
+    checks = (json.loads(health) or {}).get("Log") or [] if health.strip() else []
+    _, output, errors = host.run(["docker", "logs", "--tail", str(LOG_LINES), container["id"]])
+    return failure | {
+        "state": container["state"],
+        "exit_code": container["exit_code"],
+        "healthcheck": checks[-1]["Output"].strip() if checks else "",
+        "log": (output + errors).splitlines()[-LOG_LINES:],
+    }
+
+
+def message(failures: list[dict[str, Any]], project: str) -> str:
+    """Return the failures as a message for people.
+
+    Args:
+        failures: At least one, as `explain` gives them.
+        project: Name of the Compose project.
+    """
+    lines = []
+    for failure in failures:
+        lines.append(f"The service {failure['service']} {failure['wrong']}.")
+        if failure["healthcheck"]:
+            lines += ["  last healthcheck:", *(f"    {line}" for line in failure["healthcheck"].splitlines()[-5:])]
+        if failure["log"]:
+            lines += ["  last log lines:", *(f"    {line}" for line in failure["log"])]
+        lines.append(f"  look further: docker compose --project-name {project} logs {failure['service']}")
+    return "\n".join(lines)
+
+
+def wait(module: AnsibleModule) -> dict[str, Any]:
+    """Wait, and return the module's result.
+
+    Args:
+        module: The running module.
+    """
+    params = module.params
+    started = time.monotonic()
+    while True:
+        found = {entry["service"]: entry for entry in host.containers(host.run, params["project"])}
+        elapsed = time.monotonic() - started
+        verdicts = {
+            name: verdict(found.get(name), elapsed >= int(params["timeouts"].get(name, params["timeout"])))
+            for name in params["services"]
+        }
+        wrong = {name: text for name, text in verdicts.items() if text not in ("ready", "waiting")}
+        if wrong or module.check_mode or "waiting" not in verdicts.values():
+            break
+        time.sleep(POLL_SECONDS)
+    services = {
+        name: {"state": found[name]["state"], "health": found[name]["health"]} for name in params["services"] if name in found
+    }
+    failures = [explain(name, found.get(name), text) for name, text in wrong.items()]
+    result: dict[str, Any] = {"changed": False, "services": services}
+    if failures:
+        result |= {
+            "failed": True,
+            "failures": failures,
+            "msg": message(failures, params["project"]),
+            "olympia": {"phase": "health", "kind": "unhealthy"},
+        }
+    return result
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "project": {"type": "str", "required": True},
+            "services": {"type": "list", "elements": "str", "required": True},
+            "timeout": {"type": "int", "default": 180},
+            "timeouts": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    result = wait(module)
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
