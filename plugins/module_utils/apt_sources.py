@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The apt sources of a host: read, parsed, and the Debian mirror found among them.
+
+The engine's packages and the base image come from the mirror that the host itself uses, so that
+a machine behind a company mirror, or with none but a mirror, needs no setting of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+APT_DIRECTORY = Path("/etc/apt")
+
+# Names under which Debian's own archive publishes a release; what tells it from Ubuntu's.
+DEBIAN_SUITES = frozenset(
+    ["bullseye", "bookworm", "trixie", "forky", "duke", "sid", "oldoldstable", "oldstable", "stable", "testing", "unstable"]
+)
+
+_ONE_LINE = re.compile(
+    r"""^(?P<type>deb|deb-src)\s+
+        (?:\[(?P<options>[^\]]*)\]\s+)?
+        (?P<uri>cdrom:\[[^\]]*\]\S*|\S+)\s+
+        (?P<suite>\S+)
+        (?P<components>.*)$""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class AptSource:
+    """One stanza of a `.sources` file, or one line of a `.list` file.
+
+    `options` holds the remaining fields under deb822's names in lower case (`architectures`, `trusted`, ...).
+    """
+
+    path: str
+    types: tuple[str, ...]
+    uris: tuple[str, ...]
+    suites: tuple[str, ...]
+    components: tuple[str, ...] = ()
+    signed_by: str | None = None
+    enabled: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Mirrors(NamedTuple):
+    """Base addresses of a Debian archive and of its security archive, without a slash at the end."""
+
+    main: str | None
+    security: str | None
+
+
+def parse_sources(texts: Mapping[str, str]) -> list[AptSource]:
+    """Parse apt source files.
+
+    :param texts: path of each file and its text; a path that ends in `.sources` is read as deb822,
+        every other one as one-line format, as apt does.
+    :returns: the entries in order; disabled ones are included with `enabled` false, lines that apt
+        itself would refuse are left out.
+    """
+    sources: list[AptSource] = []
+    for path, text in texts.items():
+        parse = _parse_deb822 if path.endswith(".sources") else _parse_one_line
+        sources.extend(parse(path, text))
+    return sources
+
+
+def read_host_sources(directory: Path = APT_DIRECTORY) -> list[AptSource]:
+    """Read and parse the source files of this host.
+
+    Files that cannot be read are skipped: apt may keep credentials in them. `mirror+file:` addresses,
+    which Debian's cloud images use, are replaced by the addresses that the file lists.
+
+    :param directory: where apt's configuration lives.
+    """
+    parts = directory / "sources.list.d"
+    files = [directory / "sources.list"]
+    if parts.is_dir():
+        files += sorted(path for path in parts.iterdir() if path.suffix in (".list", ".sources"))
+    texts: dict[str, str] = {}
+    for path in files:
+        try:
+            texts[str(path)] = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+    return [_resolve_mirror_file(source) for source in parse_sources(texts)]
+
+
+def debian_mirrors(sources: Iterable[AptSource]) -> Mirrors:
+    """Find the Debian archive, and its security archive, that the sources use.
+
+    A third party may name its suites after Debian's releases too, so among several candidates the
+    one wins that also carries the release's updates, that Debian's keyring signs, or that looks like Debian's archive.
+
+    :returns: None for an archive that is not among the sources, as on any host that is not Debian.
+    """
+    main: dict[str, int] = {}
+    security: dict[str, int] = {}
+    for source in sources:
+        if not source.enabled or "deb" not in source.types or "main" not in source.components:
+            continue
+        for uri in source.uris:
+            if not uri.startswith(("http://", "https://", "ftp://", "file:", "copy:")):
+                continue
+            base = uri.rstrip("/")
+            for suite in source.suites:
+                release, _, pocket = suite.replace("/", "-").partition("-")
+                if release not in DEBIAN_SUITES:
+                    continue
+                score = 2 * ("debian-archive-keyring" in (source.signed_by or "")) + base.endswith("/debian")
+                if pocket == "security" or (pocket == "updates" and "security" in base):
+                    security[base] = security.get(base, 0) + score
+                elif pocket == "":
+                    main[base] = main.get(base, 0) + score
+                elif pocket == "updates":
+                    main[base] = main.get(base, 0) + score + 4
+    return Mirrors(_best(main), _best(security))
+
+
+def _best(candidates: Mapping[str, int]) -> str | None:
+    """Return the candidate with the highest score, the first one among equals."""
+    return max(candidates, key=lambda uri: candidates[uri], default=None)
+
+
+def _parse_one_line(path: str, text: str) -> list[AptSource]:
+    sources = []
+    for line in text.splitlines():
+        match = _ONE_LINE.match(line.split("#", 1)[0].strip())
+        if match is None:
+            continue
+        options = dict(option.split("=", 1) for option in (match["options"] or "").split() if "=" in option)
+        signed_by = options.pop("signed-by", None)
+        if "arch" in options:
+            options["architectures"] = options.pop("arch").replace(",", " ")
+        sources.append(
+            AptSource(
+                path=path,
+                types=(match["type"],),
+                uris=(match["uri"],),
+                suites=(match["suite"],),
+                components=tuple(match["components"].split()),
+                signed_by=signed_by,
+                options=options,
+            )
+        )
+    return sources
+
+
+def _parse_deb822(path: str, text: str) -> list[AptSource]:
+    sources = []
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    for stanza in re.split(r"\n\s*\n", "\n".join(lines)):
+        fields: dict[str, str] = {}
+        name = ""
+        for line in stanza.splitlines():
+            if line[:1].isspace():
+                if name and line.strip():
+                    fields[name] += "\n" + line.strip()
+            elif ":" in line:
+                name, value = line.split(":", 1)
+                name = name.strip().lower()
+                fields[name] = value.strip()
+        if not {"types", "uris", "suites"} <= fields.keys():
+            continue
+        sources.append(
+            AptSource(
+                path=path,
+                types=tuple(fields.pop("types").split()),
+                uris=tuple(fields.pop("uris").split()),
+                suites=tuple(fields.pop("suites").split()),
+                components=tuple(fields.pop("components", "").split()),
+                signed_by=fields.pop("signed-by", None),
+                enabled=fields.pop("enabled", "yes").lower() not in ("no", "false", "off", "0", "without", "disable"),
+                options=fields,
+            )
+        )
+    return sources
+
+
+def _resolve_mirror_file(source: AptSource) -> AptSource:
+    uris: list[str] = []
+    for uri in source.uris:
+        match = re.match(r"mirror\+file:(?://)?(/.*)", uri)
+        if match is None:
+            uris.append(uri)
+            continue
+        try:
+            lines = Path(match[1]).read_text(encoding="utf-8").splitlines()
+        except OSError:
+            continue
+        uris += [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+    return replace(source, uris=tuple(uris))

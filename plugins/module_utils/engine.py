@@ -1,0 +1,766 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a host has of Docker, and what has to change before the stack can run there.
+
+`inspect_engine` is the one entry point. `gather` looks at the host, reading only and without root;
+`assess` decides, as a pure function of what was found and of the settings. The role does what the
+resulting plan says and decides nothing by itself.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import re
+import shutil
+import ssl
+import threading
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import (
+    AptSource,
+    debian_mirrors,
+    read_host_sources,
+)
+
+Run = Callable[[list[str]], tuple[int, str, str]]
+"""Runs a command; returns code, standard output, standard error. Must not raise when the program is missing."""
+
+MINIMUM = {"engine": (25, 0), "buildx": (0, 13), "compose": (2, 24)}
+
+SUPPORTED = {
+    ("debian", "12"): "Debian 12",
+    ("debian", "13"): "Debian 13",
+    ("ubuntu", "22.04"): "Ubuntu 22.04",
+    ("ubuntu", "24.04"): "Ubuntu 24.04",
+}
+
+# Releases whose own engine is too old, and the release that the packages come from instead.
+NEXT_RELEASE = {"bookworm": "trixie"}
+
+PACKAGES = {
+    "docker": {
+        "engine": ["docker-ce", "docker-ce-cli", "containerd.io"],
+        "buildx": ["docker-buildx-plugin"],
+        "compose": ["docker-compose-plugin"],
+    },
+    "debian": {"engine": ["docker.io", "docker-cli"], "buildx": ["docker-buildx"], "compose": ["docker-compose"]},
+    "ubuntu": {"engine": ["docker.io"], "buildx": ["docker-buildx"], "compose": ["docker-compose-v2"]},
+}
+
+# What the engine needs on any host and what minimal hosts lack: without recommended packages, these are named.
+SUPPORT_PACKAGES = ["ca-certificates", "iptables"]
+
+# Packages that cannot be installed beside those of the source.
+CONFLICTS = {
+    "docker": [
+        "docker.io", "docker-cli", "docker-buildx", "docker-compose", "docker-compose-v2", "docker-doc",
+        "podman-docker", "containerd", "runc",
+    ],
+    "distribution": [
+        "docker-ce", "docker-ce-cli", "docker-ce-rootless-extras", "docker-buildx-plugin",
+        "docker-compose-plugin", "docker-engine", "podman-docker", "containerd.io",
+    ],
+}  # fmt: skip
+
+# Keys of daemon.json that a running engine takes over on SIGHUP; every other one needs a restart.
+RELOADABLE = frozenset(
+    [
+        "authorization-plugins", "debug", "default-runtime", "insecure-registries", "labels", "live-restore",
+        "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "registry-mirrors",
+        "runtimes", "shutdown-timeout",
+    ]
+)  # fmt: skip
+
+DAEMON_JSON = Path("/etc/docker/daemon.json")
+DATA_ROOT = Path("/var/lib/docker")
+DOCKER_SOURCE_FILE = "/etc/apt/sources.list.d/olympia-docker.sources"
+PROBE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """The role's settings; each field `x` is the role variable `olympia_docker_x`."""
+
+    source: str = "auto"
+    repository_url: str = ""
+    repository_key: str = ""
+    restart: str = "idle"
+    restart_projects: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
+    image_store: str = "auto"
+    registry_mirrors: list[str] = field(default_factory=list)
+    proxy: dict[str, str] = field(default_factory=dict)
+    build_cache_limit: str = "20GB"
+    log_max_size: str = "10m"
+    log_max_files: int = 3
+    daemon_options: dict[str, Any] = field(default_factory=dict)
+    builder_driver: str = "docker"
+    builder_name: str = "olympia"
+    builder_endpoint: str = ""
+    builder_options: dict[str, str] = field(default_factory=dict)
+
+
+CHOICES = {
+    "source": ("auto", "docker", "distribution"),
+    "restart": ("idle", "always"),
+    "image_store": ("auto", "containerd", "classic"),
+    "builder_driver": ("docker", "docker-container", "remote", "kubernetes"),
+}
+
+
+def options_from_vars(variables: Mapping[str, Any]) -> EngineOptions:
+    """Pick the role's settings out of variables.
+
+    :param variables: any mapping; names other than those of the role's settings are ignored.
+    :raises ValueError: a setting has a value that is not among its choices; the message names both.
+    """
+    values: dict[str, Any] = {}
+    for option in fields(EngineOptions):
+        name = f"olympia_docker_{option.name}"
+        if variables.get(name) is None:
+            continue
+        value = variables[name]
+        choices = CHOICES.get(option.name)
+        if choices and value not in choices:
+            raise ValueError(f"{name} is '{value}', but must be one of {', '.join(choices)}")
+        values[option.name] = value
+    return EngineOptions(**values)
+
+
+def inspect_engine(run: Run, options: EngineOptions) -> dict[str, Any]:
+    """Look at the host and say what the role would change, and what stands in its way.
+
+    :returns: the findings of `gather`, with `needs`, `problems` and `plan` of `assess`.
+    """
+    facts = gather(run, options)
+    return {**facts, **assess(facts, options)}
+
+
+# --- versions ------------------------------------------------------------------------------------
+
+
+def parse_version(text: str | None) -> tuple[int, int] | None:
+    """Return major and minor of a version such as `v0.13.1+ds1` or `26.1.5+dfsg1`; None where there is none."""
+    match = re.match(r"v?(\d+)\.(\d+)", text or "")
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def satisfies(component: str, version: str | None) -> bool:
+    """Tell whether a version is at least the minimum for `engine`, `buildx` or `compose`."""
+    parsed = parse_version(version)
+    return parsed is not None and parsed >= MINIMUM[component]
+
+
+# --- daemon.json ---------------------------------------------------------------------------------
+
+
+def merge_options(current: Mapping[str, Any], options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge settings into the content of a daemon.json.
+
+    Mappings are merged key by key at every depth. Any other value, lists included, is replaced by that of
+    `options` and kept against that of `defaults`.
+    """
+    merged = dict(current)
+    for name, value in defaults.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
+            merged[name] = merge_options(merged[name], {}, value)
+        else:
+            merged.setdefault(name, value)
+    for name, value in options.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
+            merged[name] = merge_options(merged[name], value, {})
+        else:
+            merged[name] = value
+    return merged
+
+
+def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the top-level keys in which two contents of daemon.json differ, sorted."""
+    return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+
+
+def effect_of(keys: Iterable[str]) -> str:
+    """Return what makes a running engine take over changed keys: `none`, `reload` or `restart`."""
+    names = set(keys)
+    if not names:
+        return "none"
+    return "reload" if names <= RELOADABLE else "restart"
+
+
+def explicit_daemon_options(options: EngineOptions) -> dict[str, Any]:
+    """Return the keys of daemon.json that the user's settings ask for: these hold on every engine."""
+    asked: dict[str, Any] = {}
+    if options.registry_mirrors:
+        asked["registry-mirrors"] = list(options.registry_mirrors)
+    if options.proxy:
+        asked["proxies"] = {f"{name.replace('_', '-')}": value for name, value in options.proxy.items()}
+    if options.image_store != "auto":
+        asked["features"] = {"containerd-snapshotter": options.image_store == "containerd"}
+    return merge_options(asked, options.daemon_options, {})
+
+
+def new_engine_defaults(options: EngineOptions, daemon_json: Mapping[str, Any], has_data: bool) -> dict[str, Any]:
+    """Return the keys of daemon.json that an engine installed by the role gets where the file is silent.
+
+    One garbage collection rule by size replaces BuildKit's own, the first of which drops cache mounts that were
+    unused for two days. The image store is chosen only while there is no data: a switch hides existing images.
+    """
+    rule = {"all": True, "keepStorage": options.build_cache_limit}
+    defaults: dict[str, Any] = {"builder": {"gc": {"enabled": True, "policy": [rule]}}}
+    driver = options.daemon_options.get("log-driver", daemon_json.get("log-driver", "json-file"))
+    if driver in ("json-file", "local"):
+        defaults["log-driver"] = "json-file"
+        defaults["log-opts"] = {"max-size": options.log_max_size, "max-file": str(options.log_max_files)}
+    if not has_data:
+        defaults["features"] = {"containerd-snapshotter": True}
+    return defaults
+
+
+# --- looking at the host -------------------------------------------------------------------------
+
+
+def gather(run: Run, options: EngineOptions) -> dict[str, Any]:
+    """Collect what is known about the host's Docker, without root and without changing anything."""
+    client = shutil.which("docker")
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        info = pool.submit(_docker_info, run, client)
+        builder = pool.submit(_builder, run, client, options)
+        containers = pool.submit(_containers, run, client)
+        facts = {
+            **_host(),
+            **info.result(),
+            "builder": builder.result(),
+            "containers": containers.result(),
+            "daemon_json": _daemon_json(),
+        }
+    facts["has_data"] = _has_data(facts["daemon_json"])
+    if facts["docker"]["server"] is None:
+        facts["docker"]["installed"] = _installed_engine(run)
+    if facts["builder"]["driver"] == "docker":
+        facts["builder"]["name"] = facts["docker"]["context"]
+    if _missing_components(facts):
+        facts["packages"] = _package_state(run)
+        facts["apt"] = _apt_state(options)
+        facts["source"], facts["source_reason"] = _choose_source(facts, options)
+    return facts
+
+
+def _host() -> dict[str, Any]:
+    """Return operating system, architecture, service manager, user, and members of group docker."""
+    release: dict[str, str] = {}
+    for line in Path("/etc/os-release").read_text(encoding="utf-8").splitlines():
+        name, separator, value = line.partition("=")
+        if separator:
+            release[name] = value.strip().strip('"')
+    uid = os.geteuid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = str(uid)
+    try:
+        group = grp.getgrnam("docker")
+        members = sorted({*group.gr_mem, *(entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == group.gr_gid)})
+        in_group = group.gr_gid in {os.getegid(), *os.getgroups()}
+    except KeyError:
+        members, in_group = [], False
+    return {
+        "os": {
+            "id": release.get("ID", "linux"),
+            "version_id": release.get("VERSION_ID", ""),
+            "codename": release.get("VERSION_CODENAME", ""),
+            "pretty": release.get("PRETTY_NAME", "an unknown system"),
+        },
+        "arch": os.uname().machine,
+        "service_manager": "systemd" if Path("/run/systemd/system").is_dir() else "none",
+        "users": {
+            "name": user,
+            "uid": uid,
+            "docker_group": members,
+            "session_in_docker_group": in_group,
+            "can_become_root": uid == 0 or shutil.which("sudo") is not None,
+        },
+    }
+
+
+def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
+    """Ask client and engine about themselves: one call that also lists the client's plugins."""
+    docker: dict[str, Any] = {
+        "client": None,
+        "context": "default",
+        "host": os.environ.get("DOCKER_HOST"),
+        "server": None,
+        "server_error": None,
+        "storage": None,
+        "containerd_store": None,
+        "rootless": False,
+        "live_restore": False,
+        "root_dir": None,
+    }
+    plugins: dict[str, str] = {}
+    if client is None:
+        docker["server_error"] = "there is no docker command on PATH"
+        return {"docker": docker, "buildx": None, "compose": None}
+    _, out, err = run([client, "info", "--format", "{{json .}}"])
+    try:
+        info = json.loads(out)
+    except ValueError:
+        info = {}
+    about_client = info.get("ClientInfo") or {}
+    docker["client"] = about_client.get("Version")
+    docker["context"] = about_client.get("Context") or "default"
+    plugins = {plugin["Name"]: plugin.get("Version") for plugin in about_client.get("Plugins") or []}
+    if info.get("ServerVersion"):
+        docker.update(
+            server=info["ServerVersion"],
+            storage=info.get("Driver"),
+            containerd_store=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
+            rootless=any("rootless" in option for option in info.get("SecurityOptions") or []),
+            live_restore=bool(info.get("LiveRestoreEnabled")),
+            root_dir=info.get("DockerRootDir"),
+        )
+    else:
+        docker["server_error"] = "; ".join(info.get("ServerErrors") or []) or err.strip() or "the engine does not answer"
+    return {"docker": docker, "buildx": plugins.get("buildx"), "compose": plugins.get("compose")}
+
+
+def _containers(run: Run, client: str | None) -> list[dict[str, str]]:
+    """Return name and Compose project of the running containers."""
+    if client is None:
+        return []
+    _, out, _ = run([client, "ps", "--format", '{{.Names}}\t{{.Label "com.docker.compose.project"}}'])
+    rows = (line.partition("\t") for line in out.splitlines())
+    return [{"name": name, "project": project} for name, _, project in rows]
+
+
+def _builder(run: Run, client: str | None, options: EngineOptions) -> dict[str, Any]:
+    """Return the builder that builds shall use; driver `docker` belongs to the engine and always exists."""
+    builder: dict[str, Any] = {"driver": options.builder_driver, "name": options.builder_name, "found": None}
+    if options.builder_driver == "docker" or client is None:
+        return builder
+    code, out, _ = run([client, "buildx", "inspect", options.builder_name])
+    if code == 0:
+        lines = (line.partition(":") for line in out.splitlines())
+        found: dict[str, str] = {}
+        for name, _, value in lines:
+            found.setdefault(name.strip().lower(), value.strip())
+        builder["found"] = {"driver": found.get("driver"), "endpoint": found.get("endpoint")}
+    return builder
+
+
+def _daemon_json() -> dict[str, Any] | str:
+    """Return the content of daemon.json, or a text that says why there is none to be had."""
+    try:
+        text = DAEMON_JSON.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{DAEMON_JSON} cannot be read: {getattr(error, 'strerror', None) or error}"
+    return parse_daemon_json(text)
+
+
+def _has_data(daemon_json: dict[str, Any] | str) -> bool:
+    """Tell whether an engine has run here before; its data directory may be closed to the user, yet be seen."""
+    configured = daemon_json.get("data-root") if isinstance(daemon_json, dict) else None
+    return Path(configured or DATA_ROOT).exists()
+
+
+def parse_daemon_json(text: str) -> dict[str, Any] | str:
+    """Parse the text of a daemon.json; an empty one is an empty object.
+
+    :returns: the content, or a text that says what is wrong with it.
+    """
+    if not text.strip():
+        return {}
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        return f"{DAEMON_JSON} is not valid JSON: {error}"
+    if not isinstance(content, dict):
+        return f"{DAEMON_JSON} is not a JSON object"
+    return content
+
+
+def _installed_engine(run: Run) -> str | None:
+    """Return the version of the dockerd that is installed but does not answer."""
+    path = shutil.which("dockerd", path="/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin")
+    if path is None:
+        return None
+    _, out, _ = run([path, "--version"])
+    match = re.search(r"version (\S+?),?\s", out + " ")
+    return match[1] if match else None
+
+
+def _package_state(run: Run) -> dict[str, str]:
+    """Return name and version of the installed packages that provide, or conflict with, an engine."""
+    if shutil.which("dpkg-query") is None:
+        return {}
+    names = {name for kinds in PACKAGES.values() for group in kinds.values() for name in group}
+    names |= {name for group in CONFLICTS.values() for name in group}
+    _, out, _ = run(["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n", *sorted(names)])
+    rows = (line.split() for line in out.splitlines())
+    return {row[1]: row[2] for row in rows if len(row) == 3 and row[0] == "installed"}
+
+
+def _apt_state(options: EngineOptions) -> dict[str, Any]:
+    """Return the host's Debian mirrors and the source files that name a repository of Docker's packages."""
+    sources = read_host_sources()
+    mirrors = debian_mirrors(sources)
+    keyring = next((source.signed_by for source in sources if mirrors.main and mirrors.main in _bases(source)), None)
+    docker: dict[str, list[bool]] = {}
+    for source in sources:
+        if source.enabled:
+            docker.setdefault(source.path, []).append(_is_docker_repository(source, options.repository_url))
+    return {
+        "main": mirrors.main,
+        "security": mirrors.security,
+        "signed_by": keyring,
+        "docker_files": sorted(path for path, entries in docker.items() if all(entries)),
+        "mixed_files": sorted(path for path, entries in docker.items() if any(entries) and not all(entries)),
+    }
+
+
+def _bases(source: AptSource) -> set[str]:
+    return {uri.rstrip("/") for uri in source.uris}
+
+
+def _is_docker_repository(source: AptSource, repository_url: str) -> bool:
+    """Tell whether a source is Docker's repository of packages, or a mirror that keeps its layout."""
+    prefix = repository_url.rstrip("/")
+    return any(
+        (prefix and base.startswith(prefix + "/")) or re.search(r"docker[^/]*(/.*)?/linux/(debian|ubuntu|raspbian)$", base)
+        for base in _bases(source)
+    )
+
+
+def _missing_components(facts: Mapping[str, Any]) -> list[str]:
+    """Return which of engine, buildx and compose are absent or too old."""
+    engine = facts["docker"]["server"] or facts["docker"].get("installed")
+    versions = {"engine": engine, "buildx": facts["buildx"], "compose": facts["compose"]}
+    missing = [component for component, version in versions.items() if not satisfies(component, version)]
+    if facts["docker"]["client"] is None and "engine" not in missing:
+        missing.insert(0, "engine")
+    return missing
+
+
+def _choose_source(facts: Mapping[str, Any], options: EngineOptions) -> tuple[str | None, str]:
+    """Return where missing packages come from, with the reason; None where the asked repository does not answer.
+
+    What is installed already decides for a missing plugin: packages of both sources do not go together.
+    """
+    if "engine" not in _missing_components(facts):
+        if "docker-ce" in facts["packages"] or "docker-ce-cli" in facts["packages"]:
+            return "docker", "the engine's own packages come from there"
+        if "docker.io" in facts["packages"]:
+            return "distribution", "the engine's own packages come from there"
+    if options.source == "distribution":
+        return "distribution", "olympia_docker_source asks for it"
+    url = f"{options.repository_url.rstrip('/')}/{facts['os']['id']}/dists/{facts['os']['codename']}/InRelease"
+    error = probe_url(url) if options.repository_url else "olympia_docker_repository_url is empty"
+    if error is None:
+        return "docker", f"{url} answers"
+    if options.source == "docker":
+        return None, f"{url}: {error}"
+    return "distribution", f"{url}: {error}"
+
+
+def probe_url(url: str, seconds: float = PROBE_SECONDS) -> str | None:
+    """Fetch a small file and return None, or the reason why that failed.
+
+    :param seconds: for the whole attempt; a name server that never answers has no time-out of its own here,
+        therefore the attempt runs in a thread that is left behind.
+    """
+    outcome: list[str | None] = []
+
+    def attempt() -> None:
+        context = ssl.create_default_context()
+        bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+        if bundle.exists():
+            context.load_verify_locations(bundle)
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        try:
+            with opener.open(url, timeout=seconds) as answer:
+                answer.read(64)
+            outcome.append(None)
+        except (OSError, ValueError) as error:
+            outcome.append(str(getattr(error, "reason", None) or error))
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return outcome[0] if outcome else f"no answer within {seconds:g} s"
+
+
+# --- deciding ------------------------------------------------------------------------------------
+
+
+def problem(what: str, where: str, evidence: str, way_out: str, setting: str | None = None) -> dict[str, Any]:
+    """Return one reason why the role cannot succeed, in the shape that every report uses."""
+    return {"what": what, "where": where, "evidence": evidence, "way_out": way_out, "setting": setting}
+
+
+def assess(facts: Mapping[str, Any], options: EngineOptions) -> dict[str, Any]:
+    """Decide what to change.
+
+    :param facts: what `gather` returns.
+    :returns: `needs`, one sentence for each change; `plan`, the same for the role's tasks; `problems`, the reasons
+        why that cannot be done, empty where nothing needs to be changed.
+    """
+    docker = facts["docker"]
+    needs: list[str] = []
+    plan: dict[str, Any] = {
+        "packages": [],
+        "remove": [],
+        "disable": [],
+        "source": None,
+        "next_release": None,
+        "daemon_options": {},
+        "daemon_defaults": {},
+        "daemon_keys": [],
+        "service": None,
+        "stops": [],
+        "group_users": [],
+        "session_user": None,
+        "builder": None,
+    }
+    missing = _missing_components(facts)
+    _plan_packages(facts, options, missing, needs, plan)
+    _plan_daemon(facts, options, "engine" in missing, needs, plan)
+    _plan_access(facts, options, needs, plan)
+    if options.builder_driver != "docker" and facts["builder"]["found"] is None:
+        needs.append(f"create builder {options.builder_name} (driver {options.builder_driver})")
+        plan["builder"] = options.builder_name
+    if plan["service"] == "restart" and not docker["live_restore"]:
+        plan["stops"] = [container["name"] for container in facts["containers"]]
+    return {"needs": needs, "plan": plan, "problems": _problems(facts, options, missing, needs, plan)}
+
+
+def _plan_packages(
+    facts: Mapping[str, Any], options: EngineOptions, missing: list[str], needs: list[str], plan: dict[str, Any]
+) -> None:
+    if not missing:
+        return
+    docker = facts["docker"]
+    found = {"engine": docker["server"] or docker.get("installed"), "buildx": facts["buildx"], "compose": facts["compose"]}
+    for component in missing:
+        least = ".".join(str(number) for number in MINIMUM[component])
+        needs.append(f"install {component} (found {found[component] or 'none'}, need {least})")
+    source = facts["source"] or options.source
+    distribution = facts["os"]["id"] if facts["os"]["id"] in PACKAGES else "debian"
+    kinds = PACKAGES["docker" if source == "docker" else distribution]
+    installs_engine = "engine" in missing
+    plan["source"] = source
+    plan["packages"] = [name for component in (kinds if installs_engine else missing) for name in kinds[component]]
+    if source == "distribution":
+        plan["next_release"] = NEXT_RELEASE.get(facts["os"]["codename"])
+    if not installs_engine:
+        return
+    plan["packages"] += SUPPORT_PACKAGES
+    plan["remove"] = [name for name in CONFLICTS[source] if name in facts["packages"]]
+    plan["disable"] = [path for path in facts["apt"]["docker_files"] if source != "docker" or path != DOCKER_SOURCE_FILE]
+    if plan["remove"]:
+        needs.append(f"remove conflicting packages: {', '.join(plan['remove'])}")
+    if plan["disable"]:
+        needs.append(f"disable old package sources: {', '.join(plan['disable'])}")
+
+
+def _plan_daemon(
+    facts: Mapping[str, Any], options: EngineOptions, installs_engine: bool, needs: list[str], plan: dict[str, Any]
+) -> None:
+    docker = facts["docker"]
+    if installs_engine:
+        plan["service"] = "start" if docker["server"] is None and not _closed_to_user(docker) else "restart"
+    elif docker["server"] is None and not _closed_to_user(docker):
+        plan["service"] = "start"
+        needs.append(f"start the engine ({docker['server_error']})")
+    current = facts["daemon_json"] if isinstance(facts["daemon_json"], dict) else {}
+    plan["daemon_options"] = explicit_daemon_options(options)
+    if installs_engine or not facts["has_data"]:
+        plan["daemon_defaults"] = new_engine_defaults(options, current, facts["has_data"])
+    changed = changed_keys(current, merge_options(current, plan["daemon_options"], plan["daemon_defaults"]))
+    plan["daemon_keys"] = changed
+    if changed:
+        needs.append(f"set {', '.join(changed)} in {DAEMON_JSON}")
+        if plan["service"] is None:
+            plan["service"] = effect_of(changed)
+    if plan["service"] == "restart":
+        needs.append("restart the engine")
+
+
+def _closed_to_user(docker: Mapping[str, Any]) -> bool:
+    """Tell whether an engine runs and keeps this user out."""
+    return "permission denied" in (docker["server_error"] or "")
+
+
+def _plan_access(
+    facts: Mapping[str, Any], options: EngineOptions, needs: list[str], plan: dict[str, Any]
+) -> None:
+    """Plan the members of group docker, and access for a session that began before its user became one."""
+    users, docker = facts["users"], facts["docker"]
+    wanted = list(options.users)
+    if users["uid"] != 0 and not users["session_in_docker_group"] and docker["server"] is None:
+        plan["session_user"] = users["name"]
+        needs.append(f"let this session of {users['name']} use the engine")
+        if users["name"] not in wanted:
+            wanted.append(users["name"])
+    plan["group_users"] = [name for name in wanted if name not in users["docker_group"]]
+    needs.extend(f"add {name} to group docker" for name in plan["group_users"])
+
+
+def _problems(
+    facts: Mapping[str, Any], options: EngineOptions, missing: list[str], needs: list[str], plan: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the reasons why the plan cannot be carried out."""
+    found = [*_builder_problems(facts, options)]
+    if not needs:
+        return found
+    docker, system = facts["docker"], facts["os"]
+    changes_engine = bool(missing or plan["daemon_keys"] or plan["service"])
+    if docker["host"] or docker["context"] != "default" or docker["rootless"]:
+        if changes_engine:
+            which = docker["host"] or (f"context {docker['context']}" if docker["context"] != "default" else "rootless")
+            found.append(
+                problem(
+                    "The docker client is set to an engine that the role does not manage",
+                    which,
+                    docker["server_error"] or f"needed: {'; '.join(needs)}",
+                    "unset DOCKER_HOST and use `docker context use default`, or put that engine right yourself",
+                )
+            )
+        return found
+    if (missing or plan["service"]) and (system["id"], system["version_id"]) not in SUPPORTED:
+        found.append(
+            problem(
+                f"The engine can be set up on {', '.join(SUPPORTED.values())}, but this host runs {system['pretty']}",
+                "/etc/os-release",
+                "; ".join(needs),
+                "install Docker Engine 25.0, buildx 0.13 and Compose 2.24 or newer yourself, then run again",
+            )
+        )
+        return found
+    if missing:
+        found += _package_problems(facts, options, missing, plan)
+    if changes_engine and isinstance(facts["daemon_json"], str):
+        found.append(
+            problem(
+                "The engine's configuration cannot be merged",
+                str(DAEMON_JSON),
+                facts["daemon_json"],
+                "correct the file, or make it readable (mode 0644), then run again",
+            )
+        )
+    if not facts["users"]["can_become_root"] and needs != [n for n in needs if n.startswith("create builder")]:
+        found.append(
+            problem(
+                "Root is needed, but there is no sudo",
+                f"user {facts['users']['name']}",
+                "; ".join(needs),
+                "run as root, or install sudo and allow this user to use it",
+            )
+        )
+    return found + _restart_problems(facts, options, plan)
+
+
+def _builder_problems(facts: Mapping[str, Any], options: EngineOptions) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    existing = facts["builder"]["found"]
+    if options.builder_driver == "remote" and not options.builder_endpoint:
+        found.append(
+            problem(
+                "Builder driver 'remote' needs the address of a BuildKit",
+                "olympia_docker_builder_endpoint",
+                "it is empty",
+                "set it, for instance to tcp://buildkit.example.org:1234",
+                "olympia_docker_builder_endpoint",
+            )
+        )
+    if existing:
+        differs = existing["driver"] != options.builder_driver
+        if options.builder_driver == "remote" and options.builder_endpoint:
+            differs = differs or existing["endpoint"] != options.builder_endpoint
+        if differs:
+            found.append(
+                problem(
+                    f"There is another builder named {options.builder_name}",
+                    f"docker buildx inspect {options.builder_name}",
+                    f"driver {existing['driver']}, endpoint {existing['endpoint']}",
+                    f"choose another name, or remove it with `docker buildx rm {options.builder_name}`",
+                    "olympia_docker_builder_name",
+                )
+            )
+    return found
+
+
+def _package_problems(
+    facts: Mapping[str, Any], options: EngineOptions, missing: list[str], plan: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    docker, apt = facts["docker"], facts["apt"]
+    version = docker["server"] or docker.get("installed")
+    if "engine" in missing and version and not {"docker.io", "docker-ce"} & set(facts["packages"]):
+        found.append(
+            problem(
+                f"Engine {version} is too old, and was not installed from a package that the role can upgrade",
+                docker["root_dir"] or str(DATA_ROOT),
+                "neither docker.io nor docker-ce is installed",
+                "upgrade it to 25.0 or newer in the way it was installed, or remove it, then run again",
+            )
+        )
+    if facts["source"] is None:
+        found.append(
+            problem(
+                "Docker's package repository does not answer",
+                options.repository_url,
+                facts["source_reason"],
+                "set olympia_docker_repository_url to a mirror, or olympia_docker_source to distribution",
+                "olympia_docker_source",
+            )
+        )
+    if plan.get("next_release") and apt["main"] is None:
+        found.append(
+            problem(
+                f"Debian's {facts['os']['codename']} has no engine that is new enough, and no mirror to take "
+                f"{plan['next_release']}'s from was found",
+                "/etc/apt/sources.list, /etc/apt/sources.list.d",
+                f"no enabled source with suite {facts['os']['codename']} and component main",
+                "add the Debian archive to the host's apt sources, or set olympia_docker_source to docker",
+                "olympia_docker_source",
+            )
+        )
+    if plan["disable"] and apt["mixed_files"]:
+        found.append(
+            problem(
+                "A package source of Docker shares its file with other sources",
+                ", ".join(apt["mixed_files"]),
+                "the role disables whole files only",
+                "move that source to a file of its own, or delete it",
+            )
+        )
+    return found
+
+
+def _restart_problems(
+    facts: Mapping[str, Any], options: EngineOptions, plan: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Refuse a restart that would stop what is not known to be ours to stop."""
+    if plan["service"] != "restart" or options.restart == "always" or facts["docker"]["live_restore"]:
+        return []
+    others = [c["name"] for c in facts["containers"] if c["project"] not in options.restart_projects]
+    if not others and not _closed_to_user(facts["docker"]):
+        return []
+    evidence = f"running: {', '.join(others)}" if others else f"user {facts['users']['name']} may not list them"
+    return [
+        problem(
+            "The engine must be restarted, and that stops containers",
+            "docker ps",
+            evidence,
+            "stop them first, or allow it with olympia_docker_restart=always",
+            "olympia_docker_restart",
+        )
+    ]
