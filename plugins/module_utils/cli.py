@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One way for this collection's modules to call the docker command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+# Messages are parsed, and shown to people who search for them: always the untranslated ones.
+LOCALE = {"LANGUAGE": "C", "LC_ALL": "C", "NO_COLOR": "1"}
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A finished command: its arguments, return code and output."""
+
+    cmd: list[str]
+    rc: int
+    stdout: str
+    stderr: str
+
+
+def tail(text: str, lines: int) -> str:
+    """Return the last ``lines`` lines of ``text``."""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+class DockerCli:
+    """The docker command line on the host where a module runs."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+        self._binary: str = module.get_bin_path("docker") or ""
+        if not self._binary:
+            module.fail_json(
+                msg="There is no docker command on this host. "
+                "The role addons.olympia.olympia_docker installs it together with the engine."
+            )
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        cwd: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Run ``docker ARGUMENTS`` to its end and return what came of it, whatever the return code.
+
+        ``cwd`` is the working directory; ``environment`` is added to the module's own.
+        """
+        cmd = [self._binary, *arguments]
+        rc, stdout, stderr = self._module.run_command(
+            cmd, cwd=cwd, environ_update={**(environment or {}), **LOCALE}
+        )
+        return Completed(cmd, rc, stdout, stderr)
+
+    def fail(self, msg: str, completed: Completed, **result: Any) -> NoReturn:
+        """End the module with ``msg`` and the command, return code and output as evidence."""
+        self._module.fail_json(msg=msg, **asdict(completed), **result)
+        raise AssertionError("fail_json returned")
+
+    def image_ids(self, tags: Sequence[str]) -> dict[str, str]:
+        """Return the ID of every one of ``tags`` that exists locally; missing ones are left out.
+
+        Ends the module if the engine does not answer.
+        """
+        if not tags:
+            return {}
+        template = "{{.Id}}{{range .RepoTags}} {{.}}{{end}}"
+        completed = self.run(["image", "inspect", "--format", template, *tags])
+        errors = [line for line in completed.stderr.splitlines() if line.strip()]
+        if any("no such image" not in line.lower() for line in errors):
+            self.fail(f"The engine cannot look up images: {errors[-1]}", completed)
+        ids: dict[str, str] = {}
+        for line in filter(None, completed.stdout.splitlines()):
+            image_id, *names = line.split()
+            ids.update(dict.fromkeys(names, image_id))
+        return {tag: ids[name] for tag in tags if (name := familiar_name(tag)) in ids}
+
+
+def familiar_name(tag: str) -> str:
+    """Return ``tag`` as the engine lists it: without the default registry, with a tag.
+
+    ``docker.io/library/redis`` becomes ``redis:latest``.
+    """
+    for prefix in ("docker.io/library/", "docker.io/", "index.docker.io/library/", "index.docker.io/"):
+        if tag.startswith(prefix):
+            tag = tag.removeprefix(prefix)
+            break
+    return tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest"
