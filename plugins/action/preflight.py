@@ -49,9 +49,13 @@ def report(problems: list[settings.Problem]) -> str:
 
 
 class ActionModule(ActionBase):
-    """Runs on the controller, with one module execution on the host."""
+    """Runs on the controller, with one module execution on the host.
+
+    Takes `check`: false only looks, for what must work on a host with problems, too.
+    """
 
     TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"check"})
     _requires_connection = True
     _supports_check_mode = True
 
@@ -75,23 +79,28 @@ class ActionModule(ActionBase):
         if probe.get("failed") or "settings" not in probe:
             return probe
         resolution, facts = probe["settings"], probe["facts"]
-        problems = [
+        wrong_settings = [
             *settings.unknown_settings({*task_vars, *self._extra_vars()}, specs),
             *(settings.Problem(**problem) for problem in resolution["problems"]),
-            *stack.check(resolution["values"], facts),
+            *stack.check_values(resolution["values"]),
         ]
-        if problems:
-            kind = "settings" if all(problem.setting for problem in problems) else "preflight"
+        problems = wrong_settings + stack.check_host(resolution["values"], facts)
+        if problems and self._task.args.get("check", True):
             return {
                 "failed": True,
                 "msg": report(problems),
-                "problems": [problem.as_dict() for problem in problems],
-                "olympia": {"phase": "preflight", "kind": kind},
+                "olympia": {"phase": "preflight", "kind": "preflight" if len(problems) > len(wrong_settings) else "settings"},
             }
-        package_images = self._package_images(resolution["values"], facts)
+        package_images = image_tags(COLLECTION / "roles/olympia_images/files", facts["apt_mirrors"])
+        derived = stack.derive(resolution["values"], facts, package_images)
+        wanted = package_images.values() if derived["image_origin"] == "packages" else ()
         return {
             "changed": False,
-            "settings": stack.derive(resolution["values"], facts, package_images),
+            "settings": derived,
+            "missing_images": sorted(set(wanted) - set(facts["local_images"])),
+            "source_kind": stack.source_kind(resolution["values"], facts),
+            "healthy": stack.healthy(derived, facts),
+            "initialized": stack.initialized(derived, facts),
             "sources": resolution["sources"],
             "choices": {settings.short_name(name): settings.encode(value) for name, value in resolution["choices"].items()},
             "facts": facts,
@@ -110,17 +119,11 @@ class ActionModule(ActionBase):
             for name, value in self._extra_vars().items()
             if (variable := settings.variable_for(name, specs))
         }
-        host = self._task.get_variable_manager().get_vars(
-            host=self._task.get_variable_manager()._inventory.get_host(task_vars["inventory_hostname"]),
-            include_delegate_to=False,
-        )
-        inventory = {name: self._templar.template(host[name]) for name in specs if name in host and name not in extra}
+        visible = {name: self._templar.template(task_vars[name]) for name in specs if name in task_vars and name not in extra}
+        # A role's defaults are visible too. What equals a default is as good as that default.
+        inventory = {name: value for name, value in visible.items() if value != specs[name]["default"]}
         return {
             "command line": extra,
             "environment": settings.environment_layer(os.environ, specs),
             "inventory": inventory,
         }
-
-    @staticmethod
-    def _package_images(values: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
-        raise NotImplementedError

@@ -21,6 +21,8 @@ MANAGED_LINES = 3  # a rendered file carries its header in one of the first line
 MANAGED_MARK = "managed by addons.olympia"
 ENGINE_DATA = Path("/var/lib/docker")
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian and Ubuntu
+INITIALIZED = ".initialized.json"  # below the project directory
+DEPS_IMAGE = "deps/.image"  # the image that the mounted dependencies were taken from
 ENGINE_SOCKET = "/var/run/docker.sock"
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 REGISTRY_TIMEOUT = 15  # seconds; a registry that takes longer to answer is of no use for pulling gigabytes
@@ -151,6 +153,53 @@ def volume_created(run: Run, name: str) -> str:
     """Return when a volume was created, or the empty string where there is none."""
     code, output, _ = run(["docker", "volume", "inspect", "--format", "{{.CreatedAt}}", name])
     return "" if code else output.strip()
+
+
+def initialization_state(
+    volume: str, found: Iterable[dict[str, Any]], service: str, volatile_services: Iterable[str]
+) -> dict[str, str]:
+    """Return what an initialization holds for: it has to be repeated when anything of this is another.
+
+    Args:
+        volume: When the database's volume was created.
+        found: The project's containers.
+        service: The service that initializes; its image counts.
+        volatile_services: Services that forget with every start; the time of their start counts.
+    """
+    by_service = {entry["service"]: entry for entry in found}
+    state = {"volume": volume, "image": by_service[service]["image"] if service in by_service else ""}
+    return state | {name: by_service[name]["started_at"] for name in volatile_services if name in by_service}
+
+
+def read_initialization(marker: Path) -> dict[str, str]:
+    """Return the state that was initialized last; empty where there is none that can be read.
+
+    Args:
+        marker: The file that remembers it.
+    """
+    try:
+        state = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a small file, or the empty string where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def local_names(hosts: Path = Path("/etc/hosts")) -> list[str]:
+    """Return the names that the hosts file gives to this host's loopback addresses.
+
+    Args:
+        hosts: The hosts file.
+    """
+    entries = (line.split("#")[0].split() for line in read_text(hosts).splitlines())
+    return [name for entry in entries if entry and entry[0] in ("127.0.0.1", "::1") for name in entry[1:]]
 
 
 def local_images(run: Run, label: str) -> list[str]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.addons.olympia.plugins.module_utils.host import initialization_state
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
 
 BASE_FILE = "docker-compose.yml"
@@ -18,6 +19,7 @@ PRIVATE_FILE = "docker-compose.private.yml"
 
 OLYMPIA_UID = 9500
 MAX_UID = 2**32 - 2
+MAX_PORT = 65535
 DEFAULT_INSTANCE = "addons-server"
 SITE_DOMAIN = "olympia.test"
 # Compose's own rule for project names, and a container name has at least two characters.
@@ -37,6 +39,8 @@ REGISTRY_IMAGES = {
     "addons-frontend": "mozilla/addons-frontend:latest",
     "customs": "mozilla/customs-server:production",
 }
+SERVICES = ("web", "worker", "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached")
+REGISTRY_SERVICES = ("autograph", "addons-frontend")  # no package holds them
 # Debian's Python, for a base image that has none.
 PACKAGES_BASE_PACKAGES = ["python-is-python3", "python3", "python3-dev", "python3-pip", "python3-venv"]
 
@@ -59,7 +63,10 @@ def derive(
     # No package holds what only a registry has, so the other origin's references stand for those.
     images = REGISTRY_IMAGES | (package_images if origin == "packages" else {}) | short["service_images"]
     host_name = short["host_name"] or (SITE_DOMAIN if instance == DEFAULT_INSTANCE else f"{instance}.{SITE_DOMAIN}")
-    port = short["http_port"]
+    port = "" if short["http_port"] == 80 else f":{short['http_port']}"
+    site_url, loopback_url = f"http://{host_name}{port}", f"http://{short['bind_address']}{port}"
+    private = PRIVATE_FILE in compose_files
+    services = [*SERVICES, *(REGISTRY_SERVICES if origin == "registry" else ()), *(("customs",) if private else ())]
     return short | {
         "project_dir": facts["project_dir"],
         "source_dir": facts["source_dir"],
@@ -73,15 +80,66 @@ def derive(
         "base_packages": short["base_packages"] or (PACKAGES_BASE_PACKAGES if origin == "packages" else []),
         "host_uid": int(short["host_uid"] or (OLYMPIA_UID if closed else facts["uid"])),
         "host_name": host_name,
-        "site_url": f"http://{host_name}" + ("" if port == 80 else f":{port}"),
-        "loopback_url": f"http://{short['bind_address']}" + ("" if port == 80 else f":{port}"),
+        "site_url": site_url,
         "ca_bundle": facts["ca_bundle"] if short["ca_bundle"] == "auto" else short["ca_bundle"],
         "pip_config": facts["pip_config"],
         "npm_config": facts["npm_config"],
         "reload": short["reload"] and not closed,
-        "private": PRIVATE_FILE in compose_files,
+        "private": private,
+        "services": services,
+        # The stand-in keeps its index in memory.
+        "volatile_services": ["elasticsearch"] if origin == "packages" else [],
+        "url_hint": url_hint(site_url, loopback_url, host_name in facts["local_names"]),
         "volume": f"{instance}_data_mysqld",
     }
+
+
+def url_hint(site_url: str, loopback_url: str, resolves: bool) -> str:
+    """Return the sentence that says where the site is.
+
+    Args:
+        site_url: The site's own address.
+        loopback_url: The address that works on the host without a name.
+        resolves: Whether the hosts file knows the site's name.
+    """
+    if resolves:
+        return f"The site is at {site_url}"
+    name = site_url.removeprefix("http://").partition(":")[0]
+    return f"The site is at {loopback_url} (and at {site_url} once /etc/hosts has the line '127.0.0.1 {name}')"
+
+
+def source_kind(values: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """Return where the source tree comes from: `given` on the host, a `repository`, or `embedded` and to be copied there.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
+    if values["olympia_stack_source_repo"]:
+        return "repository"
+    return "embedded" if facts["source_dir"] == f"{facts['project_dir']}/source" else "given"
+
+
+def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    """Return whether every service ran and was healthy when the host was probed.
+
+    Args:
+        settings: Derived settings.
+        facts: What the probe found.
+    """
+    good = {entry["service"] for entry in facts["containers"] if entry["state"] == "running" and entry["health"] == "healthy"}
+    return good.issuperset(settings["services"])
+
+
+def initialized(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    """Return whether the database, the image and the index are the ones that were initialized last.
+
+    Args:
+        settings: Derived settings.
+        facts: What the probe found.
+    """
+    state = initialization_state(facts["volume_created"], facts["containers"], "web", settings["volatile_services"])
+    return bool(facts["initialized"] == state)
 
 
 def image_origin(values: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -95,24 +153,28 @@ def image_origin(values: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     return configured if configured != "auto" else facts["image_origin"] or "auto"
 
 
-def check(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return every reason, seen from settings and host, why a run cannot succeed.
+def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return every reason, seen from the host, why a run with these settings cannot succeed.
 
     Args:
         values: Resolved settings by variable.
         facts: What the probe found.
     """
     return [
-        *_check_names(values),
         *_check_files(values, facts),
         *_check_source(values, facts),
         *_check_ports(values, facts),
         *_check_room(values, facts),
-        *(Problem(**problem) for problem in facts["engine"]["problems"]),
+        *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
     ]
 
 
-def _check_names(values: Mapping[str, Any]) -> list[Problem]:
+def check_values(values: Mapping[str, Any]) -> list[Problem]:
+    """Return every reason why settings make no sense on any host.
+
+    Args:
+        values: Resolved settings by variable.
+    """
     problems = []
     instance = values["olympia_stack_instance"]
     if not INSTANCE_NAME.fullmatch(instance):
@@ -132,7 +194,22 @@ def _check_names(values: Mapping[str, Any]) -> list[Problem]:
                 way_out=f"HOST_UID takes a number from 0 to {MAX_UID} (0 stands for {OLYMPIA_UID}).",
             )
         )
-    files = values["olympia_stack_compose_file"].split(":")
+    for variable in ("olympia_stack_http_port", "olympia_stack_mysql_port"):
+        port = values[variable]
+        if not 0 <= port <= MAX_PORT or (port == 0 and variable == "olympia_stack_http_port"):
+            problems.append(
+                Problem(f"{port} is not a port", variable, way_out=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.")
+            )
+    files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
+    if BASE_FILE not in files:
+        problems.append(
+            Problem(
+                what=f"COMPOSE_FILE does not name {BASE_FILE}, which defines the services",
+                setting="olympia_stack_compose_file",
+                evidence=f"COMPOSE_FILE={':'.join(files)}",
+                way_out=f"Start it with {BASE_FILE}.",
+            )
+        )
     if CI_FILE in files and values["olympia_stack_target"] == "development":
         problems.append(
             Problem(
@@ -148,15 +225,6 @@ def _check_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pr
     problems = []
     project = facts["project_dir"]
     names = [name for name in values["olympia_stack_compose_file"].split(":") if name]
-    if BASE_FILE not in names:
-        problems.append(
-            Problem(
-                what=f"COMPOSE_FILE does not name {BASE_FILE}, which defines the services",
-                setting="olympia_stack_compose_file",
-                evidence=f"COMPOSE_FILE={':'.join(names)}",
-                way_out=f"Start it with {BASE_FILE}.",
-            )
-        )
     for name in names:
         if name not in (BASE_FILE, CI_FILE, PRIVATE_FILE) and name not in facts["compose_files_present"]:
             problems.append(
@@ -189,8 +257,7 @@ def _check_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pr
 
 
 def _check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    fetched = facts["source_dir"] == f"{facts['project_dir']}/source"
-    if fetched or not facts["source_missing"]:
+    if source_kind(values, facts) != "given" or not facts["source_missing"]:
         return []
     return [
         Problem(
@@ -207,15 +274,15 @@ def _check_ports(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pr
     problems = []
     for variable in ("olympia_stack_http_port", "olympia_stack_mysql_port"):
         port = values[variable]
-        if not 0 <= port <= 65535 or (port == 0 and variable == "olympia_stack_http_port"):
-            what, evidence = f"{port} is not a port", "a port is a number from 1 to 65535"
-        elif port in facts["listening_ports"] and port not in ours:
-            what, evidence = f"port {port} is taken", "another program on this host listens on it"
-        else:
-            continue
-        problems.append(
-            Problem(what, variable, evidence, f"Choose another: make up {short_name(variable)}=8080, or stop that program.")
-        )
+        if port in facts["listening_ports"] and port not in ours:
+            problems.append(
+                Problem(
+                    what=f"port {port} is taken",
+                    setting=variable,
+                    evidence="another program on this host listens on it",
+                    way_out=f"Choose another: make up {short_name(variable)}={port % 1000 + 8000}, or stop that program.",
+                )
+            )
     return problems
 
 

@@ -72,6 +72,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv, engine, host, settings
+from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import debian_mirrors, read_host_sources
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
 
@@ -128,6 +129,10 @@ def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, A
         "uid": host.invoking_uid(),
         "memory_mb": host.memory_mb(),
         "disk_free_mb": {str(path): host.free_disk_mb(path) for path in (project, host.ENGINE_DATA)},
+        "initialized": host.read_initialization(project / host.INITIALIZED),
+        "deps_image": host.read_text(project / host.DEPS_IMAGE),
+        "local_names": host.local_names(),
+        "apt_mirrors": debian_mirrors(read_host_sources())._asdict(),
         "max_map_count": host.kernel_setting("vm.max_map_count"),
         "listening_ports": host.listening_ports(),
         "rendered": host.rendered_files(project, files),
@@ -159,9 +164,7 @@ def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
         project: The project directory.
         embedded: The embedded application on this host, or the empty string.
     """
-    if values["olympia_stack_source_repo"]:
-        return project / "source"
-    configured = values["olympia_stack_source_dir"] or embedded
+    configured = "" if values["olympia_stack_source_repo"] else values["olympia_stack_source_dir"] or embedded
     return Path(configured).expanduser() if configured else project / "source"
 
 

@@ -1,0 +1,117 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: initialize
+short_description: Run a command in a Compose service once per state of what it initializes
+description:
+  - Runs a command in a running service, and remembers in the project directory for which database volume, image and
+    container it did. It runs again only when one of them is another than then.
+author: The Olympia provisioner authors
+options:
+  project_src:
+    description: The project directory.
+    type: path
+    required: true
+  project:
+    description: Name of the Compose project.
+    type: str
+    required: true
+  service:
+    description: The service that the command runs in.
+    type: str
+    default: web
+  command:
+    description: The command.
+    type: list
+    elements: str
+    required: true
+  volume:
+    description: The volume that the command fills.
+    type: str
+    required: true
+  volatile_services:
+    description: Services that forget what the command gave them when they restart.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: Tells whether the command would run.
+  diff_mode:
+    support: none
+    description: The command's own output says what it did.
+"""
+
+EXAMPLES = r"""
+- name: Initialize the database
+  addons.olympia.initialize:
+    project_src: /srv/olympia/addons-server
+    project: addons-server
+    command: [make, initialize]
+    volume: addons-server_data_mysqld
+"""
+
+RETURN = r"""
+stdout:
+  description: What the command printed. Empty where it did not run.
+  returned: always
+  type: str
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils import host
+from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli, tail
+
+LOG_LINES = 30
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "project_src": {"type": "path", "required": True},
+            "project": {"type": "str", "required": True},
+            "service": {"type": "str", "default": "web"},
+            "command": {"type": "list", "elements": "str", "required": True},
+            "volume": {"type": "str", "required": True},
+            "volatile_services": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    params: dict[str, Any] = module.params
+    docker = DockerCli(module)
+    containers = host.containers(host.run, params["project"])
+    marker = Path(params["project_src"], host.INITIALIZED)
+    state = host.initialization_state(
+        host.volume_created(host.run, params["volume"]), containers, params["service"], params["volatile_services"]
+    )
+    if host.read_initialization(marker) == state:
+        module.exit_json(changed=False, stdout="")
+    if module.check_mode:
+        module.exit_json(changed=True, stdout="")
+    completed = docker.run(
+        ["compose", "--project-directory", params["project_src"], "exec", "-T", params["service"], *params["command"]],
+        cwd=params["project_src"],
+    )
+    if completed.rc:
+        docker.fail(
+            f"{' '.join(params['command'])} failed in the service {params['service']} with return code {completed.rc}:\n"
+            f"{tail(completed.stdout + completed.stderr, LOG_LINES)}\n"
+            f"look further: docker compose --project-directory {params['project_src']} logs {params['service']}",
+            completed,
+            olympia={"phase": "initialize", "kind": "unhealthy"},
+        )
+    marker.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+    module.exit_json(changed=True, stdout=completed.stdout)
+
+
+if __name__ == "__main__":
+    main()
