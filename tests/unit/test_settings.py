@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where a setting's value comes from, and which one holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.addons.olympia.plugins.module_utils import settings
+
+SPECS: dict[str, dict[str, Any]] = {
+    "olympia_stack_instance": {"type": "str", "default": "addons-server", "description": "Name."},
+    "olympia_stack_http_port": {"type": "int", "default": 80, "description": "Port."},
+    "olympia_stack_target": {"type": "str", "default": "", "choices": ["", "production"], "description": "Stage."},
+    "olympia_stack_wait_timeouts": {"type": "dict", "default": {}, "description": "Seconds."},
+    "olympia_docker_source": {"type": "str", "default": "auto", "description": "Engine source."},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("olympia_stack_http_port", "olympia_stack_http_port"),
+        ("OLYMPIA_STACK_HTTP_PORT", "olympia_stack_http_port"),
+        ("HTTP_PORT", "olympia_stack_http_port"),
+        ("DOCKER_TARGET", "olympia_stack_target"),
+        ("olympia_docker_source", "olympia_docker_source"),
+        ("http_port", None),
+        ("HTTP_PROT", None),
+    ],
+)
+def test_names_of_the_command_line(name: str, variable: str | None) -> None:
+    assert settings.variable_for(name, SPECS) == variable
+
+
+def test_short_names_lead_back_to_their_variable() -> None:
+    stack = [name for name in SPECS if name.startswith(settings.STACK_PREFIX)]
+    assert [settings.variable_for(settings.short_name(name), SPECS) for name in stack] == stack
+
+
+def test_stronger_sources_win_and_are_named() -> None:
+    layers: dict[str, dict[str, Any]] = {}
+    for source in reversed(settings.SOURCES[:4]):
+        port = 1000 + settings.SOURCES.index(source)
+        layers[source] = {"olympia_stack_http_port": port}
+        resolution = settings.resolve(layers, SPECS)
+        assert resolution.values["olympia_stack_http_port"] == port
+        assert resolution.sources["olympia_stack_http_port"] == source
+
+
+def test_only_a_persons_choices_persist() -> None:
+    layers = {
+        "command line": {"olympia_stack_http_port": "8080", "olympia_stack_instance": "mine"},
+        "environment": {"olympia_stack_target": "production"},
+        "inventory": {"olympia_docker_source": "docker"},
+    }
+    assert settings.resolve(layers, SPECS).choices == {
+        "olympia_stack_http_port": 8080,
+        "olympia_stack_target": "production",
+    }
+
+
+def test_an_empty_value_takes_a_choice_back() -> None:
+    layers = {
+        "command line": {"olympia_stack_http_port": ""},
+        "persisted choice": {"olympia_stack_http_port": "8080"},
+        "inventory": {"olympia_stack_http_port": 81},
+    }
+    resolution = settings.resolve(layers, SPECS)
+    assert resolution.values["olympia_stack_http_port"] == 81
+    assert resolution.choices == {}
+
+
+def test_every_refused_value_is_a_problem_with_its_source() -> None:
+    layers = {
+        "command line": {"olympia_stack_http_port": "eighty"},
+        "environment": {"olympia_stack_target": "nowhere", "olympia_stack_wait_timeouts": "{web"},
+    }
+    problems = settings.resolve(layers, SPECS).problems
+    assert [problem.setting for problem in problems] == [
+        "olympia_stack_http_port",
+        "olympia_stack_target",
+        "olympia_stack_wait_timeouts",
+    ]
+    assert "(from: command line)" in problems[0].evidence
+    assert "(from: environment)" in problems[1].evidence
+
+
+def test_structured_values_survive_as_text() -> None:
+    value = {"web": 30, "worker": 60}
+    text = settings.encode(value)
+    resolution = settings.resolve({"persisted choice": {"olympia_stack_wait_timeouts": text}}, SPECS)
+    assert resolution.values["olympia_stack_wait_timeouts"] == value
+
+
+def test_a_mistyped_variable_is_answered_with_the_nearest() -> None:
+    names = ["olympia_stack_http_prot", "olympia_stack_http_port", "ansible_connection", "__olympia_settings"]
+    (problem,) = settings.unknown_settings(names, SPECS)
+    assert problem.setting == "olympia_stack_http_prot"
+    assert problem.way_out == "Did you mean olympia_stack_http_port?"
+
+
+def test_the_environment_gives_only_names_that_are_ours() -> None:
+    environment = {"HTTP_PORT": "1", "DOCKER_TARGET": "production", "OLYMPIA_STACK_HTTP_PORT": "2", "HOME": "/root"}
+    assert settings.environment_layer(environment, SPECS) == {
+        "olympia_stack_target": "production",
+        "olympia_stack_http_port": "2",
+    }
