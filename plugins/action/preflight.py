@@ -14,7 +14,7 @@ import yaml
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils import settings, stack
 from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import debian_mirrors, parse_sources
-from ansible_collections.addons.olympia.plugins.module_utils.images import image_tags
+from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
 from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED
 
 COLLECTION = Path(__file__).parents[2]
@@ -91,7 +91,9 @@ class ActionModule(ActionBase):
                 "msg": report(problems),
                 "olympia": {"phase": "preflight", "kind": "preflight" if len(problems) > len(wrong_settings) else "settings"},
             }
-        package_images = image_tags(COLLECTION / "roles/olympia_images/files", facts["apt_mirrors"])
+        package_images = image_tags(
+            image_files(COLLECTION / "roles/olympia_images/files"), resolution["values"]["olympia_images_release"]
+        )
         derived = stack.derive(resolution["values"], facts, package_images)
         wanted = package_images.values() if derived["image_origin"] == "packages" else ()
         return {

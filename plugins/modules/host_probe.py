@@ -72,7 +72,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv, engine, host, settings
-from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import debian_mirrors, read_host_sources
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
 
@@ -132,7 +131,6 @@ def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, A
         "initialized": host.read_initialization(project / host.INITIALIZED),
         "deps_image": host.read_text(project / host.DEPS_IMAGE),
         "local_names": host.local_names(),
-        "apt_mirrors": debian_mirrors(read_host_sources())._asdict(),
         "max_map_count": host.kernel_setting("vm.max_map_count"),
         "listening_ports": host.listening_ports(),
         "rendered": host.rendered_files(project, files),

@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The virtual environment and the third-party collections of a checkout.
+
+Standard library only: this runs before anything is installed. Each part carries a stamp with the hash of its inputs, written
+last; a part whose stamp differs (an edited lock, an interrupted run) is made again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / "requirements"
+VENV = ROOT / ".venv"
+# Made first, so that an environment that somebody else made is never taken for ours.
+MARKER = ".olympia-provisioner"
+
+
+class BootstrapError(Exception):
+    """What went wrong, with the way out, as it is shown to people."""
+
+
+def fingerprint(*inputs: str | Path) -> str:
+    """Return the hash of texts and of the contents of files."""
+    digest = hashlib.sha256()
+    for item in inputs:
+        content = item.read_bytes() if isinstance(item, Path) else item.encode()
+        digest.update(b"%d:" % len(content) + content)
+    return digest.hexdigest()
+
+
+def wanted_stamps(venv: Path, dev: bool) -> dict[Path, str]:
+    """Return the stamp files of a finished environment with their contents.
+
+    Args:
+        venv: The virtual environment.
+        dev: Whether the tools for tests and lint belong to it.
+    """
+    python = f"{sys.version_info.major}.{sys.version_info.minor} {venv}"
+    runtime = fingerprint(python, LOCKS / "runtime.txt")
+    stamps = {venv / MARKER / "runtime": runtime, venv / MARKER / "project": fingerprint(ROOT / "pyproject.toml")}
+    if dev:
+        stamps[venv / MARKER / "dev"] = fingerprint(runtime, LOCKS / "dev.txt")
+    return stamps
+
+
+def stamped(path: Path, content: str) -> bool:
+    """Return whether a stamp file has the content."""
+    try:
+        return path.read_text() == content
+    except OSError:
+        return False
+
+
+def pinned_collections(requirements: Path = ROOT / "requirements.yml") -> dict[str, str]:
+    """Return version by name of the collections in requirements.yml."""
+    return dict(re.findall(r"- name: (\S+).*\n\s+version: (\S+)", requirements.read_text()))
+
+
+def collections_stamp(collections: Path) -> tuple[Path, str]:
+    """Return the stamp file of the third-party collections with its content."""
+    content = fingerprint(ROOT / "requirements.yml", LOCKS / "collections.txt")
+    return collections / "ansible_collections" / ".stamp", content
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    started = time.monotonic()
+    print(f"bootstrap: {text} ...", end=" ", flush=True)
+    try:
+        yield
+    except BaseException:
+        print("stopped")
+        raise
+    print(f"{time.monotonic() - started:.1f} s")
+
+
+def call(command: list[str], way_out: str) -> None:
+    """Run a command quietly.
+
+    Args:
+        command: The command.
+        way_out: What to do when it fails.
+
+    Raises:
+        BootstrapError: It failed; with the end of its output.
+    """
+    # A user's pip settings for installing elsewhere have no meaning inside a virtual environment.
+    environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    if done.returncode:
+        tail = "\n".join(done.stdout.decode(errors="replace").splitlines()[-15:])
+        raise BootstrapError(f"{' '.join(command)} ended with {done.returncode}:\n{tail}\n{way_out}")
+
+
+def bundled_pip() -> Path:
+    """Return the pip wheel that comes with this Python.
+
+    Raises:
+        BootstrapError: There is none.
+    """
+    import sysconfig
+    from importlib.util import find_spec
+
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR")]
+    spec = find_spec("ensurepip")
+    if spec and spec.origin:
+        folders.append(str(Path(spec.origin).parent / "_bundled"))
+        for folder in filter(None, folders):
+            for wheel in sorted(Path(folder).glob("pip-*.whl")):
+                return wheel
+    raise BootstrapError(
+        f"{sys.executable} comes without ensurepip, so it cannot make a virtual environment with pip. "
+        "On Debian and Ubuntu: apt-get install python3-venv. Or name another Python: make up PYTHON=python3.12"
+    )
+
+
+def make_venv(venv: Path) -> None:
+    """Make an empty virtual environment with pip, in place of an outdated or unfinished one.
+
+    Raises:
+        BootstrapError: Something else stands there, or this Python lacks what is needed.
+    """
+    import sysconfig
+    import venv as venv_module
+    import zipfile
+
+    wheel = bundled_pip()
+    if venv.exists():
+        if not (venv / MARKER).is_dir():
+            raise BootstrapError(f"{venv} was not made by this project and is left alone: move it away, then try again")
+        # The stamps go first: an environment that is half gone must not look finished.
+        shutil.rmtree(venv / MARKER)
+        (venv / MARKER).mkdir()
+        for entry in venv.iterdir():
+            if entry.name == MARKER:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+    else:
+        (venv / MARKER).mkdir(parents=True)
+    venv_module.EnvBuilder(symlinks=True).create(venv)
+    # What `python -m ensurepip` does, without the five seconds in which it compiles pip.
+    site_packages = sysconfig.get_path("purelib", "venv", {"base": str(venv), "installed_base": str(venv)})
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site_packages)
+
+
+def pip(venv: Path, *arguments: str) -> list[str]:
+    """Return the command that runs an environment's pip."""
+    return [str(venv / "bin" / "python"), "-m", "pip", *arguments]
+
+
+def install(venv: Path, *arguments: str) -> None:
+    """Install packages into an environment. Modules are compiled when they are first imported: most never are."""
+    call(
+        pip(venv, "install", "--quiet", "--no-compile", *arguments),
+        "Is the package index reachable? pip's own settings (pip config list) say which one is asked.",
+    )
+
+
+def from_galaxy(venv: Path, target: Path) -> None:
+    """Install the pinned collections from the configured Galaxy server.
+
+    Raises:
+        BootstrapError: Galaxy is out of reach or does not have them.
+    """
+    call(
+        [
+            str(venv / "bin" / "ansible-galaxy"),
+            "collection",
+            "install",
+            "--no-deps",
+            "--timeout=10",
+            "--requirements-file=requirements.yml",
+            f"--collections-path={target}",
+        ],
+        "",
+    )
+
+
+def from_carrier(venv: Path, target: Path) -> None:
+    """Take the pinned collections out of the `ansible` wheel, whose hash is in requirements/collections.txt.
+
+    Raises:
+        BootstrapError: The wheel cannot be had, or carries other versions than requirements.yml.
+    """
+    import json
+    import zipfile
+
+    with tempfile.TemporaryDirectory(dir=target) as download:
+        call(
+            pip(
+                venv,
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--require-hashes",
+                "--requirement=requirements/collections.txt",
+                f"--dest={download}",
+            ),
+            "The collections come from Galaxy or, packed into the package `ansible`, from the package index; neither answers.",
+        )
+        (wheel,) = Path(download).glob("ansible-*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            for name, version in pinned_collections().items():
+                folder = f"ansible_collections/{name.replace('.', '/')}/"
+                carried = json.loads(archive.read(folder + "MANIFEST.json"))["collection_info"]["version"]
+                if carried != version:
+                    raise BootstrapError(
+                        f"{wheel.name} carries {name} {carried}, and requirements.yml pins {version}: run make lock"
+                    )
+                archive.extractall(target, [entry for entry in archive.namelist() if entry.startswith(folder)])
+
+
+def make_collections(venv: Path, collections: Path) -> None:
+    """Put the pinned collections in place: made aside, then renamed.
+
+    Args:
+        venv: The virtual environment, with Ansible in it.
+        collections: The folder that holds ansible_collections/.
+
+    Raises:
+        BootstrapError: Neither Galaxy nor the package index has them.
+    """
+    for leftover in collections.glob(".new-*"):
+        shutil.rmtree(leftover)
+    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=collections))
+    try:
+        try:
+            with step("collections from Galaxy"):
+                from_galaxy(venv, aside)
+        except BootstrapError:
+            with step("Galaxy is out of reach; collections from the package `ansible`"):
+                from_carrier(venv, aside)
+        for name in pinned_collections():
+            place = collections / "ansible_collections" / name.replace(".", "/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if place.exists():
+                place.rename(aside / f"old-{name}")
+            (aside / "ansible_collections" / name.replace(".", "/")).rename(place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def ready(venv: Path, collections: Path, dev: bool) -> bool:
+    """Return whether there is nothing to do."""
+    return all(stamped(path, content) for path, content in wanted_stamps(venv, dev).items()) and collections_ready(
+        collections
+    )
+
+
+def collections_ready(collections: Path) -> bool:
+    """Return whether the pinned collections are in place."""
+    folders = (collections / "ansible_collections" / name.replace(".", "/") for name in pinned_collections())
+    return stamped(*collections_stamp(collections)) and all(folder.is_dir() for folder in folders)
+
+
+def prepare(venv: Path, collections: Path, dev: bool) -> None:
+    """Make what differs.
+
+    Raises:
+        BootstrapError: Something is missing or out of reach.
+    """
+    runtime, project, *rest = wanted_stamps(venv, dev).items()
+    if not stamped(*runtime):
+        with step(f"{venv.name} with Python {sys.version.split()[0]} and the packages of requirements/runtime.txt"):
+            make_venv(venv)
+            install(venv, "--require-hashes", "--requirement=requirements/runtime.txt")
+            runtime[0].write_text(runtime[1])
+    if not stamped(*project):
+        with step("the command olympia"):
+            install(venv, "--no-deps", "--no-build-isolation", "--editable=.")
+            project[0].write_text(project[1])
+    for path, content in rest:
+        if not stamped(path, content):
+            with step("the tools of requirements/dev.txt"):
+                install(venv, "--require-hashes", "--requirement=requirements/dev.txt")
+                path.write_text(content)
+    if not collections_ready(collections):
+        path, content = collections_stamp(collections)
+        path.unlink(missing_ok=True)
+        make_collections(venv, collections)
+        path.write_text(content)
+
+
+def main(arguments: list[str]) -> int:
+    """Bring the checkout's environment up to date.
+
+    Args:
+        arguments: `--dev` for the tools of tests and lint too.
+    """
+    dev = arguments == ["--dev"]
+    if arguments and not dev:
+        print("usage: scripts/bootstrap [--dev]", file=sys.stderr)
+        return 2
+    collections = ROOT / "collections"
+    if ready(VENV, collections, dev):
+        return 0
+    lock = os.open(ROOT, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("bootstrap: another one is at work here; waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare(VENV, collections, dev)
+    except BootstrapError as error:
+        print(f"bootstrap: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bootstrap: interrupted; the next one goes on from here", file=sys.stderr)
+        return 130
+    finally:
+        os.close(lock)
+    return 0

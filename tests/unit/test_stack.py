@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is derived from settings and host, and what stands in a run's way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.addons.olympia.plugins.module_utils import stack
+
+ROLE = Path(__file__).parents[2] / "roles/olympia_stack"
+PACKAGE_IMAGES = {name: f"olympia/{name}:1" for name in ("base", "mysqld", "nginx", "elasticsearch")}
+
+
+def values(**changed: Any) -> dict[str, Any]:
+    """Return the role's defaults, some changed; names without their prefix."""
+    defaults: dict[str, Any] = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+    return defaults | {f"olympia_stack_{name}": value for name, value in changed.items()}
+
+
+def facts(**changed: Any) -> dict[str, Any]:
+    """Return what a probe finds on a host where nothing is wrong, some of it changed."""
+    return {
+        "project_dir": "/home/me/.local/state/olympia/addons-server",
+        "source_dir": "/src",
+        "source_missing": [],
+        "compose_files_present": [],
+        "env_error": "",
+        "rendered": {},
+        "containers": [],
+        "listening_ports": [22],
+        "memory_mb": 16000,
+        "disk_free_mb": {"/": 50000},
+        "max_map_count": 65530,
+        "image_origin": "packages",
+        "engine": {"problems": []},
+        "uid": 1000,
+        "ca_bundle": "",
+        "pip_config": "",
+        "npm_config": "",
+        "local_names": ["localhost"],
+    } | changed
+
+
+def derived(**changed: Any) -> dict[str, Any]:
+    """Return the derived settings of a host where nothing is wrong."""
+    return stack.derive(values(**changed), facts(), PACKAGE_IMAGES)
+
+
+def test_local_by_default() -> None:
+    settings = derived()
+    assert (settings["target"], settings["host_uid"], settings["closed"], settings["reload"]) == ("development", 1000, False, True)
+    assert settings["site_url"] == "http://olympia.test"
+
+
+def test_the_ci_file_closes_the_system() -> None:
+    settings = derived(compose_file=f"{stack.BASE_FILE}:{stack.CI_FILE}")
+    assert (settings["target"], settings["host_uid"], settings["closed"], settings["reload"]) == ("production", 9500, True, False)
+
+
+def test_two_instances_share_no_name() -> None:
+    names = ("image", "volume", "host_name", "site_url")
+    one, other = derived(instance="one"), derived(instance="other")
+    assert not {one[name] for name in names} & {other[name] for name in names}
+
+
+def test_images_follow_the_origin_and_the_users_word() -> None:
+    packages = derived(service_images={"redis": "mirror/redis:6"})
+    assert packages["images"]["mysqld"] == "olympia/mysqld:1"
+    assert packages["images"]["redis"] == "mirror/redis:6"
+    assert packages["base_image"] == "olympia/base:1"
+    registry = derived(image_origin="registry")
+    assert registry["images"]["mysqld"] == stack.REGISTRY_IMAGES["mysqld"]
+    assert registry["base_packages"] == []
+    assert "autograph" in registry["services"]
+    assert "autograph" not in packages["services"]
+
+
+def test_nothing_wrong_is_no_problem() -> None:
+    assert stack.check_values(values()) == []
+    assert stack.check_host(values(), facts()) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "setting"),
+    [
+        ({"instance": "A"}, "olympia_stack_instance"),
+        ({"instance": "a"}, "olympia_stack_instance"),
+        ({"host_uid": "-1"}, "olympia_stack_host_uid"),
+        ({"host_uid": "root"}, "olympia_stack_host_uid"),
+        ({"host_uid": str(2**32)}, "olympia_stack_host_uid"),
+        ({"http_port": 0}, "olympia_stack_http_port"),
+        ({"mysql_port": 65536}, "olympia_stack_mysql_port"),
+        ({"compose_file": stack.CI_FILE}, "olympia_stack_compose_file"),
+        ({"compose_file": f"{stack.BASE_FILE}:{stack.CI_FILE}", "target": "development"}, "olympia_stack_target"),
+    ],
+)
+def test_settings_that_make_no_sense(changed: dict[str, Any], setting: str) -> None:
+    (problem,) = stack.check_values(values(**changed))
+    assert problem.setting == setting
+    assert problem.way_out
+
+
+@pytest.mark.parametrize(
+    ("setting_changes", "fact_changes", "words"),
+    [
+        ({"compose_file": f"{stack.BASE_FILE}:mine.yml"}, {}, "names mine.yml, which does not exist"),
+        ({}, {"env_error": "line 3 is not NAME=value"}, ".env cannot be read"),
+        ({}, {"rendered": {"Dockerfile": {"managed": False}}}, "Dockerfile was not written by this collection"),
+        ({}, {"source_missing": ["manage.py"]}, "/src is not an addons-server source tree"),
+        ({}, {"listening_ports": [80]}, "port 80 is taken"),
+        ({}, {"memory_mb": 1024}, "too little memory"),
+        ({}, {"disk_free_mb": {"/var/lib/docker": 100}}, "too little disk space at /var/lib/docker"),
+        ({"image_origin": "registry"}, {}, "vm.max_map_count is too low"),
+    ],
+)
+def test_hosts_on_which_a_run_cannot_succeed(
+    setting_changes: dict[str, Any], fact_changes: dict[str, Any], words: str
+) -> None:
+    (problem,) = stack.check_host(values(**setting_changes), facts(**fact_changes))
+    assert words in problem.what
+    assert problem.way_out
+
+
+def test_the_instances_own_port_is_not_taken() -> None:
+    own = {"service": "nginx", "state": "running", "health": "healthy", "ports": [80]}
+    assert stack.check_host(values(), facts(listening_ports=[80], containers=[own])) == []
+
+
+def test_all_problems_come_at_once() -> None:
+    assert len(stack.check_host(values(), facts(memory_mb=1, listening_ports=[80], source_missing=["manage.py"]))) == 3
