@@ -1,0 +1,3 @@
+"""Settings of a running site: the base, as the environment fills it."""
+
+from olympia.lib.settings_base import *  # noqa: F403
