@@ -183,7 +183,7 @@ def merge_options(current: Mapping[str, Any], options: Mapping[str, Any], defaul
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return the top-level keys in which two contents of daemon.json differ, sorted."""
-    return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    return sorted(name for name in {*before, *after} if before.get(name, ...) != after.get(name, ...))
 
 
 def effect_of(keys: Iterable[str]) -> str:
@@ -371,7 +371,7 @@ def _has_data(daemon_json: dict[str, Any] | str) -> bool:
     return Path(configured or DATA_ROOT).exists()
 
 
-def parse_daemon_json(text: str) -> dict[str, Any] | str:
+def parse_daemon_json(text: str, path: Path = DAEMON_JSON) -> dict[str, Any] | str:
     """Parse the text of a daemon.json; an empty one is an empty object.
 
     :returns: the content, or a text that says what is wrong with it.
@@ -381,9 +381,9 @@ def parse_daemon_json(text: str) -> dict[str, Any] | str:
     try:
         content = json.loads(text)
     except ValueError as error:
-        return f"{DAEMON_JSON} is not valid JSON: {error}"
+        return f"{path} is not valid JSON: {error}"
     if not isinstance(content, dict):
-        return f"{DAEMON_JSON} is not a JSON object"
+        return f"{path} is not a JSON object"
     return content
 
 
