@@ -44,15 +44,27 @@ SUPPORTED = {
 # Releases whose own engine is too old, and the release that the packages come from instead.
 NEXT_RELEASE = {"bookworm": "trixie"}
 
+# Package specifications as ansible.builtin.apt reads them: the minimum makes it upgrade what is there and too old.
 PACKAGES = {
     "docker": {
-        "engine": ["docker-ce", "docker-ce-cli", "containerd.io"],
-        "buildx": ["docker-buildx-plugin"],
-        "compose": ["docker-compose-plugin"],
+        "engine": ["docker-ce>=5:25.0", "docker-ce-cli>=5:25.0", "containerd.io"],
+        "buildx": ["docker-buildx-plugin>=0.13"],
+        "compose": ["docker-compose-plugin>=2.24"],
     },
-    "debian": {"engine": ["docker.io", "docker-cli"], "buildx": ["docker-buildx"], "compose": ["docker-compose"]},
-    "ubuntu": {"engine": ["docker.io"], "buildx": ["docker-buildx"], "compose": ["docker-compose-v2"]},
+    "debian": {
+        "engine": ["docker.io>=25.0", "docker-cli>=25.0", "containerd>=1.7"],
+        "buildx": ["docker-buildx>=0.13"],
+        "compose": ["docker-compose>=2.24"],
+    },
+    "ubuntu": {
+        "engine": ["docker.io>=25.0"],
+        "buildx": ["docker-buildx>=0.13"],
+        "compose": ["docker-compose-v2>=2.24"],
+    },
 }
+
+# What the role takes from the next release, and nothing else.
+NEXT_RELEASE_PACKAGES = ["docker.io", "docker-cli", "docker-buildx", "docker-compose", "containerd"]
 
 # What the engine needs on any host and what minimal hosts lack: without recommended packages, these are named.
 SUPPORT_PACKAGES = ["ca-certificates", "iptables"]
@@ -284,6 +296,7 @@ def _host() -> dict[str, Any]:
             "uid": uid,
             "docker_group": members,
             "session_in_docker_group": in_group,
+            "has_setfacl": shutil.which("setfacl") is not None,
             "can_become_root": uid == 0 or shutil.which("sudo") is not None,
         },
     }
@@ -401,7 +414,7 @@ def _package_state(run: Run) -> dict[str, str]:
     """Return name and version of the installed packages that provide, or conflict with, an engine."""
     if shutil.which("dpkg-query") is None:
         return {}
-    names = {name for kinds in PACKAGES.values() for group in kinds.values() for name in group}
+    names = {name.split(">=")[0] for kinds in PACKAGES.values() for group in kinds.values() for name in group}
     names |= {name for group in CONFLICTS.values() for name in group}
     _, out, _ = run(["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n", *sorted(names)])
     rows = (line.split() for line in out.splitlines())
@@ -558,7 +571,7 @@ def _plan_packages(
     plan["source"] = source
     plan["packages"] = [name for component in (kinds if installs_engine else missing) for name in kinds[component]]
     if source == "distribution":
-        plan["next_release"] = NEXT_RELEASE.get(facts["os"]["codename"])
+        plan["next_release"] = _next_release(facts)
     if not installs_engine:
         return
     plan["packages"] += SUPPORT_PACKAGES
@@ -568,6 +581,21 @@ def _plan_packages(
         needs.append(f"remove conflicting packages: {', '.join(plan['remove'])}")
     if plan["disable"]:
         needs.append(f"disable old package sources: {', '.join(plan['disable'])}")
+
+
+def _next_release(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the release that the engine's packages come from if the host's own is too old, and its mirrors."""
+    codename = NEXT_RELEASE.get(facts["os"]["codename"])
+    if codename is None:
+        return None
+    apt = facts["apt"]
+    return {
+        "codename": codename,
+        "main": apt["main"],
+        "security": apt["security"],
+        "signed_by": apt["signed_by"],
+        "packages": NEXT_RELEASE_PACKAGES,
+    }
 
 
 def _plan_daemon(
@@ -607,6 +635,8 @@ def _plan_access(
     if users["uid"] != 0 and not users["session_in_docker_group"] and docker["server"] is None:
         plan["session_user"] = users["name"]
         needs.append(f"let this session of {users['name']} use the engine")
+        if not users["has_setfacl"]:
+            plan["packages"].append("acl")
         if users["name"] not in wanted:
             wanted.append(users["name"])
     plan["group_users"] = [name for name in wanted if name not in users["docker_group"]]
@@ -726,7 +756,7 @@ def _package_problems(
         found.append(
             problem(
                 f"Debian's {facts['os']['codename']} has no engine that is new enough, and no mirror to take "
-                f"{plan['next_release']}'s from was found",
+                f"{plan['next_release']['codename']}'s from was found",
                 "/etc/apt/sources.list, /etc/apt/sources.list.d",
                 f"no enabled source with suite {facts['os']['codename']} and component main",
                 "add the Debian archive to the host's apt sources, or set olympia_docker_source to docker",

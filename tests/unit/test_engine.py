@@ -37,6 +37,7 @@ def host(**changes: Any) -> dict[str, Any]:
             "docker_group": [],
             "session_in_docker_group": False,
             "can_become_root": True,
+            "has_setfacl": True,
         },
         "docker": {
             "client": "26.1.5",
@@ -205,9 +206,16 @@ def test_a_sufficient_engine_needs_nothing_on_systems_that_are_not_supported() -
 def test_a_bare_host_gets_everything_with_the_recommended_configuration() -> None:
     planned = plan(host(**BARE))
     assert planned["packages"] == [
-        "docker.io", "docker-cli", "docker-buildx", "docker-compose", "ca-certificates", "iptables",
-    ]  # fmt: skip
-    assert planned["next_release"] == "trixie"
+        "docker.io>=25.0",
+        "docker-cli>=25.0",
+        "containerd>=1.7",
+        "docker-buildx>=0.13",
+        "docker-compose>=2.24",
+        "ca-certificates",
+        "iptables",
+    ]
+    assert planned["next_release"]["codename"] == "trixie"
+    assert planned["next_release"]["main"] == "http://mirror.example/debian"
     assert planned["service"] == "start"
     assert planned["daemon_defaults"]["features"] == {"containerd-snapshotter": True}
     assert planned["daemon_keys"] == ["builder", "features", "log-driver", "log-opts"]
@@ -217,14 +225,14 @@ def test_debian_13_and_ubuntu_use_their_own_release() -> None:
     trixie = plan(host(**BARE, os__version_id="13", os__codename="trixie"))
     assert trixie["next_release"] is None
     noble = plan(host(**BARE, os__id="ubuntu", os__version_id="24.04", os__codename="noble", apt__main=None))
-    assert noble["packages"][:3] == ["docker.io", "docker-buildx", "docker-compose-v2"]
+    assert noble["packages"][:3] == ["docker.io>=25.0", "docker-buildx>=0.13", "docker-compose-v2>=2.24"]
     assert noble["next_release"] is None
 
 
 def test_dockers_repository_replaces_the_distributions_packages_and_old_source_files() -> None:
     facts = host(**OLD, source="docker", apt__docker_files=["/etc/apt/sources.list.d/docker.list", DOCKER_SOURCE_FILE])
     planned = plan(facts)
-    assert planned["packages"][:3] == ["docker-ce", "docker-ce-cli", "containerd.io"]
+    assert planned["packages"][:3] == ["docker-ce>=5:25.0", "docker-ce-cli>=5:25.0", "containerd.io"]
     assert planned["remove"] == ["docker.io", "containerd", "runc"]
     assert planned["disable"] == ["/etc/apt/sources.list.d/docker.list"]
 
@@ -238,7 +246,7 @@ def test_an_old_engine_is_upgraded_and_its_images_stay_visible() -> None:
 
 def test_only_the_missing_plugin_is_installed() -> None:
     planned = plan(host(compose="1.29.2"))
-    assert planned["packages"] == ["docker-compose"]
+    assert planned["packages"] == ["docker-compose>=2.24"]
     assert planned["service"] is None and planned["daemon_defaults"] == {}
 
 
@@ -277,6 +285,8 @@ def test_a_user_kept_out_of_the_engine_is_let_in_without_a_restart() -> None:
     planned = plan(host(**closed))
     assert planned["service"] is None
     assert planned["group_users"] == ["ada"] and planned["session_user"] == "ada"
+    assert planned["packages"] == []
+    assert plan(host(**closed, users__has_setfacl=False))["packages"] == ["acl"]
     member = plan(host(**closed, users__docker_group=["ada"]))
     assert member["group_users"] == [] and member["session_user"] == "ada"
 
