@@ -42,7 +42,7 @@ REGISTRY_IMAGES = {
 SERVICES = ("web", "worker", "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached")
 REGISTRY_SERVICES = ("autograph", "addons-frontend")  # no package holds them
 # Debian's Python, for a base image that has none.
-PACKAGES_BASE_PACKAGES = ["python-is-python3", "python3", "python3-dev", "python3-pip", "python3-venv"]
+PACKAGES_BASE_PACKAGES = ["python-is-python3", "python3", "python3-dev", "python3-pip", "python3-venv", "tzdata"]
 
 
 def derive(

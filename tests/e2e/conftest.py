@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.parse
+import urllib.error
 import urllib.request
 import uuid
 import zipfile

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A contributor's stack: what `up` promises, through nginx, on the real services. The tests build on one another."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, Stack, wait_until, xpi
+
+SERVICES = {"web", "worker", "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached"}
+UID = 1234567
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """Return a running stack on a source tree of its own, so that tests may edit it."""
+    source = tmp_path_factory.mktemp("source") / "app"
+    shutil.copytree(ROOT / "app", source)
+    made = make_stack(source=source, settings={"host_uid": str(UID)})
+    made.up()
+    return made
+
+
+def upload(stack: Stack, content: bytes) -> dict[str, str]:
+    """Send a file through the site's form, and return what the worker made of it."""
+    _, page = stack.get("/upload/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert token, page
+    boundary = uuid.uuid4().hex
+    body = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{token[1]}\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="xpi"; filename="sample.xpi"\r\n\r\n'
+    ).encode() + content + f"\r\n--{boundary}--\r\n".encode()  # fmt: skip
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Cookie": f"csrftoken={token[1]}"}
+    code, answer = stack.get("/upload/", body, headers)
+    assert code == 200, answer
+    identity = stack.inside("mysqld", "mariadb", "--skip-column-names", "olympia", "--execute", LAST_UPLOAD)
+
+    def result() -> dict[str, str] | None:
+        found: dict[str, str] = json.loads(stack.get(f"/upload/{uuid.UUID(identity)}/status.json")[1])
+        return found if found["status"] != "pending" else None
+
+    answer_of_the_worker: dict[str, str] = wait_until(result, "the worker processes the upload")
+    return answer_of_the_worker
+
+
+LAST_UPLOAD = "SELECT identity FROM addons_upload ORDER BY created DESC LIMIT 1"
+
+
+def test_every_service_is_healthy(stack: Stack) -> None:
+    assert stack.healthy() == SERVICES
+
+
+def test_the_site_checks_every_service(stack: Stack) -> None:
+    code, body = stack.get("/services/monitor.json")
+    assert code == 200, body
+    assert set(json.loads(body)) == {"mysql", "memcached", "redis", "rabbitmq", "elasticsearch", "storage", "worker"}
+
+
+def test_home_and_search_answer_through_nginx(stack: Stack) -> None:
+    code, home = stack.get("/")
+    assert code == 200
+    assert "Tab Gardener" in home
+    code, found = stack.get("/search/?q=forgotten")
+    assert code == 200
+    assert "Tab Gardener" in found
+    assert "Link Lantern" not in found
+
+
+def test_an_upload_is_processed_listed_found_and_served(stack: Stack) -> None:
+    content = xpi("Marigold", "marigold@example.org", description="Counts petals")
+    result = upload(stack, content)
+    assert result["status"] == "valid", result
+    assert "Marigold" in stack.get("/")[1]
+    assert "Marigold" in stack.get("/search/?q=petals")[1]
+    code, served = stack.get(result["download_url"])
+    assert code == 200
+    assert served == content.decode(errors="replace")
+
+
+def test_a_bad_upload_is_refused_with_its_reason(stack: Stack) -> None:
+    result = upload(stack, b"no archive at all")
+    assert result["status"] == "invalid"
+    assert "zip archive" in result["message"]
+
+
+def test_a_second_up_changes_nothing(stack: Stack) -> None:
+    before = {service: stack.container(service)["Id"] for service in SERVICES}
+    assert stack.up().changed == 0
+    assert {service: stack.container(service)["Id"] for service in SERVICES} == before
+
+
+def test_the_application_runs_with_the_host_users_uid_and_never_as_root(stack: Stack) -> None:
+    assert stack.inside("web", "id", "-u", "olympia") == str(UID)
+    for service in ("web", "worker"):
+        owners = set(stack.docker("top", stack.container(service)["Id"], "-eo", "uid,args").splitlines()[1:])
+        applications = {line.split(maxsplit=1)[0] for line in owners if "init" not in line}
+        assert applications == {str(UID)}, owners
+
+
+def test_a_large_uid_costs_nothing(stack: Stack) -> None:
+    # Logs of last logins are indexed by UID: with a large one they grow to gigabytes.
+    assert stack.inside("web", "find", "/var/log", "-size", "+1M") == ""
+
+
+def test_ports_are_published_on_loopback_only_and_the_database_on_none(stack: Stack) -> None:
+    published = {
+        (service, binding["HostIp"])
+        for service in SERVICES
+        for bound in stack.container(service)["HostConfig"]["PortBindings"].values()
+        for binding in bound
+    }
+    assert published == {("nginx", "127.0.0.1")}
+
+
+def test_a_password_is_needed_for_the_database(stack: Stack) -> None:
+    host = ["mariadb", "--host=mysqld", "--user=root", "--execute", "SELECT 1"]
+    with pytest.raises(AssertionError, match="Access denied"):
+        stack.inside("web", *host)
+
+
+def test_secrets_are_the_users_alone_and_never_printed(stack: Stack) -> None:
+    env = stack.project / ".env"
+    assert oct(env.stat().st_mode & 0o777) == "0o600"
+    secrets = re.findall(r"^(?:MYSQL_ROOT_PASSWORD|RABBITMQ_PASSWORD|SECRET_KEY)=(.+)$", env.read_text(), re.MULTILINE)
+    assert len(secrets) == 3
+    output = stack.play("up", "-vvv", "--diff", debug=False).output + stack.up("-vvv", "--diff", debug=True).output
+    assert [secret for secret in secrets if secret in output] == []
+
+
+def test_every_rendered_file_says_who_wrote_it(stack: Stack) -> None:
+    for name in ("docker-compose.yml", "docker-compose.ci.yml", ".env", "Dockerfile", "image/entrypoint.sh"):
+        head = (stack.project / name).read_text().splitlines()[:2]
+        assert any("managed by addons.olympia" in line for line in head), name
+
+
+def test_plain_compose_works_in_the_project_directory(stack: Stack) -> None:
+    output = stack.docker("compose", "--project-directory", str(stack.project), "ps", "--services")
+    assert set(output.split()) == SERVICES
+
+
+def test_editing_the_source_tree_shows_without_a_rebuild(stack: Stack) -> None:
+    image = stack.container("web")["Image"]
+    views = stack.source / "src/olympia/amo/views.py"
+    views.write_text(views.read_text().replace("the embedded application", "edited by hand"))
+    wait_until(lambda: "edited by hand" in stack.get("/__version__")[1], "the edited code answers")
+    assert stack.container("web")["Image"] == image
+
+
+def test_check_mode_tells_the_changes_and_makes_none(stack: Stack) -> None:
+    env = (stack.project / ".env").read_text()
+    started = stack.container("web")["State"]["StartedAt"]
+    run = stack.up("--check", "--diff", debug=False)
+    assert run.changed > 0
+    assert "+DEBUG=false" in run.output
+    assert (stack.project / ".env").read_text() == env
+    assert stack.container("web")["State"]["StartedAt"] == started
+
+
+def test_down_and_up_keep_the_rows_and_the_files(stack: Stack) -> None:
+    down = stack.play("down")
+    assert down.code == 0, down.output
+    assert stack.docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={stack.instance}") == ""
+    stack.up()
+    assert "Marigold" in stack.get("/")[1]
+    assert "Marigold" in stack.get("/search/?q=petals")[1]
+    url = re.search(r'id="download"[^>]*href="([^"]+)"', stack.get("/addon/marigold/")[1])
+    assert url
+    assert stack.get(url[1])[0] == 200
+
+
+def test_a_lost_env_file_locks_nobody_out(stack: Stack) -> None:
+    (stack.project / ".env").unlink()
+    stack.up()
+    assert "Marigold" in stack.get("/")[1]
+    assert stack.get("/services/monitor.json")[0] == 200
+
+
+def test_a_run_that_was_cut_off_is_finished_by_the_next(stack: Stack, tmp_path: Path) -> None:
+    stack.play("down")
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(stack.command("up"), cwd=ROOT, env=stack.environment, stdout=output, stderr=output)
+        wait_until(lambda: "Bring the Compose project up" in log.read_text(), "the services are being started")
+        process.kill()
+        process.wait()
+    stack.up()
+    assert stack.healthy() == SERVICES
+    assert stack.up().changed == 0
