@@ -189,7 +189,11 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
             )
             values[variable] = spec["default"]
         else:
-            values[variable] = validated.validated_parameters[variable]
+            value = validated.validated_parameters[variable]
+            # The validator fills keys that nobody gave with None.
+            values[variable] = (
+                {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+            )
         sources[variable] = source
         if persists and source in SOURCES[:3]:
             choices[variable] = values[variable]

@@ -93,6 +93,14 @@ def test_structured_values_survive_as_text() -> None:
     assert resolution.values["olympia_stack_wait_timeouts"] == value
 
 
+def test_keys_that_nobody_gave_stay_absent() -> None:
+    suboptions = {"http": {"type": "str"}, "https": {"type": "str"}}
+    specs = {"olympia_docker_proxy": {"type": "dict", "options": suboptions, "default": {}, "description": "Proxy."}}
+    assert settings.resolve({}, specs).values["olympia_docker_proxy"] == {}
+    given = settings.resolve({"inventory": {"olympia_docker_proxy": {"http": "proxy:1"}}}, specs)
+    assert given.values["olympia_docker_proxy"] == {"http": "proxy:1"}
+
+
 def test_a_mistyped_variable_is_answered_with_the_nearest() -> None:
     names = ["olympia_stack_http_prot", "olympia_stack_http_port", "ansible_connection", "__olympia_settings"]
     (problem,) = settings.unknown_settings(names, SPECS)
