@@ -63,7 +63,9 @@ def spread(values: list[float]) -> str:
 def main() -> int:
     """Run the benchmark; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=7, help="measured pairs, after one that is not counted (default: 7)")
+    parser.add_argument(
+        "--runs", type=int, default=7, help="measured pairs, after one that is not counted (default: 7)"
+    )
     parser.add_argument("--port", type=int, default=8089, help="HTTP port of the benchmark's instance (default: 8089)")
     parser.add_argument("--keep", action="store_true", help="leave the instance running")
     options = parser.parse_args()

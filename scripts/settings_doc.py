@@ -48,7 +48,10 @@ def section(role: str, short_names: dict[str, str]) -> str:
         short = f" [{short_names[name]}]" if name in short_names else ""
         kind = f"{option['type']} of {option['elements']}" if "elements" in option else option["type"]
         choices = f", one of {', '.join(repr(choice) for choice in option['choices'])}" if "choices" in option else ""
-        lines += [f"- **`{name}`**{short} ({kind}{choices}; default `{option['default']!r}`):", f"  {plain(option['description'])}"]
+        lines += [
+            f"- **`{name}`**{short} ({kind}{choices}; default `{option['default']!r}`):",
+            f"  {plain(option['description'])}",
+        ]
     return "\n".join([*lines, ""])
 
 

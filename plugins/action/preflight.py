@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils import settings, stack
-from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import debian_mirrors, parse_sources
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
 from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED
 
@@ -44,7 +42,11 @@ def report(problems: list[settings.Problem]) -> str:
     lines = [f"{len(problems)} problem{'s' if len(problems) > 1 else ''}, nothing was changed:"]
     for number, problem in enumerate(problems, start=1):
         lines.append(f"{number}. {problem.what}" + (f" [{problem.setting}]" if problem.setting else ""))
-        lines += [f"   {label}: {text}" for label, text in (("where", problem.where), ("seen", problem.evidence), ("way out", problem.way_out)) if text]
+        lines += [
+            f"   {label}: {text}"
+            for label, text in (("where", problem.where), ("seen", problem.evidence), ("way out", problem.way_out))
+            if text
+        ]
     return "\n".join(lines)
 
 
@@ -89,7 +91,10 @@ class ActionModule(ActionBase):
             return {
                 "failed": True,
                 "msg": report(problems),
-                "olympia": {"phase": "preflight", "kind": "preflight" if len(problems) > len(wrong_settings) else "settings"},
+                "olympia": {
+                    "phase": "preflight",
+                    "kind": "preflight" if len(problems) > len(wrong_settings) else "settings",
+                },
             }
         package_images = image_tags(
             image_files(COLLECTION / "roles/olympia_images/files"), resolution["values"]["olympia_images_release"]
@@ -104,7 +109,9 @@ class ActionModule(ActionBase):
             "healthy": stack.healthy(derived, facts),
             "initialized": stack.initialized(derived, facts),
             "sources": resolution["sources"],
-            "choices": {settings.short_name(name): settings.encode(value) for name, value in resolution["choices"].items()},
+            "choices": {
+                settings.short_name(name): settings.encode(value) for name, value in resolution["choices"].items()
+            },
             "facts": facts,
             # Made once: what the instance's .env holds is never replaced.
             "secrets": {name: probe["secrets"].get(name) or secrets.token_urlsafe(24) for name in SECRETS},
@@ -121,7 +128,9 @@ class ActionModule(ActionBase):
             for name, value in self._extra_vars().items()
             if (variable := settings.variable_for(name, specs))
         }
-        visible = {name: self._templar.template(task_vars[name]) for name in specs if name in task_vars and name not in extra}
+        visible = {
+            name: self._templar.template(task_vars[name]) for name in specs if name in task_vars and name not in extra
+        }
         # A role's defaults are visible too. What equals a default is as good as that default.
         inventory = {name: value for name, value in visible.items() if value != specs[name]["default"]}
         return {

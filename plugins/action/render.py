@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.dotenv import DotenvError

@@ -123,7 +123,9 @@ def containers(run: Run, project: str) -> list[dict[str, Any]]:
         run: Runs a command.
         project: The Compose project's name.
     """
-    code, output, _ = run(["docker", "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project}"])
+    code, output, _ = run(
+        ["docker", "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project}"]
+    )
     ids = output.split()
     if code or not ids:
         return []

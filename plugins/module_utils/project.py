@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv
 from ansible_collections.addons.olympia.plugins.module_utils.host import MANAGED_MARK
 from ansible_collections.addons.olympia.plugins.module_utils.settings import encode
@@ -69,7 +68,7 @@ def render(
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - the files are YAML, shell and INI
+        autoescape=False,
     )
     environment.filters["dotenv"] = dotenv.quote
     environment.filters["compose_literal"] = compose_literal

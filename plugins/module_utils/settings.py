@@ -165,9 +165,9 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
     choices: dict[str, Any] = {}
     problems: list[Problem] = []
     for variable, spec in specs.items():
-        found = {
-            source: layers[source][variable] for source in SOURCES if variable in layers.get(source, {})
-        } | {"role default": spec["default"]}
+        found = {source: layers[source][variable] for source in SOURCES if variable in layers.get(source, {})} | {
+            "role default": spec["default"]
+        }
         persists = variable not in LOCATING
         for source in SOURCES[:2]:
             if found.get(source) == "":

@@ -45,9 +45,7 @@ REGISTRY_SERVICES = ("autograph", "addons-frontend")  # no package holds them
 PACKAGES_BASE_PACKAGES = ["python-is-python3", "python3", "python3-dev", "python3-pip", "python3-venv", "tzdata"]
 
 
-def derive(
-    values: Mapping[str, Any], facts: Mapping[str, Any], package_images: Mapping[str, str]
-) -> dict[str, Any]:
+def derive(values: Mapping[str, Any], facts: Mapping[str, Any], package_images: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings as templates and phases read them: short names, nothing left to decide.
 
     Args:
@@ -55,7 +53,11 @@ def derive(
         facts: What the probe found.
         package_images: Tags of the images of the `packages` origin, by service.
     """
-    short = {name.removeprefix("olympia_stack_"): value for name, value in values.items() if name.startswith("olympia_stack_")}
+    short = {
+        name.removeprefix("olympia_stack_"): value
+        for name, value in values.items()
+        if name.startswith("olympia_stack_")
+    }
     instance = short["instance"]
     compose_files = [name for name in short["compose_file"].split(":") if name]
     closed = CI_FILE in compose_files
@@ -127,7 +129,11 @@ def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         settings: Derived settings.
         facts: What the probe found.
     """
-    good = {entry["service"] for entry in facts["containers"] if entry["state"] == "running" and entry["health"] == "healthy"}
+    good = {
+        entry["service"]
+        for entry in facts["containers"]
+        if entry["state"] == "running" and entry["health"] == "healthy"
+    }
     return good.issuperset(settings["services"])
 
 
@@ -198,7 +204,11 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
         port = values[variable]
         if not 0 <= port <= MAX_PORT or (port == 0 and variable == "olympia_stack_http_port"):
             problems.append(
-                Problem(f"{port} is not a port", variable, way_out=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.")
+                Problem(
+                    f"{port} is not a port",
+                    variable,
+                    way_out=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.",
+                )
             )
     files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
     if BASE_FILE not in files:

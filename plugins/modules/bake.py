@@ -266,10 +266,11 @@ class Bake:
                 arguments.append("--" + flag.replace("_", "-"))
         if self.params["metadata_file"]:
             arguments += ["--metadata-file", self.params["metadata_file"]]
-        # Without an output, builders other than "docker" leave the result in their cache.
+        # Without an output, builders other than "docker" leave the result in their cache. Compressing layers that stay on
+        # this host would take longer than many a build.
         for name, target in targets.items():
             if not target.get("output"):
-                arguments += ["--set", f"{name}.output=type=docker"]
+                arguments += ["--set", f"{name}.output=type=docker,compression=uncompressed"]
         completed = self._call([*arguments, *selection])
         if completed.rc != 0:
             self.docker.fail(

@@ -116,12 +116,23 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=True, mirrors=mirrors)
     tool = module.get_bin_path("mmdebstrap", required=True)
-    command = [tool, "--variant=apt", f"--include={','.join(params['packages'])}", *ECONOMIES, params["release"], "-", *mirrors]
+    command = [
+        tool,
+        "--variant=apt",
+        f"--include={','.join(params['packages'])}",
+        *ECONOMIES,
+        params["release"],
+        "-",
+        *mirrors,
+    ]
     imported = ["docker", "import"]
     for name, value in params["labels"].items():
         imported += ["--change", f"LABEL {name}={value}"]
     imported += ["-", params["tag"]]
-    with tempfile.TemporaryFile() as root_log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=root_log) as root:
+    with (
+        tempfile.TemporaryFile() as root_log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=root_log) as root,
+    ):
         image = subprocess.run(imported, stdin=root.stdout, capture_output=True, check=False)
         root.wait()
         root_log.seek(0)
@@ -129,7 +140,9 @@ def main() -> None:
     if root.returncode or image.returncode:
         # A root that ended early was imported in part.
         docker.run(["image", "rm", params["tag"]])
-        failed, code, text = (command, root.returncode, errors) if root.returncode else (imported, image.returncode, import_errors)
+        failed, code, text = (
+            (command, root.returncode, errors) if root.returncode else (imported, image.returncode, import_errors)
+        )
         module.fail_json(
             msg=f"The base image cannot be made: {tail(text.decode(errors='replace'), 3)}",
             cmd=failed,

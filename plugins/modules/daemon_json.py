@@ -155,10 +155,10 @@ def write(module: AnsibleModule, path: Path, text: str) -> str | None:
     backup = module.backup_local(str(path)) if existed and module.params["backup"] else None
     candidate = Path(module.tmpdir) / "daemon.json"
     candidate.write_text(text, encoding="utf-8")
-    if not existed:
-        candidate.chmod(0o644)
-    # Keeps owner, mode and extended attributes of a file that is there, and replaces it in one step.
+    # Replaces the file in one step, and keeps owner, mode and extended attributes of one that is there.
     module.atomic_move(str(candidate), str(path))
+    if not existed:
+        path.chmod(0o644)
     return backup or None
 
 

@@ -119,7 +119,9 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
     for name in module.params["absent"]:
         if (directory / name).exists():
             changed.append(name)
-            diff.append({"before_header": name, "after_header": name, "before": current(directory / name)[0], "after": ""})
+            diff.append(
+                {"before_header": name, "after_header": name, "before": current(directory / name)[0], "after": ""}
+            )
             if not module.check_mode:
                 (directory / name).unlink()
     missing = [name for name in module.params["directories"] if not (directory / name).is_dir()]

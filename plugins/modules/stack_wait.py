@@ -157,7 +157,9 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
             break
         time.sleep(POLL_SECONDS)
     services = {
-        name: {"state": found[name]["state"], "health": found[name]["health"]} for name in params["services"] if name in found
+        name: {"state": found[name]["state"], "health": found[name]["health"]}
+        for name in params["services"]
+        if name in found
     }
     failures = [explain(name, found.get(name), text) for name, text in wrong.items()]
     result: dict[str, Any] = {"changed": False, "services": services}

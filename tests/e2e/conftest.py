@@ -85,7 +85,11 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """Process environment of a run."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_"))
+        }
         return kept | {"XDG_STATE_HOME": str(self.state), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
 
     def command(self, verb: str, *arguments: str, **settings: Any) -> list[str]:
@@ -96,7 +100,11 @@ class Stack:
             arguments: More arguments.
             settings: Settings of the stack role, without prefix, besides the instance's own.
         """
-        given = {"instance": self.instance, "http_port": self.port, "source_dir": str(self.source)} | self.settings | settings
+        given = (
+            {"instance": self.instance, "http_port": self.port, "source_dir": str(self.source)}
+            | self.settings
+            | settings
+        )
         variables = json.dumps({f"olympia_stack_{name}": value for name, value in given.items()})
         playbook = [str(Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{verb}.yml"]
         return [*playbook, "--inventory", f"inventories/{self.inventory}", "--extra-vars", variables, *arguments]
@@ -150,7 +158,9 @@ class Stack:
 
     def healthy(self) -> set[str]:
         """Return the services that run and are healthy."""
-        lines = self.docker("ps", "--format", '{{.Label "com.docker.compose.service"}} {{.Status}}', *self._filters()).splitlines()
+        lines = self.docker(
+            "ps", "--format", '{{.Label "com.docker.compose.service"}} {{.Status}}', *self._filters()
+        ).splitlines()
         return {line.split()[0] for line in lines if "(healthy)" in line}
 
     def destroy(self) -> None:
@@ -159,13 +169,17 @@ class Stack:
         volumes = self.docker("volume", "ls", "--quiet", "--filter", f"name=^{self.instance}_").split()
         if volumes:
             self.docker("volume", "rm", *volumes)
-        images = self.docker("image", "ls", "--quiet", "--filter", f"label=addons.olympia.instance={self.instance}").split()
+        images = self.docker(
+            "image", "ls", "--quiet", "--filter", f"label=addons.olympia.instance={self.instance}"
+        ).split()
         if images:
             self.docker("image", "rm", "--force", *set(images))
         shutil.rmtree(self.project, ignore_errors=True)
 
     def _filters(self, service: str = "") -> list[str]:
-        labels = [f"com.docker.compose.project={self.instance}"] + ([f"com.docker.compose.service={service}"] if service else [])
+        labels = [f"com.docker.compose.project={self.instance}"] + (
+            [f"com.docker.compose.service={service}"] if service else []
+        )
         return [argument for label in labels for argument in ("--filter", f"label={label}")]
 
 
@@ -178,7 +192,12 @@ def xpi(name: str, guid: str, **manifest: Any) -> bytes:
         manifest: More keys of the manifest.
     """
     buffer = io.BytesIO()
-    content = {"manifest_version": 2, "name": name, "version": "1.0", "browser_specific_settings": {"gecko": {"id": guid}}}
+    content = {
+        "manifest_version": 2,
+        "name": name,
+        "version": "1.0",
+        "browser_specific_settings": {"gecko": {"id": guid}},
+    }
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("manifest.json", json.dumps(content | manifest))
     return buffer.getvalue()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -33,7 +32,7 @@ def test_a_broken_worker_ends_the_run_with_its_log_and_the_next_run_mends_it(sta
     assert stack.get("/services/monitor.json")[0] == 200
 
 
-def test_a_failing_build_names_the_step_and_shows_its_output(stack: Stack, tmp_path: Path) -> None:
+def test_a_failing_build_names_the_step_and_shows_its_output(stack: Stack) -> None:
     requirements = stack.source / "requirements/prod.txt"
     sound = requirements.read_text()
     requirements.write_text(sound.replace("--hash=sha256:", "--hash=sha256:0", 1))

@@ -168,7 +168,9 @@ def test_check_mode_tells_the_changes_and_makes_none(stack: Stack) -> None:
 def test_down_and_up_keep_the_rows_and_the_files(stack: Stack) -> None:
     down = stack.play("down")
     assert down.code == 0, down.output
-    assert stack.docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={stack.instance}") == ""
+    assert (
+        stack.docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={stack.instance}") == ""
+    )
     stack.up()
     assert "Marigold" in stack.get("/")[1]
     assert "Marigold" in stack.get("/search/?q=petals")[1]

@@ -62,7 +62,9 @@ def test_a_taken_port(stack: Stack, taken_port: int) -> None:
 
 
 def test_everything_is_said_at_once(stack: Stack, taken_port: int) -> None:
-    said = refusal(stack, http_port=taken_port, min_memory_mb=10**9, debug="perhaps", source_dir="/no/such/tree", typo=1)
+    said = refusal(
+        stack, http_port=taken_port, min_memory_mb=10**9, debug="perhaps", source_dir="/no/such/tree", typo=1
+    )
     assert "5 problems, nothing was changed" in said
 
 
@@ -74,7 +76,9 @@ def test_a_hand_written_file_is_left_alone(stack: Stack) -> None:
     assert mine.read_text() == "services: {}\n"
 
 
-@pytest.mark.parametrize("content", ["# managed by addons.olympia\nFOO=1\n<<<<<<< mine\n", "# managed by addons.olympia\nA='open\n"])
+@pytest.mark.parametrize(
+    "content", ["# managed by addons.olympia\nFOO=1\n<<<<<<< mine\n", "# managed by addons.olympia\nA='open\n"]
+)
 def test_a_broken_env_file_is_named_by_line(stack: Stack, content: str) -> None:
     env = stack.project / ".env"
     env.parent.mkdir(parents=True)

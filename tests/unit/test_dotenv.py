@@ -6,7 +6,18 @@ from __future__ import annotations
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv
 
-VALUES = ["", "plain", "with space", "it's", 'a "quoted" word', "back\\slash", "$HOME", "#not a comment", '{"web": 30}', "ä"]
+VALUES = [
+    "",
+    "plain",
+    "with space",
+    "it's",
+    'a "quoted" word',
+    "back\\slash",
+    "$HOME",
+    "#not a comment",
+    '{"web": 30}',
+    "ä",
+]
 
 
 @pytest.mark.parametrize("value", VALUES)

@@ -51,13 +51,23 @@ def derived(**changed: Any) -> dict[str, Any]:
 
 def test_local_by_default() -> None:
     settings = derived()
-    assert (settings["target"], settings["host_uid"], settings["closed"], settings["reload"]) == ("development", 1000, False, True)
+    assert (settings["target"], settings["host_uid"], settings["closed"], settings["reload"]) == (
+        "development",
+        1000,
+        False,
+        True,
+    )
     assert settings["site_url"] == "http://olympia.test"
 
 
 def test_the_ci_file_closes_the_system() -> None:
     settings = derived(compose_file=f"{stack.BASE_FILE}:{stack.CI_FILE}")
-    assert (settings["target"], settings["host_uid"], settings["closed"], settings["reload"]) == ("production", 9500, True, False)
+    assert (settings["target"], settings["host_uid"], settings["closed"], settings["reload"]) == (
+        "production",
+        9500,
+        True,
+        False,
+    )
 
 
 def test_two_instances_share_no_name() -> None:
