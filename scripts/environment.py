@@ -167,11 +167,19 @@ def pip(venv: Path, *arguments: str) -> list[str]:
     return [str(venv / "bin" / "python"), "-m", "pip", *arguments]
 
 
-def install(venv: Path, *arguments: str) -> None:
-    """Install packages into an environment. Modules are compiled when they are first imported: most never are."""
+def install_lock(venv: Path, lock: str) -> None:
+    """Install what a lock in requirements/ names. Modules are compiled when they are first imported: most never are."""
     call(
-        pip(venv, "install", "--quiet", "--no-compile", *arguments),
+        pip(venv, "install", "--quiet", "--no-compile", "--require-hashes", f"--requirement=requirements/{lock}"),
         "Is the package index reachable? pip's own settings (pip config list) say which one is asked.",
+    )
+
+
+def install_project(venv: Path) -> None:
+    """Install the command olympia, editable, with the build backend that the lock brought."""
+    call(
+        pip(venv, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable=."),
+        "pyproject.toml describes the package.",
     )
 
 
@@ -283,16 +291,16 @@ def prepare(venv: Path, collections: Path, dev: bool) -> None:
     if not stamped(*runtime):
         with step(f"{venv.name} with Python {sys.version.split()[0]} and the packages of requirements/runtime.txt"):
             make_venv(venv)
-            install(venv, "--require-hashes", "--requirement=requirements/runtime.txt")
+            install_lock(venv, "runtime.txt")
             runtime[0].write_text(runtime[1])
     if not stamped(*project):
         with step("the command olympia"):
-            install(venv, "--no-deps", "--no-build-isolation", "--editable=.")
+            install_project(venv)
             project[0].write_text(project[1])
     for path, content in rest:
         if not stamped(path, content):
             with step("the tools of requirements/dev.txt"):
-                install(venv, "--require-hashes", "--requirement=requirements/dev.txt")
+                install_lock(venv, "dev.txt")
                 path.write_text(content)
     if not collections_ready(collections):
         path, content = collections_stamp(collections)

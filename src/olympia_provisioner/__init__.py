@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The driver of the addons.olympia collection: runs its playbooks and says what happened."""
