@@ -1,0 +1,49 @@
+# Thin: each verb is a command of its own, and `make up NAME=value` hands the setting on as `olympia up NAME=value`.
+PYTHON = python3
+INVENTORY = local
+ARGS =
+PART =
+
+OWN = PYTHON INVENTORY ARGS PART MAKEFLAGS MAKEOVERRIDES
+quote = '$(subst ','\'',$(1))'
+# Every variable of make's command line but those above, quoted for the shell.
+SETTINGS = $(foreach name,$(filter-out $(OWN),$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(call quote,$(name)=$(value $(name)))))
+
+BOOTSTRAP = $(PYTHON) scripts/bootstrap
+OLYMPIA = .venv/bin/olympia
+
+.DEFAULT_GOAL := help
+.PHONY: help up down build build_docker_image prune shell djshell test lint bench lock clean
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z_ ]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 28
+	@echo; echo 'Settings follow the verb: make up HTTP_PORT=8080. Others: INVENTORY=ci, ARGS="--check --diff -K", PYTHON=python3.12.'
+
+up down build prune: ## run the stack, take it down (data stays), build its image, clear the build cache
+	@$(BOOTSTRAP)
+	@$(OLYMPIA) $@ -i $(call quote,$(INVENTORY)) $(ARGS) $(SETTINGS)
+
+build_docker_image: build ## what addons-server calls build
+
+shell djshell: ## a shell, or Django's, in the web container
+	@$(BOOTSTRAP)
+	@$(OLYMPIA) $@ $(ARGS) $(SETTINGS)
+
+test: ## prove everything; PART=unit runs one part
+	@$(BOOTSTRAP) --dev
+	@.venv/bin/python tests/run $(PART)
+
+lint: ## the part of the tests that only reads
+	@$(BOOTSTRAP) --dev
+	@.venv/bin/python tests/run lint
+
+bench: ## measure
+	@$(BOOTSTRAP) --dev
+	@.venv/bin/python bench/bench.py $(ARGS)
+
+lock: ## write the locks again; ARGS=--upgrade moves the versions
+	@$(BOOTSTRAP) --dev
+	@.venv/bin/python scripts/lock $(ARGS)
+
+clean: ## remove what bootstrap and tests made here; stacks stay
+	rm -rf .venv .ansible .test-logs .mypy_cache .pytest_cache .ruff_cache collections/ansible_collections/ansible collections/ansible_collections/community collections/ansible_collections/.stamp

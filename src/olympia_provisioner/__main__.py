@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`python -m olympia_provisioner` is the command olympia."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import settings, shell
+from .errors import ExitCode, OlympiaError
+from .paths import collection_root, find_inventory, state_dir
+from .playbook import Options
+
+PLAYBOOKS = {
+    "up": "bring the stack up, changing only what differs",
+    "down": "remove containers and networks; data stays",
+    "build": "build the application's image",
+    "prune": "clear the builder's cache",
+}
+SHELLS = {
+    "shell": ("open a shell in the web container", ["bash"]),
+    "djshell": ("open Django's shell in the web container", ["python3", "manage.py", "shell"]),
+}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "assignments", nargs="*", metavar="NAME=value", help="a setting, such as HTTP_PORT=8080 or COMPOSE_FILE=a.yml:b.yml"
+    )
+    common.add_argument("-e", action="append", default=[], metavar="NAME=value", dest="more", help="the same")
+    parser = argparse.ArgumentParser(prog="olympia", description="Runs the addons-server stack.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, summary in PLAYBOOKS.items():
+        one = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".", parents=[common])
+        one.add_argument(
+            "-i", default="local", metavar="local|ci|PATH", dest="inventory", help="the inventory (default: local)"
+        )
+        one.add_argument("--limit", default="", metavar="HOSTS", help="only these hosts of the inventory")
+        one.add_argument("--check", action="store_true", help="say what would change, and change nothing")
+        one.add_argument("--diff", action="store_true", help="show what changes in files")
+        one.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for the password of sudo first")
+        one.add_argument("-v", action="count", default=0, dest="verbosity", help="say more; up to -vvvv")
+    for verb, (summary, _inside) in SHELLS.items():
+        verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".", parents=[common])
+    return parser
+
+
+def execute(arguments: argparse.Namespace) -> None:
+    """Do what a parsed command line says.
+
+    Raises:
+        OlympiaError: It cannot be done, or was not.
+    """
+    root = collection_root()
+    given = settings.parse([*arguments.assignments, *arguments.more], root)
+    if arguments.verb in SHELLS:
+        shell.enter(SHELLS[arguments.verb][1], shell.project_dir(given, os.environ))
+    from . import runner
+
+    options = Options(
+        inventory=str(find_inventory(arguments.inventory, root)),
+        settings=given,
+        limit=arguments.limit,
+        check=arguments.check,
+        diff=arguments.diff,
+        ask_become_pass=arguments.ask_become_pass,
+        verbosity=arguments.verbosity,
+    )
+    playbook = root / "playbooks" / f"{arguments.verb}.yml"
+    runner.run(playbook, options, root=root, runs=state_dir(os.environ) / "runs")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        argv: The arguments; those of the process when None.
+    """
+    parser = make_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    # argparse takes positional arguments in one place only; assignments may stand between options.
+    wrong = [argument for argument in rest if argument.startswith("-")]
+    if wrong:
+        parser.error(f"there is no option {' '.join(wrong)}; olympia {arguments.verb} --help lists them")
+    arguments.assignments += rest
+    try:
+        execute(arguments)
+    except OlympiaError as error:
+        print(f"olympia: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return ExitCode.DONE

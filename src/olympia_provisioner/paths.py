@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where things are: the collection's files, and the user's state directory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from .errors import ExitCode, OlympiaError
+
+INSTANCE = "addons-server"
+
+
+def collection_root() -> Path:
+    """Return the checkout whose playbooks, roles and inventories are run.
+
+    Raises:
+        OlympiaError: The package is installed apart from the collection.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "galaxy.yml").is_file():
+        raise OlympiaError(
+            "The collection addons.olympia is not beside this command",
+            where=str(root),
+            way_out="Run it from a checkout: scripts/bootstrap makes .venv/bin/olympia there",
+        )
+    return root
+
+
+def make_importable(root: Path) -> None:
+    """Let `ansible_collections.addons.olympia`, the collection's own code, be imported.
+
+    Args:
+        root: The checkout.
+    """
+    collections = str(root / "collections")
+    if collections not in sys.path:
+        sys.path.insert(0, collections)
+
+
+def state_dir(environment: Mapping[str, str]) -> Path:
+    """Return the folder for what the provisioner keeps: project directories and runs.
+
+    Args:
+        environment: The process environment.
+    """
+    base = environment.get("XDG_STATE_HOME", "")
+    # The XDG specification: a relative path is as good as none.
+    return (Path(base) if base.startswith("/") else Path.home() / ".local/state") / "olympia"
+
+
+def find_inventory(name: str, root: Path) -> Path:
+    """Return the inventory that `-i` means.
+
+    Args:
+        name: The name of one in inventories/, or a path.
+        root: The checkout.
+
+    Raises:
+        OlympiaError: There is no such inventory.
+    """
+    named = root / "inventories" / name
+    if "/" not in name and named.is_dir():
+        return named
+    path = Path(name).expanduser()
+    if path.exists():
+        return path.absolute()
+    known = sorted(entry.name for entry in (root / "inventories").iterdir() if entry.is_dir())
+    raise OlympiaError(
+        f"There is no inventory {name}",
+        where=str(path.absolute()),
+        way_out=f"-i takes {', '.join(known)} or the path of an inventory of your own",
+        code=ExitCode.USAGE,
+    )

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A run of a playbook, as plain data: its options, its arguments, and what its events come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ExitCode
+
+# The kind that a failing task of the stack role carries in `olympia: {phase, kind}`.
+KINDS = {
+    "settings": ExitCode.USAGE,
+    "preflight": ExitCode.PREFLIGHT,
+    "build": ExitCode.BUILD,
+    "unhealthy": ExitCode.UNHEALTHY,
+    "conflict": ExitCode.CONFLICT,
+}
+# ansible-playbook's return code is made of bits; this one says that a host could not be reached.
+UNREACHABLE_BIT = 4
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a playbook is run.
+
+    Attributes:
+        inventory: Path of the inventory.
+        settings: Value by variable.
+        limit: Pattern of hosts, or the empty string for all.
+        check: Only say what would change.
+        diff: Show what changes in files.
+        ask_become_pass: Ask for the password of sudo first.
+        verbosity: Number of `-v`.
+    """
+
+    inventory: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    limit: str = ""
+    check: bool = False
+    diff: bool = False
+    ask_become_pass: bool = False
+    verbosity: int = 0
+
+
+def arguments(options: Options, settings_file: str) -> list[str]:
+    """Return the arguments of ansible-playbook, apart from inventory and playbook.
+
+    Args:
+        options: How to run it.
+        settings_file: A file with the settings: on the command line they would show in the process list.
+    """
+    given = [f"--extra-vars=@{settings_file}"] if options.settings else []
+    given += [f"--limit={options.limit}"] if options.limit else []
+    given += ["--check"] if options.check else []
+    given += ["--diff"] if options.diff else []
+    given += ["--ask-become-pass"] if options.ask_become_pass else []
+    given += ["-" + "v" * options.verbosity] if options.verbosity else []
+    return given
+
+
+@dataclass
+class Outcome:
+    """What the events of a run come to.
+
+    Attributes:
+        phase: The phase that failed, where a failing task says so.
+        kind: Its kind, one of KINDS.
+        no_hosts: No host matched.
+    """
+
+    phase: str = ""
+    kind: str = ""
+    no_hosts: bool = False
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Take one event of ansible-runner into account. The last marked failure counts: a rescue may name it better."""
+        data = event.get("event_data") or {}
+        if event.get("event") == "playbook_on_no_hosts_matched":
+            self.no_hosts = True
+        elif event.get("event") == "runner_on_failed" and not data.get("ignore_errors"):
+            result = data.get("res")
+            marker = result.get("olympia") if isinstance(result, Mapping) else None
+            if isinstance(marker, Mapping):
+                self.phase, self.kind = str(marker.get("phase", "")), str(marker.get("kind", ""))
+
+    def exit_code(self, return_code: int) -> ExitCode:
+        """Return the command's exit code.
+
+        Args:
+            return_code: That of ansible-playbook; not a number from 0 on when it died of a signal.
+        """
+        if return_code == 0:
+            return ExitCode.USAGE if self.no_hosts else ExitCode.DONE
+        if self.kind in KINDS:
+            return KINDS[self.kind]
+        # 250 and the like are codes of their own, not sums of bits.
+        if 0 < return_code < 16 and return_code & UNREACHABLE_BIT:
+            return ExitCode.UNREACHABLE
+        return ExitCode.UNEXPECTED
