@@ -82,20 +82,23 @@ def current(path: Path) -> tuple[str, int]:
         return "", 0
 
 
-def write(module: AnsibleModule, path: Path, content: str, mode: int) -> None:
-    """Write a file so that a reader sees the old or the new one, and nobody a secret in between.
+def write(path: Path, content: str, mode: int) -> None:
+    """Write a file so that a reader sees the old or the new one, and nobody else a secret in between.
 
     Args:
-        module: The running module.
         path: The file.
         content: Its text.
         mode: Its permissions.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=module.tmpdir, delete=False) as temporary:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".new-", delete=False) as temporary:
         temporary.write(content)
-    Path(temporary.name).chmod(mode)
-    module.atomic_move(temporary.name, str(path), keep_dest_attrs=False)
+    try:
+        Path(temporary.name).chmod(mode)
+        Path(temporary.name).replace(path)
+    except OSError:
+        Path(temporary.name).unlink()
+        raise
 
 
 def apply(module: AnsibleModule) -> dict[str, Any]:
@@ -115,7 +118,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         changed.append(name)
         diff.append({"before_header": name, "after_header": name, "before": before, "after": file["content"]})
         if not module.check_mode:
-            write(module, directory / name, file["content"], mode)
+            write(directory / name, file["content"], mode)
     for name in module.params["absent"]:
         if (directory / name).exists():
             changed.append(name)

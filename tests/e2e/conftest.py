@@ -83,6 +83,11 @@ class Stack:
         return self.state / "olympia" / self.instance
 
     @property
+    def url(self) -> str:
+        """The site's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def environment(self) -> dict[str, str]:
         """Process environment of a run."""
         kept = {
@@ -131,7 +136,7 @@ class Stack:
             data: Body of a POST.
             headers: More headers.
         """
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers or {})
+        request = urllib.request.Request(f"{self.url}{path}", data=data, headers=headers or {})
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.read().decode(errors="replace")
@@ -141,14 +146,15 @@ class Stack:
             return 0, str(error)
 
     def docker(self, *arguments: str) -> str:
-        """Run a docker command that must succeed, and return its output."""
-        done = subprocess.run(["docker", *arguments], text=True, capture_output=True, check=False)
+        """Run a docker command in the project directory; it must succeed. Return its output."""
+        cwd = self.project if self.project.exists() else None
+        done = subprocess.run(["docker", *arguments], cwd=cwd, text=True, capture_output=True, check=False)
         assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
         return done.stdout.strip()
 
     def inside(self, service: str, *command: str) -> str:
         """Run a command in a service's container, as its exec user."""
-        return self.docker("compose", "--project-directory", str(self.project), "exec", "-T", service, *command)
+        return self.docker("compose", "exec", "-T", service, *command)
 
     def container(self, service: str) -> dict[str, Any]:
         """Return what the engine says of a service's container."""

@@ -26,8 +26,8 @@ def test_nothing_of_the_host_is_mounted(stack: Stack) -> None:
 def test_the_application_runs_as_9500(stack: Stack) -> None:
     assert stack.inside("web", "id", "-u", "olympia") == "9500"
     assert stack.inside("web", "stat", "--format=%u", "/proc/self/fd/0") == "0"
-    owners = stack.docker("top", stack.container("web")["Id"], "-eo", "uid,args").splitlines()[1:]
-    assert {line.split(maxsplit=1)[0] for line in owners if "uwsgi" in line and "init" not in line} == {"9500"}
+    owners = stack.docker("top", stack.container("web")["Id"], "-eo", "pid,uid,args").splitlines()[1:]
+    assert {line.split()[1] for line in owners if "uwsgi" in line and "init" not in line} == {"9500"}
 
 
 def test_the_image_has_what_production_needs_and_no_more(stack: Stack) -> None:
