@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
         specs = load_specs(COLLECTION / "roles")
         layers = self._layers(task_vars, specs)
         local = self._play_context.connection == "local" or task_vars.get("ansible_connection") == "local"
-        probe = self._execute_module(
+        probe: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.host_probe",
             module_args={
                 "layers": layers,
@@ -119,7 +119,8 @@ class ActionModule(ActionBase):
         }
 
     def _extra_vars(self) -> Mapping[str, Any]:
-        return self._task.get_variable_manager().extra_vars
+        given: Mapping[str, Any] = self._task.get_variable_manager().extra_vars
+        return given
 
     def _layers(self, task_vars: dict[str, Any], specs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the raw values of all settings by source, except for persisted choices, which are on the host."""

@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         stale = [name for name in probed if name not in contents]
         if not (differing or stale):
             return {"changed": False, "files": []}
-        return self._execute_module(
+        written: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.project_files",
             module_args={
                 "directory": settings["project_dir"],
@@ -52,6 +52,7 @@ class ActionModule(ActionBase):
             },
             task_vars=task_vars,
         )
+        return written
 
     @staticmethod
     def _state(probed: dict[str, Any] | None) -> tuple[str, str]:

@@ -17,7 +17,19 @@ APT_DIRECTORY = Path("/etc/apt")
 
 # Names under which Debian's own archive publishes a release; what tells it from Ubuntu's.
 DEBIAN_SUITES = frozenset(
-    ["bullseye", "bookworm", "trixie", "forky", "duke", "sid", "oldoldstable", "oldstable", "stable", "testing", "unstable"]
+    [
+        "bullseye",
+        "bookworm",
+        "trixie",
+        "forky",
+        "duke",
+        "sid",
+        "oldoldstable",
+        "oldstable",
+        "stable",
+        "testing",
+        "unstable",
+    ]
 )
 
 _ONE_LINE = re.compile(

@@ -51,9 +51,7 @@ class DockerCli:
         ``cwd`` is the working directory; ``environment`` is added to the module's own.
         """
         cmd = [self._binary, *arguments]
-        rc, stdout, stderr = self._module.run_command(
-            cmd, cwd=cwd, environ_update={**(environment or {}), **LOCALE}
-        )
+        rc, stdout, stderr = self._module.run_command(cmd, cwd=cwd, environ_update={**(environment or {}), **LOCALE})
         return Completed(cmd, rc, stdout, stderr)
 
     def fail(self, msg: str, completed: Completed, **result: Any) -> NoReturn:

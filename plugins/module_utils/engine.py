@@ -173,7 +173,9 @@ def satisfies(component: str, version: str | None) -> bool:
 # --- daemon.json ---------------------------------------------------------------------------------
 
 
-def merge_options(current: Mapping[str, Any], options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def merge_options(
+    current: Mapping[str, Any], options: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
     """Merge settings into the content of a daemon.json.
 
     Mappings are merged key by key at every depth. Any other value, lists included, is replaced by that of
@@ -339,7 +341,9 @@ def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
             root_dir=info.get("DockerRootDir"),
         )
     else:
-        docker["server_error"] = "; ".join(info.get("ServerErrors") or []) or err.strip() or "the engine does not answer"
+        docker["server_error"] = (
+            "; ".join(info.get("ServerErrors") or []) or err.strip() or "the engine does not answer"
+        )
     return {"docker": docker, "buildx": plugins.get("buildx"), "compose": plugins.get("compose")}
 
 
@@ -379,9 +383,15 @@ def _daemon_json() -> dict[str, Any] | str:
 
 
 def _has_data(daemon_json: dict[str, Any] | str) -> bool:
-    """Tell whether an engine has run here before; its data directory may be closed to the user, yet be seen."""
+    """Tell whether an engine has run here before; its data directory is then closed to anyone but root."""
     configured = daemon_json.get("data-root") if isinstance(daemon_json, dict) else None
-    return Path(configured or DATA_ROOT).exists()
+    try:
+        # A disk of its own may be mounted there, still empty.
+        return any(path.name != "lost+found" for path in Path(configured or DATA_ROOT).iterdir())
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return True
 
 
 def parse_daemon_json(text: str, path: Path = DAEMON_JSON) -> dict[str, Any] | str:
@@ -416,7 +426,9 @@ def _package_state(run: Run) -> dict[str, str]:
         return {}
     names = {name.split(">=")[0] for kinds in PACKAGES.values() for group in kinds.values() for name in group}
     names |= {name for group in CONFLICTS.values() for name in group}
-    _, out, _ = run(["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n", *sorted(names)])
+    _, out, _ = run(
+        ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n", *sorted(names)]
+    )
     rows = (line.split() for line in out.splitlines())
     return {row[1]: row[2] for row in rows if len(row) == 3 and row[0] == "installed"}
 
@@ -447,7 +459,8 @@ def _is_docker_repository(source: AptSource, repository_url: str) -> bool:
     """Tell whether a source is Docker's repository of packages, or a mirror that keeps its layout."""
     prefix = repository_url.rstrip("/")
     return any(
-        (prefix and base.startswith(prefix + "/")) or re.search(r"docker[^/]*(/.*)?/linux/(debian|ubuntu|raspbian)$", base)
+        (prefix and base.startswith(prefix + "/"))
+        or re.search(r"docker[^/]*(/.*)?/linux/(debian|ubuntu|raspbian)$", base)
         for base in _bases(source)
     )
 
@@ -560,7 +573,11 @@ def _plan_packages(
     if not missing:
         return
     docker = facts["docker"]
-    found = {"engine": docker["server"] or docker.get("installed"), "buildx": facts["buildx"], "compose": facts["compose"]}
+    found = {
+        "engine": docker["server"] or docker.get("installed"),
+        "buildx": facts["buildx"],
+        "compose": facts["compose"],
+    }
     for component in missing:
         least = ".".join(str(number) for number in MINIMUM[component])
         needs.append(f"install {component} (found {found[component] or 'none'}, need {least})")
@@ -576,7 +593,9 @@ def _plan_packages(
         return
     plan["packages"] += SUPPORT_PACKAGES
     plan["remove"] = [name for name in CONFLICTS[source] if name in facts["packages"]]
-    plan["disable"] = [path for path in facts["apt"]["docker_files"] if source != "docker" or path != DOCKER_SOURCE_FILE]
+    plan["disable"] = [
+        path for path in facts["apt"]["docker_files"] if source != "docker" or path != DOCKER_SOURCE_FILE
+    ]
     if plan["remove"]:
         needs.append(f"remove conflicting packages: {', '.join(plan['remove'])}")
     if plan["disable"]:
@@ -626,9 +645,7 @@ def _closed_to_user(docker: Mapping[str, Any]) -> bool:
     return "permission denied" in (docker["server_error"] or "")
 
 
-def _plan_access(
-    facts: Mapping[str, Any], options: EngineOptions, needs: list[str], plan: dict[str, Any]
-) -> None:
+def _plan_access(facts: Mapping[str, Any], options: EngineOptions, needs: list[str], plan: dict[str, Any]) -> None:
     """Plan the members of group docker, and access for a session that began before its user became one."""
     users, docker = facts["users"], facts["docker"]
     wanted = list(options.users)

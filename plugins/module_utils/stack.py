@@ -22,6 +22,7 @@ MAX_UID = 2**32 - 2
 MAX_PORT = 65535
 DEFAULT_INSTANCE = "addons-server"
 SITE_DOMAIN = "olympia.test"
+RESERVED_NAMES = ("runs",)  # the driver's directory beside those of the instances
 # Compose's own rule for project names, and a container name has at least two characters.
 INSTANCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]+")
 ELASTICSEARCH_MAX_MAP_COUNT = 262144
@@ -63,7 +64,7 @@ def derive(values: Mapping[str, Any], facts: Mapping[str, Any], package_images: 
     closed = CI_FILE in compose_files
     origin = image_origin(values, facts)
     # No package holds what only a registry has, so the other origin's references stand for those.
-    images = REGISTRY_IMAGES | (package_images if origin == "packages" else {}) | short["service_images"]
+    images = REGISTRY_IMAGES | (dict(package_images) if origin == "packages" else {}) | short["service_images"]
     host_name = short["host_name"] or (SITE_DOMAIN if instance == DEFAULT_INSTANCE else f"{instance}.{SITE_DOMAIN}")
     port = "" if short["http_port"] == 80 else f":{short['http_port']}"
     site_url, loopback_url = f"http://{host_name}{port}", f"http://{short['bind_address']}{port}"
@@ -183,12 +184,12 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
     """
     problems = []
     instance = values["olympia_stack_instance"]
-    if not INSTANCE_NAME.fullmatch(instance):
+    if not INSTANCE_NAME.fullmatch(instance) or instance in RESERVED_NAMES:
         problems.append(
             Problem(
                 what=f"'{instance}' cannot name an instance",
                 setting="olympia_stack_instance",
-                way_out="Use two or more of a-z, 0-9, '-' and '_', starting with a letter or digit.",
+                way_out="Use two or more of a-z, 0-9, '-' and '_', starting with a letter or digit; 'runs' is taken.",
             )
         )
     uid = values["olympia_stack_host_uid"]

@@ -237,9 +237,7 @@ class Bake:
         before = self.docker.image_ids(tags)
         completed = printed if self.module.check_mode else self._build(selection, targets)
         after = dict(before) if self.module.check_mode else self.docker.image_ids(tags)
-        changed = {
-            tag for tag in tags if before.get(tag) != after.get(tag) or tag not in after
-        }
+        changed = {tag for tag in tags if before.get(tag) != after.get(tag) or tag not in after}
         return {
             "changed": bool(changed),
             "images": {
@@ -273,9 +271,7 @@ class Bake:
                 arguments += ["--set", f"{name}.output=type=docker,compression=uncompressed"]
         completed = self._call([*arguments, *selection])
         if completed.rc != 0:
-            self.docker.fail(
-                explain_failure(completed), replace(completed, stderr=tail(completed.stderr, 400))
-            )
+            self.docker.fail(explain_failure(completed), replace(completed, stderr=tail(completed.stderr, 400)))
         return completed
 
     def _selection(self) -> list[str]:
@@ -289,7 +285,7 @@ class Bake:
             arguments += ["--set", override]
         if self.params["allow_read"] and self._asks_for_permission():
             arguments += [f"--allow=fs.read={path}" for path in self.params["allow_read"]]
-        return arguments + self.params["targets"]
+        return [*arguments, *self.params["targets"]]
 
     def _asks_for_permission(self) -> bool:
         completed = self.docker.run(["buildx", "version"])

@@ -21,7 +21,7 @@ options:
     default: /etc/docker/daemon.json
   options:
     description:
-      - Settings that shall hold. Mappings are merged key by key at every depth, any other value replaces what is there, lists included.
+      - Settings that shall hold. Mappings are merged key by key at every depth; any other value, lists included, replaces what is there.
     type: dict
     default: {}
   defaults:
@@ -122,6 +122,7 @@ def read(module: AnsibleModule, path: Path) -> tuple[str, dict[str, Any]]:
     content = parse_daemon_json(text, path)
     if isinstance(content, str):
         module.fail_json(msg=f"{content}. Correct the file, or move it away; it was left as it is.")
+        raise AssertionError("fail_json returned")
     return text, content
 
 
@@ -131,12 +132,17 @@ def validate(module: AnsibleModule, text: str, path: Path) -> None:
     if dockerd is None:
         if module.check_mode:
             return
-        module.fail_json(msg=f"There is no dockerd on {DOCKERD_PATH} to validate {path} with: install the engine first.")
+        module.fail_json(
+            msg=f"There is no dockerd on {DOCKERD_PATH} to validate {path} with: install the engine first."
+        )
     with tempfile.NamedTemporaryFile("w", dir=module.tmpdir, suffix=".json", encoding="utf-8") as candidate:
         candidate.write(text)
         candidate.flush()
         cmd = [dockerd, "--validate", "--config-file", candidate.name]
         rc, stdout, stderr = module.run_command(cmd)
+    if module.check_mode and "unknown flag: --validate" in stderr:
+        # An engine older than 23.0, which would be upgraded before this.
+        return
     if rc != 0:
         words = (stderr.strip() or stdout.strip()).replace(candidate.name, str(path))
         module.fail_json(

@@ -140,7 +140,7 @@ def start(module: AnsibleModule, timeout: int) -> dict[str, Any]:
     with log.open("ab") as output:
         offset = output.tell()
         process = subprocess.Popen(
-            [dockerd],
+            [str(dockerd)],
             cwd="/",
             env={**environment, "PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
@@ -175,7 +175,10 @@ def main() -> None:
     pid = running_pid()
     result: dict[str, Any] = {
         "changed": pid is None or state != "started",
-        "diff": {"before": "running\n" if pid else "stopped\n", "after": f"running ({state})\n" if state != "started" else "running\n"},
+        "diff": {
+            "before": "running\n" if pid else "stopped\n",
+            "after": f"running ({state})\n" if state != "started" else "running\n",
+        },
     }
     if pid is not None:
         result["pid"] = pid

@@ -65,7 +65,7 @@ secrets:
   type: dict
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, A
     instance = values["olympia_stack_instance"]
     image = f"{values['olympia_stack_image'] or f'olympia/{instance}'}:{values['olympia_stack_version']}"
     with ThreadPoolExecutor() as pool:
-        jobs = {
+        jobs: dict[str, Future[Any]] = {
             "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values)),
             "containers": pool.submit(host.containers, host.run, instance),
             "volume_created": pool.submit(host.volume_created, host.run, f"{instance}_data_mysqld"),

@@ -7,7 +7,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from . import settings, shell
 from .errors import ExitCode, OlympiaError
@@ -30,7 +29,10 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "assignments", nargs="*", metavar="NAME=value", help="a setting, such as HTTP_PORT=8080 or COMPOSE_FILE=a.yml:b.yml"
+        "assignments",
+        nargs="*",
+        metavar="NAME=value",
+        help="a setting, such as HTTP_PORT=8080 or COMPOSE_FILE=a.yml:b.yml",
     )
     common.add_argument("-e", action="append", default=[], metavar="NAME=value", dest="more", help="the same")
     parser = argparse.ArgumentParser(prog="olympia", description="Runs the addons-server stack.")

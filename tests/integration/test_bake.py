@@ -67,7 +67,7 @@ def project(prefix: str, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_builds_every_target_of_the_default_group(bake: Bake, project: Path, prefix: str) -> None:
+def test_builds_every_target_of_the_default_group(bake: Bake, project: Path) -> None:
     result = bake(project_src=str(project))
     assert result["changed"] is True
     assert set(result["images"]) == {"one", "two"}
@@ -97,7 +97,7 @@ def test_another_input_changes_only_the_images_made_of_it(bake: Bake, project: P
     assert second["images"]["one"]["id"] != first["images"]["one"]["id"]
 
 
-def test_a_lost_tag_is_a_change(bake: Bake, project: Path, prefix: str) -> None:
+def test_a_lost_tag_is_a_change(bake: Bake, project: Path) -> None:
     bake(project_src=str(project))
     docker("image", "rm", f"{prefix}/one:2")
     assert bake(project_src=str(project), check_mode=True)["changed"] is True
@@ -110,7 +110,7 @@ def test_only_what_was_asked_for_is_reported(bake: Bake, project: Path) -> None:
     assert set(result["images"]) == {"two"}
 
 
-def test_check_mode_builds_nothing_and_foretells_the_change(bake: Bake, project: Path, prefix: str) -> None:
+def test_check_mode_builds_nothing_and_foretells_the_change(bake: Bake, project: Path) -> None:
     result = bake(project_src=str(project), check_mode=True)
     assert result["changed"] is True
     assert result["images"]["one"]["id"] is None
@@ -119,7 +119,7 @@ def test_check_mode_builds_nothing_and_foretells_the_change(bake: Bake, project:
     assert bake(project_src=str(project), check_mode=True)["changed"] is False
 
 
-def test_variables_secrets_and_overrides_reach_the_definition(bake: Bake, project: Path, prefix: str) -> None:
+def test_variables_secrets_and_overrides_reach_the_definition(bake: Bake, project: Path) -> None:
     result = bake(
         project_src=str(project),
         targets=["one"],
@@ -141,7 +141,7 @@ def test_project_files_exist_only_during_the_build(bake: Bake, prefix: str) -> N
     assert bake(project_files={**files, "payload": "other"})["changed"] is True
 
 
-def test_project_files_stay_in_their_folder(bake: Bake, tmp_path: Path) -> None:
+def test_project_files_stay_in_their_folder(bake: Bake) -> None:
     for path in ("../outside", "/outside", "a/../../outside"):
         result = bake(project_files={path: "text"})
         assert result["failed"] is True

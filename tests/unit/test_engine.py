@@ -112,7 +112,14 @@ def only_problem(facts: dict[str, Any], **options: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("text", "version"),
-    [("26.1.5+dfsg1", (26, 1)), ("v0.13.1", (0, 13)), ("0.20.0-rc2", (0, 20)), ("2.26.1-4", (2, 26)), ("", None), (None, None)],
+    [
+        ("26.1.5+dfsg1", (26, 1)),
+        ("v0.13.1", (0, 13)),
+        ("0.20.0-rc2", (0, 20)),
+        ("2.26.1-4", (2, 26)),
+        ("", None),
+        (None, None),
+    ],
 )
 def test_versions_are_read(text: str | None, version: tuple[int, int] | None) -> None:
     assert parse_version(text) == version
@@ -165,7 +172,12 @@ def test_changed_keys_are_named_whether_added_changed_or_removed() -> None:
 
 @pytest.mark.parametrize(
     ("keys", "effect"),
-    [([], "none"), (["registry-mirrors"], "reload"), (["registry-mirrors", "mtu"], "restart"), (["features"], "restart")],
+    [
+        ([], "none"),
+        (["registry-mirrors"], "reload"),
+        (["registry-mirrors", "mtu"], "restart"),
+        (["features"], "restart"),
+    ],
 )
 def test_only_reloadable_keys_are_reloaded(keys: list[str], effect: str) -> None:
     assert effect_of(keys) == effect
@@ -181,12 +193,16 @@ def test_invalid_files_are_told_apart_from_empty_ones() -> None:
 
 
 def test_settings_are_picked_out_by_their_prefix() -> None:
-    options = options_from_vars({"olympia_docker_source": "distribution", "olympia_stack_instance": "x", "source": "docker"})
+    options = options_from_vars(
+        {"olympia_docker_source": "distribution", "olympia_stack_instance": "x", "source": "docker"}
+    )
     assert options == EngineOptions(source="distribution")
 
 
 def test_a_value_that_is_no_choice_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"olympia_docker_source is 'dist', but must be one of auto, docker, distribution"):
+    with pytest.raises(
+        ValueError, match=r"olympia_docker_source is 'dist', but must be one of auto, docker, distribution"
+    ):
         options_from_vars({"olympia_docker_source": "dist"})
 
 
@@ -351,7 +367,12 @@ def test_broken_configuration_is_left_alone() -> None:
 
 
 def test_root_is_asked_for_only_where_it_is_needed() -> None:
-    nobody = {"users__uid": 1000, "users__name": "ada", "users__can_become_root": False, "users__session_in_docker_group": True}
+    nobody = {
+        "users__uid": 1000,
+        "users__name": "ada",
+        "users__can_become_root": False,
+        "users__session_in_docker_group": True,
+    }
     assert "no sudo" in only_problem(host(**BARE, **nobody))["what"]
     builder = host(**nobody, builder={"driver": "docker-container", "name": "olympia", "found": None})
     assert plan(builder, builder_driver="docker-container")["builder"] == "olympia"

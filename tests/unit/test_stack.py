@@ -98,6 +98,7 @@ def test_nothing_wrong_is_no_problem() -> None:
     [
         ({"instance": "A"}, "olympia_stack_instance"),
         ({"instance": "a"}, "olympia_stack_instance"),
+        ({"instance": "runs"}, "olympia_stack_instance"),
         ({"host_uid": "-1"}, "olympia_stack_host_uid"),
         ({"host_uid": "root"}, "olympia_stack_host_uid"),
         ({"host_uid": str(2**32)}, "olympia_stack_host_uid"),

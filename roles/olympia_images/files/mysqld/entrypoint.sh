@@ -16,7 +16,7 @@ if [ ! -d "$data/mysql" ]; then
     mariadb-install-db --datadir="$unfinished" --skip-test-db --auth-root-authentication-method=socket > /dev/null
     # The system tables go last: with them the database is complete.
     for path in $(find "$unfinished" -mindepth 1 -maxdepth 1 ! -name mysql) "$unfinished/mysql"; do
-        rm -rf "$data/${path##*/}"
+        rm -rf "${data:?}/${path##*/}"
         mv "$path" "$data/"
     done
 fi
