@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def section(role: str, short_names: dict[str, str]) -> str:
 
 def page() -> str:
     """Return the page's whole text."""
+    sys.path.insert(0, str(ROOT / "collections"))
     from ansible_collections.addons.olympia.plugins.module_utils.settings import STACK_PREFIX, short_name
 
     text = (ROOT / "roles/olympia_stack/defaults/main.yml").read_text(encoding="utf-8")
