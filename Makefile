@@ -13,7 +13,7 @@ BOOTSTRAP = $(PYTHON) scripts/bootstrap
 OLYMPIA = .venv/bin/olympia
 
 .DEFAULT_GOAL := help
-.PHONY: help up down build build_docker_image prune shell djshell test lint bench lock clean
+.PHONY: help up down build build_docker_image prune shell djshell test lint bench lock docs clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z_ ]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 28
@@ -44,6 +44,10 @@ bench: ## measure
 lock: ## write the locks again; ARGS=--upgrade moves the versions
 	@$(BOOTSTRAP) --dev
 	@.venv/bin/python scripts/lock $(ARGS)
+
+docs: ## write docs/settings.md again
+	@$(BOOTSTRAP) --dev
+	@.venv/bin/python scripts/settings_doc.py
 
 clean: ## remove what bootstrap and tests made here; stacks stay
 	rm -rf .venv .ansible .test-logs .mypy_cache .pytest_cache .ruff_cache collections/ansible_collections/ansible collections/ansible_collections/community collections/ansible_collections/.stamp

@@ -17,6 +17,9 @@ KINDS = {
     "unhealthy": ExitCode.UNHEALTHY,
     "conflict": ExitCode.CONFLICT,
 }
+# What the failure of a phase comes to when its task does not say so itself.
+PHASE_KINDS = {"build": "build", "start": "unhealthy", "initialize": "unhealthy", "health": "unhealthy"}
+STACK_TASKS = "roles/olympia_stack/tasks/"
 # ansible-playbook's return code is made of bits; this one says that a host could not be reached.
 UNREACHABLE_BIT = 4
 
@@ -84,6 +87,15 @@ class Outcome:
             marker = result.get("olympia") if isinstance(result, Mapping) else None
             if isinstance(marker, Mapping):
                 self.phase, self.kind = str(marker.get("phase", "")), str(marker.get("kind", ""))
+            else:
+                self._see_path(str(data.get("task_path", "")))
+
+    def _see_path(self, task_path: str) -> None:
+        """Take the phase from the place of a failing task, `.../tasks/PHASE.yml:LINE`."""
+        _, found, file = task_path.partition(STACK_TASKS)
+        if found:
+            self.phase = file.partition(".yml")[0]
+            self.kind = PHASE_KINDS.get(self.phase, "")
 
     def exit_code(self, return_code: int) -> ExitCode:
         """Return the command's exit code.

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every setting stands in three places: defaults, specification, documentation. They agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+
+
+def options(role: str) -> dict[str, dict[str, Any]]:
+    """Return the specification of a role's settings."""
+    text = (ROOT / "roles" / role / "meta/argument_specs.yml").read_text()
+    found: dict[str, dict[str, Any]] = yaml.safe_load(text)["argument_specs"]["main"]["options"]
+    return found
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_and_specification_agree(role: str) -> None:
+    defaults = yaml.safe_load((ROOT / "roles" / role / "defaults/main.yml").read_text())
+    assert {name: option["default"] for name, option in options(role).items()} == defaults
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_setting_has_a_type_and_a_sentence_and_the_roles_prefix(role: str) -> None:
+    for name, option in options(role).items():
+        assert name.startswith(f"{role}_"), name
+        assert option["type"], name
+        assert str(option["description"]).rstrip("']").endswith("."), name
+
+
+def test_the_settings_page_is_what_the_specifications_say() -> None:
+    import sys
+
+    sys.path.insert(0, str(ROOT / "scripts"))
+    from settings_doc import PAGE, page
+
+    assert PAGE.read_text() == page(), "run: make docs"

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The driver's pure parts: arguments, settings, paths, errors and exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from olympia_provisioner import paths, settings, shell
+from olympia_provisioner.cli import main
+from olympia_provisioner.errors import ExitCode, OlympiaError
+from olympia_provisioner.playbook import Options, Outcome, arguments
+from olympia_provisioner.runner import ansible_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def failed(marker: dict[str, str] | None, **more: Any) -> dict[str, Any]:
+    result: dict[str, Any] = {"msg": "no"} | ({"olympia": marker} if marker else {})
+    return {"event": "runner_on_failed", "event_data": {"res": result, **more}}
+
+
+def test_settings_are_never_among_the_arguments() -> None:
+    given = arguments(Options("inv", {"olympia_stack_instance": "secret"}), "/run/settings.json")
+    assert given == ["--extra-vars=@/run/settings.json"]
+
+
+def test_every_option_becomes_an_argument() -> None:
+    options = Options("inv", limit="a:b", check=True, diff=True, ask_become_pass=True, verbosity=3)
+    assert arguments(options, "x") == ["--limit=a:b", "--check", "--diff", "--ask-become-pass", "-vvv"]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "variable", "value"),
+    [
+        ("HTTP_PORT=8080", "olympia_stack_http_port", "8080"),
+        ("COMPOSE_FILE=a.yml:b.yml", "olympia_stack_compose_file", "a.yml:b.yml"),
+        ("DOCKER_TARGET=production", "olympia_stack_target", "production"),
+        ("olympia_docker_users=[]", "olympia_docker_users", "[]"),
+        ("OLYMPIA_STACK_INSTANCE=two", "olympia_stack_instance", "two"),
+        ("INSTANCE=", "olympia_stack_instance", ""),
+        ("HTTP_PROXY=a=b c", "olympia_stack_http_proxy", "a=b c"),
+        ("ansible_user=ada", "ansible_user", "ada"),
+    ],
+)
+def test_an_assignment_means_a_variable(assignment: str, variable: str, value: str) -> None:
+    assert settings.parse([assignment], ROOT) == {variable: value}
+
+
+def test_the_last_of_a_name_counts() -> None:
+    assert settings.parse(["HTTP_PORT=1", "olympia_stack_http_port=2"], ROOT) == {"olympia_stack_http_port": "2"}
+
+
+def test_all_wrong_settings_are_named_with_the_nearest_right_one() -> None:
+    with pytest.raises(OlympiaError) as caught:
+        settings.parse(["HTTP_PROT=1", "olympia_docker_user=x", "quux", "ZZZZ=1"], ROOT)
+    message = str(caught.value)
+    assert "HTTP_PROT is not a setting. Did you mean HTTP_PORT?" in message
+    assert "olympia_docker_user is not a setting. Did you mean olympia_docker_users?" in message
+    assert "quux is not of the form NAME=value" in message
+    assert "ZZZZ is not a setting.\n" in message
+    assert caught.value.code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("events", "return_code", "code"),
+    [
+        ([], 0, ExitCode.DONE),
+        ([failed({"phase": "preflight", "kind": "settings"})], 2, ExitCode.USAGE),
+        ([failed({"phase": "preflight", "kind": "preflight"})], 2, ExitCode.PREFLIGHT),
+        ([failed({"phase": "build", "kind": "build"})], 2, ExitCode.BUILD),
+        ([failed({"phase": "health", "kind": "unhealthy"})], 2, ExitCode.UNHEALTHY),
+        ([failed({"phase": "start", "kind": "conflict"})], 2, ExitCode.CONFLICT),
+        ([failed(None), failed({"phase": "build", "kind": "build"})], 2, ExitCode.BUILD),
+        ([failed({"phase": "build", "kind": "build"}), failed(None)], 2, ExitCode.BUILD),
+        # A rescued failure is none.
+        ([failed({"phase": "build", "kind": "build"})], 0, ExitCode.DONE),
+        ([failed({"phase": "build", "kind": "build"}, ignore_errors=True), failed(None)], 2, ExitCode.UNEXPECTED),
+        ([failed({"phase": "x", "kind": "unheard of"})], 2, ExitCode.UNEXPECTED),
+        ([], 4, ExitCode.UNREACHABLE),
+        ([failed(None)], 6, ExitCode.UNREACHABLE),
+        ([], 1, ExitCode.UNEXPECTED),
+        # 250 is Ansible's own "unexpected", and has the bit of "unreachable" by chance only.
+        ([], 254, ExitCode.UNEXPECTED),
+        ([], -9, ExitCode.UNEXPECTED),
+        ([{"event": "playbook_on_no_hosts_matched", "event_data": {}}], 0, ExitCode.USAGE),
+    ],
+)
+def test_exit_code_follows_events_and_return_code(
+    events: list[dict[str, Any]], return_code: int, code: ExitCode
+) -> None:
+    outcome = Outcome()
+    for event in events:
+        outcome.see(event)
+    assert outcome.exit_code(return_code) is code
+
+
+def test_exit_codes_are_as_documented() -> None:
+    assert {code.name: code.value for code in ExitCode} == {
+        "DONE": 0,
+        "UNEXPECTED": 1,
+        "USAGE": 2,
+        "PREFLIGHT": 3,
+        "BUILD": 4,
+        "UNHEALTHY": 5,
+        "UNREACHABLE": 6,
+        "CONFLICT": 7,
+        "INTERRUPTED": 130,
+    }
+
+
+def test_an_error_says_what_where_evidence_and_way_out() -> None:
+    error = OlympiaError("It broke", where="here", evidence="one\ntwo\n", way_out="mend it")
+    assert str(error) == "It broke\n  where: here\n  seen: one\n    two\n  way out: mend it"
+    assert str(OlympiaError("It broke")) == "It broke"
+
+
+def test_state_is_kept_where_xdg_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert paths.state_dir({"XDG_STATE_HOME": "/state"}) == Path("/state/olympia")
+    for environment in ({}, {"XDG_STATE_HOME": ""}, {"XDG_STATE_HOME": "relative"}):
+        assert paths.state_dir(environment) == Path("/home/ada/.local/state/olympia")
+
+
+def test_an_inventory_is_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hosts.yml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert paths.find_inventory("ci", ROOT) == ROOT / "inventories/ci"
+    assert paths.find_inventory("hosts.yml", ROOT) == tmp_path / "hosts.yml"
+    with pytest.raises(OlympiaError, match="no inventory prod") as caught:
+        paths.find_inventory("prod", ROOT)
+    assert "ci, local" in caught.value.way_out
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_the_instance_of_a_shell_is_found_as_settings_are() -> None:
+    state = {"XDG_STATE_HOME": "/s"}
+    assert shell.project_dir({}, state) == Path("/s/olympia/addons-server")
+    assert shell.project_dir({}, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/two")
+    given = {"olympia_stack_instance": "three"}
+    assert shell.project_dir(given, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/three")
+    assert shell.project_dir(given | {"olympia_stack_project_dir": "/p"}, state) == Path("/p")
+
+
+def test_a_shell_without_a_terminal_asks_for_none() -> None:
+    assert shell.command(["bash"], terminal=True) == "docker compose exec web olympia-entrypoint bash".split()
+    assert shell.command(["bash"], terminal=False) == "docker compose exec -T web olympia-entrypoint bash".split()
+
+
+def test_colours_only_where_they_are_wanted() -> None:
+    assert "ANSIBLE_FORCE_COLOR" in ansible_environment({}, ROOT, terminal=True)
+    assert "ANSIBLE_NOCOLOR" in ansible_environment({}, ROOT, terminal=False)
+    assert "ANSIBLE_NOCOLOR" in ansible_environment({"NO_COLOR": "1"}, ROOT, terminal=True)
+
+
+def test_host_keys_are_checked_unless_the_user_said_otherwise() -> None:
+    assert ansible_environment({}, ROOT, terminal=False)["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+    own = {"ANSIBLE_HOST_KEY_CHECKING": "False"}
+    assert ansible_environment(own, ROOT, terminal=False)["ANSIBLE_HOST_KEY_CHECKING"] == "False"
+
+
+@pytest.mark.parametrize("argv", [["upp"], [], ["up", "--chekc"], ["up", "-i", "nowhere"], ["up", "ZZZZ=1"]])
+def test_wrong_usage_is_code_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main(argv)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    assert code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_shell_without_a_stack_names_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "olympia/other").mkdir(parents=True)
+    (tmp_path / "olympia/other/docker-compose.yml").touch()
+    assert main(["shell", "INSTANCE=missing"]) == ExitCode.PREFLIGHT
+    assert "Instances beside it: other" in capsys.readouterr().err

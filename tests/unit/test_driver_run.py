@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The driver runs real playbooks, in a temporary root with playbooks of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTS = """
+all:
+  hosts:
+    localhost:
+      ansible_connection: local
+      ansible_python_interpreter: "{{ ansible_playbook_python }}"
+"""
+
+
+class Checkout:
+    """A checkout in miniature: the driver, the real roles' specifications, and one playbook."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.state = path / "state"
+        shutil.copytree(ROOT / "src/olympia_provisioner", path / "src/olympia_provisioner")
+        shutil.copy(ROOT / "ansible.cfg", path)
+        shutil.copy(ROOT / "galaxy.yml", path)
+        for name in ("collections", "roles"):
+            (path / name).symlink_to(ROOT / name)
+        (path / "inventories/local").mkdir(parents=True)
+        (path / "inventories/local/hosts.yml").write_text(HOSTS)
+        (path / "playbooks").mkdir()
+
+    def playbook(self, tasks: str) -> None:
+        """Write up.yml with the tasks."""
+        indented = tasks.strip("\n").replace("\n", "\n    ")
+        (self.path / "playbooks/up.yml").write_text(f"- hosts: all\n  gather_facts: false\n  tasks:\n    {indented}\n")
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start `olympia` with the arguments, in a session of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "olympia_provisioner", *arguments],
+            cwd=self.path,
+            env=os.environ
+            | {"PYTHONPATH": str(self.path / "src"), "XDG_STATE_HOME": str(self.state), "PYTHONUNBUFFERED": "1"}
+            | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        """Run `olympia` to its end; its code, output and errors."""
+        process = self.start(*arguments, **environment)
+        output, errors = process.communicate()
+        assert "Traceback" not in errors
+        return process.returncode, output, errors
+
+    def runs(self) -> list[Path]:
+        """Return the directories of the runs, oldest first."""
+        return sorted((self.state / "olympia/runs").iterdir())
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_settings_reach_the_playbook_and_its_output_the_user(checkout: Checkout) -> None:
+    checkout.playbook('- ansible.builtin.debug: {msg: "port <{{ olympia_stack_http_port }}>"}')
+    code, output, errors = checkout.run("up", "HTTP_PORT=80 81")
+    assert (code, errors) == (0, "")
+    assert "port <80 81>" in output
+    assert "\r" not in output
+    assert "\033[" not in output
+    (run,) = checkout.runs()
+    assert json.loads((run / "settings.json").read_text()) == {"olympia_stack_http_port": "80 81"}
+    assert (run / "settings.json").stat().st_mode & 0o777 == 0o600
+    assert run.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("settings", 2), ("preflight", 3), ("build", 4), ("unhealthy", 5), ("conflict", 7)]
+)
+def test_a_marked_failure_decides_the_exit_code(checkout: Checkout, kind: str, code: int) -> None:
+    checkout.playbook(
+        f"- block:\n    - ansible.builtin.command: /bin/false\n  rescue:\n    - addons.olympia.olympia_test: {{}}\n"
+    )
+    # A plain action plugin of the playbook's own fails as the role's do, with a marker in its result.
+    plugins = checkout.path / "playbooks/action_plugins"
+    plugins.mkdir()
+    (plugins / "marked.py").write_text(
+        "from ansible.plugins.action import ActionBase\n"
+        "class ActionModule(ActionBase):\n"
+        "    def run(self, tmp=None, task_vars=None):\n"
+        f"        return dict(failed=True, msg='no good', olympia=dict(phase='some', kind='{kind}'))\n"
+    )
+    checkout.playbook("- block:\n    - ansible.builtin.command: /bin/false\n  rescue:\n    - marked:\n")
+    got, output, errors = checkout.run("up")
+    assert got == code
+    assert "no good" in output
+    assert errors.startswith("olympia: up failed in the phase some\n  where: ")
+    assert "no good" in Path(errors.splitlines()[1].partition(": ")[2]).read_text()
+
+
+def test_any_other_failure_is_code_1(checkout: Checkout) -> None:
+    checkout.playbook("- ansible.builtin.command: /bin/false")
+    code, _output, errors = checkout.run("up")
+    assert code == 1
+    assert errors.startswith("olympia: up failed\n")
+
+
+def test_an_unreachable_host_is_code_6(checkout: Checkout) -> None:
+    checkout.playbook("- ansible.builtin.ping:")
+    (checkout.path / "far.yml").write_text("all: {hosts: {far: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n")
+    # `false` is an ssh that never connects, with ssh's own code for that.
+    ssh = checkout.path / "ssh"
+    ssh.write_text("#!/bin/sh\necho 'connect to host 127.0.0.1 port 1: Connection refused' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    code, output, _errors = checkout.run("up", "-i", "far.yml", f"ansible_ssh_executable={ssh}")
+    assert code == 6, output
+
+
+def test_an_inventory_without_hosts_is_code_2(checkout: Checkout) -> None:
+    checkout.playbook("- ansible.builtin.ping:")
+    (checkout.path / "none.yml").write_text("all: {hosts: {}}\n")
+    code, _output, errors = checkout.run("up", "-i", "none.yml")
+    assert code == 2
+    assert "No host matched" in errors
+
+
+def test_a_broken_playbook_is_code_1_with_ansibles_words(checkout: Checkout) -> None:
+    checkout.playbook("- no_such_module_at_all: {}")
+    code, output, _errors = checkout.run("up")
+    assert code == 1
+    assert "no_such_module_at_all" in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_the_children_too(checkout: Checkout, tmp_path: Path, number: int) -> None:
+    pid_file = tmp_path / "pid"
+    checkout.playbook(
+        f"- ansible.builtin.shell: 'echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 1000'"
+    )
+    process = checkout.start("up")
+    wait_for(pid_file.exists, "the task has started")
+    child = int(pid_file.read_text())
+    assert alive(child)
+    process.send_signal(number)
+    _output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "up was interrupted" in errors
+    wait_for(lambda: not alive(child), "the task's command has ended")
+
+
+def test_a_second_interruption_kills_what_ignores_the_first(checkout: Checkout, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    stubborn = f'trap "" INT TERM; echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; while :; do sleep 1; done'
+    # On the controller and deaf, so that Ansible itself cannot end.
+    checkout.playbook(
+        f"- ansible.builtin.debug: {{msg: \"{{{{ lookup('ansible.builtin.pipe', '''{stubborn}''') }}}}\"}}".replace(
+            'trap ""', "trap : "
+        )
+    )
+    process = checkout.start("up")
+    wait_for(pid_file.exists, "the task has started")
+    child = int(pid_file.read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.stderr
+    while "Interrupted" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    wait_for(lambda: not alive(child), "the deaf command has ended")
+
+
+def test_old_runs_are_removed_and_young_ones_kept(checkout: Checkout) -> None:
+    checkout.playbook("- ansible.builtin.debug: {msg: x}")
+    for number in range(15):
+        (checkout.state / f"olympia/runs/20200101T0000{number:02}-up-x").mkdir(parents=True)
+    assert checkout.run("up")[0] == 0
+    names = [run.name for run in checkout.runs()]
+    assert len(names) == 10
+    assert names[0] == "20200101T000006-up-x"
+
+
+def test_a_place_for_runs_that_cannot_be_written_is_a_sentence(checkout: Checkout) -> None:
+    checkout.playbook("- ansible.builtin.debug: {msg: x}")
+    checkout.state.write_text("a file where the folder should go")
+    code, _output, errors = checkout.run("up")
+    assert code == 1
+    assert "The directory for runs cannot be written" in errors
+
+
+def test_large_output_arrives_whole(checkout: Checkout) -> None:
+    checkout.playbook("- ansible.builtin.debug: {msg: \"{{ range(40000) | map('string') | list }}\"}")
+    code, output, _errors = checkout.run("up")
+    assert code == 0
+    assert "'39999'" in output or "39999" in output
+    assert "PLAY RECAP" in output
+
+
+def test_check_and_diff_are_passed_on(checkout: Checkout, tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    checkout.playbook(f"- ansible.builtin.copy: {{dest: {target}, content: hello}}")
+    code, output, _errors = checkout.run("up", "--check", "--diff")
+    assert code == 0
+    assert "+hello" in output
+    assert not target.exists()
