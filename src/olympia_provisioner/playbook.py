@@ -20,8 +20,6 @@ KINDS = {
 # What the failure of a phase comes to when its task does not say so itself.
 PHASE_KINDS = {"build": "build", "start": "unhealthy", "initialize": "unhealthy", "health": "unhealthy"}
 STACK_TASKS = "roles/olympia_stack/tasks/"
-# ansible-playbook's return code is made of bits; this one says that a host could not be reached.
-UNREACHABLE_BIT = 4
 
 
 @dataclass(frozen=True)
@@ -71,23 +69,27 @@ class Outcome:
         phase: The phase that failed, where a failing task says so.
         kind: Its kind, one of KINDS.
         no_hosts: No host matched.
+        unreachable: A host could not be reached.
     """
 
     phase: str = ""
     kind: str = ""
     no_hosts: bool = False
+    unreachable: bool = False
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Take one event of ansible-runner into account. The last marked failure counts: a rescue may name it better."""
         data = event.get("event_data") or {}
         if event.get("event") == "playbook_on_no_hosts_matched":
             self.no_hosts = True
+        elif event.get("event") == "runner_on_unreachable":
+            self.unreachable = True
         elif event.get("event") == "runner_on_failed" and not data.get("ignore_errors"):
             result = data.get("res")
             marker = result.get("olympia") if isinstance(result, Mapping) else None
             if isinstance(marker, Mapping):
                 self.phase, self.kind = str(marker.get("phase", "")), str(marker.get("kind", ""))
-            else:
+            elif not self.kind:
                 self._see_path(str(data.get("task_path", "")))
 
     def _see_path(self, task_path: str) -> None:
@@ -107,7 +109,5 @@ class Outcome:
             return ExitCode.USAGE if self.no_hosts else ExitCode.DONE
         if self.kind in KINDS:
             return KINDS[self.kind]
-        # 250 and the like are codes of their own, not sums of bits.
-        if 0 < return_code < 16 and return_code & UNREACHABLE_BIT:
-            return ExitCode.UNREACHABLE
-        return ExitCode.UNEXPECTED
+        # Ansible's own code for that, 4, is also the one for a playbook that it cannot read.
+        return ExitCode.UNREACHABLE if self.unreachable else ExitCode.UNEXPECTED

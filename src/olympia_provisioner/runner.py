@@ -27,15 +27,23 @@ GRACE = 10.0
 IDENT = "run"
 
 
-def children_of(parents: set[int]) -> set[int]:
-    """Return the descendants of processes, from /proc; none where there is no /proc."""
-    parent_of: dict[int, int] = {}
+def parents() -> dict[int, int]:
+    """Return the parent of every living process, from /proc; nothing where there is no /proc."""
+    found: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # The name in parentheses may hold anything; the state and the parent follow it.
-            parent_of[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(stat.parent.name)] = int(parent)
+    return found
+
+
+def descendants() -> set[int]:
+    """Return the processes that this one has started, theirs, and so on."""
+    parent_of = parents()
     found: set[int] = set()
-    while new := {pid for pid, parent in parent_of.items() if parent in parents | found} - found:
+    while new := {pid for pid, parent in parent_of.items() if parent in found | {os.getpid()}} - found:
         found |= new
     return found
 
@@ -44,17 +52,18 @@ def children_of(parents: set[int]) -> set[int]:
 class Interruption:
     """Ctrl-C and SIGTERM during a run.
 
-    The first one is passed on to Ansible, which ends its workers and their children, each in a session of its own. Who does not
-    end in time, or on the second one, is killed.
+    The first one is passed on to Ansible, which ends its workers and their children, each in a session of its own. What does
+    not end in time, or by the second one, is killed.
 
     Attributes:
         since: When the first one came, in seconds of the monotonic clock; 0 before.
         impatient: Whether another one came.
+        started: What ran when the first one came.
     """
 
     since: float = 0.0
     impatient: bool = False
-    descendants: set[int] = field(default_factory=set)
+    started: set[int] = field(default_factory=set)
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         """Handle the signal."""
@@ -63,20 +72,24 @@ class Interruption:
             return
         self.since = time.monotonic()
         print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
-        self.descendants = children_of({os.getpid()})
-        for pid in self.descendants - children_of(self.descendants):
-            with contextlib.suppress(ProcessLookupError):
+        self.started = descendants()
+        for pid, parent in parents().items():
+            if parent == os.getpid():
                 os.kill(pid, signal.SIGINT)
 
-    def cancelled(self) -> bool:
-        """Return whether ansible-runner should kill Ansible now; kills what Ansible started."""
-        if not self.since or not (self.impatient or time.monotonic() - self.since > GRACE):
-            return False
-        self.descendants |= children_of({os.getpid()})
-        for pid in self.descendants:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        return True
+    def overdue(self) -> bool:
+        """Return whether what runs should be killed now."""
+        return bool(self.since) and (self.impatient or time.monotonic() - self.since > GRACE)
+
+    def finish(self) -> None:
+        """Wait for the end of what Ansible has left behind, and kill it when it is overdue."""
+        while left := self.started & parents().keys():
+            if self.overdue():
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGKILL)
+                return
+            time.sleep(0.05)
 
     @contextlib.contextmanager
     def handled(self) -> Iterator[None]:
@@ -177,8 +190,9 @@ def run(playbook: Path, options: Options, *, root: Path, runs: Path) -> None:
             suppress_env_files=True,
             quiet=True,
             event_handler=handle,
-            cancel_callback=interruption.cancelled,
+            cancel_callback=interruption.overdue,
         )
+        interruption.finish()
     log = private / "artifacts" / IDENT / "stdout"
     if interruption.since:
         raise OlympiaError(

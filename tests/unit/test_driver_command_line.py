@@ -1,34 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The driver's pure parts: arguments, settings, paths, errors and exit codes."""
+"""The driver's pure parts: settings, paths, errors, shells."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+
 from olympia_provisioner import paths, settings, shell
 from olympia_provisioner.cli import main
 from olympia_provisioner.errors import ExitCode, OlympiaError
-from olympia_provisioner.playbook import Options, Outcome, arguments
 from olympia_provisioner.runner import ansible_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def failed(marker: dict[str, str] | None, **more: Any) -> dict[str, Any]:
-    result: dict[str, Any] = {"msg": "no"} | ({"olympia": marker} if marker else {})
-    return {"event": "runner_on_failed", "event_data": {"res": result, **more}}
-
-
-def test_settings_are_never_among_the_arguments() -> None:
-    given = arguments(Options("inv", {"olympia_stack_instance": "secret"}), "/run/settings.json")
-    assert given == ["--extra-vars=@/run/settings.json"]
-
-
-def test_every_option_becomes_an_argument() -> None:
-    options = Options("inv", limit="a:b", check=True, diff=True, ask_become_pass=True, verbosity=3)
-    assert arguments(options, "x") == ["--limit=a:b", "--check", "--diff", "--ask-become-pass", "-vvv"]
 
 
 @pytest.mark.parametrize(
@@ -61,53 +45,6 @@ def test_all_wrong_settings_are_named_with_the_nearest_right_one() -> None:
     assert "quux is not of the form NAME=value" in message
     assert "ZZZZ is not a setting.\n" in message
     assert caught.value.code is ExitCode.USAGE
-
-
-@pytest.mark.parametrize(
-    ("events", "return_code", "code"),
-    [
-        ([], 0, ExitCode.DONE),
-        ([failed({"phase": "preflight", "kind": "settings"})], 2, ExitCode.USAGE),
-        ([failed({"phase": "preflight", "kind": "preflight"})], 2, ExitCode.PREFLIGHT),
-        ([failed({"phase": "build", "kind": "build"})], 2, ExitCode.BUILD),
-        ([failed({"phase": "health", "kind": "unhealthy"})], 2, ExitCode.UNHEALTHY),
-        ([failed({"phase": "start", "kind": "conflict"})], 2, ExitCode.CONFLICT),
-        ([failed(None), failed({"phase": "build", "kind": "build"})], 2, ExitCode.BUILD),
-        ([failed({"phase": "build", "kind": "build"}), failed(None)], 2, ExitCode.BUILD),
-        # A rescued failure is none.
-        ([failed({"phase": "build", "kind": "build"})], 0, ExitCode.DONE),
-        ([failed({"phase": "build", "kind": "build"}, ignore_errors=True), failed(None)], 2, ExitCode.UNEXPECTED),
-        ([failed({"phase": "x", "kind": "unheard of"})], 2, ExitCode.UNEXPECTED),
-        ([], 4, ExitCode.UNREACHABLE),
-        ([failed(None)], 6, ExitCode.UNREACHABLE),
-        ([], 1, ExitCode.UNEXPECTED),
-        # 250 is Ansible's own "unexpected", and has the bit of "unreachable" by chance only.
-        ([], 254, ExitCode.UNEXPECTED),
-        ([], -9, ExitCode.UNEXPECTED),
-        ([{"event": "playbook_on_no_hosts_matched", "event_data": {}}], 0, ExitCode.USAGE),
-    ],
-)
-def test_exit_code_follows_events_and_return_code(
-    events: list[dict[str, Any]], return_code: int, code: ExitCode
-) -> None:
-    outcome = Outcome()
-    for event in events:
-        outcome.see(event)
-    assert outcome.exit_code(return_code) is code
-
-
-def test_exit_codes_are_as_documented() -> None:
-    assert {code.name: code.value for code in ExitCode} == {
-        "DONE": 0,
-        "UNEXPECTED": 1,
-        "USAGE": 2,
-        "PREFLIGHT": 3,
-        "BUILD": 4,
-        "UNHEALTHY": 5,
-        "UNREACHABLE": 6,
-        "CONFLICT": 7,
-        "INTERRUPTED": 130,
-    }
 
 
 def test_an_error_says_what_where_evidence_and_way_out() -> None:
@@ -144,8 +81,16 @@ def test_the_instance_of_a_shell_is_found_as_settings_are() -> None:
 
 
 def test_a_shell_without_a_terminal_asks_for_none() -> None:
-    assert shell.command(["bash"], terminal=True) == "docker compose exec web olympia-entrypoint bash".split()
-    assert shell.command(["bash"], terminal=False) == "docker compose exec -T web olympia-entrypoint bash".split()
+    assert shell.command(["bash"], terminal=True) == ["docker", "compose", "exec", "web", "olympia-entrypoint", "bash"]
+    assert shell.command(["bash"], terminal=False) == [
+        "docker",
+        "compose",
+        "exec",
+        "-T",
+        "web",
+        "olympia-entrypoint",
+        "bash",
+    ]
 
 
 def test_colours_only_where_they_are_wanted() -> None:
