@@ -86,14 +86,17 @@ class ActionModule(ActionBase):
             *(settings.Problem(**problem) for problem in resolution["problems"]),
             *stack.check_values(resolution["values"]),
         ]
-        problems = wrong_settings + stack.check_host(resolution["values"], facts)
+        # A refused value was replaced by its default, about which nobody asked.
+        refused = {problem.setting for problem in wrong_settings}
+        unfit = [problem for problem in stack.check_host(resolution["values"], facts) if problem.setting not in refused]
+        problems = wrong_settings + unfit
         if problems and self._task.args.get("check", True):
             return {
                 "failed": True,
                 "msg": report(problems),
                 "olympia": {
                     "phase": "preflight",
-                    "kind": "preflight" if len(problems) > len(wrong_settings) else "settings",
+                    "kind": "preflight" if unfit else "settings",
                 },
             }
         package_images = image_tags(

@@ -51,7 +51,7 @@ class CallbackModule(CallbackBase):
         self._phase = ""
         self._since = time.monotonic()
 
-    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Close the phase before, and open the task's.
 
         Args:
@@ -60,7 +60,7 @@ class CallbackModule(CallbackBase):
         """
         self._turn_to(phase_of(task.get_path() or ""))
 
-    def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002
+    def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the phases and their seconds.
 
         Args:

@@ -21,7 +21,7 @@ options:
     default: /etc/docker/daemon.json
   options:
     description:
-      - Settings that shall hold. Mappings are merged key by key at every depth; any other value, lists included, replaces what is there.
+      - Settings that shall hold. Mappings are merged key by key at every depth; any other value replaces what is there, lists too.
     type: dict
     default: {}
   defaults:

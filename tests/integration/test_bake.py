@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from conftest import docker
 
 Bake = Callable[..., dict[str, Any]]
