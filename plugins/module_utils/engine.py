@@ -66,8 +66,9 @@ PACKAGES = {
 # What the role takes from the next release, and nothing else.
 NEXT_RELEASE_PACKAGES = ["docker.io", "docker-cli", "docker-buildx", "docker-compose", "containerd"]
 
-# What the engine needs on any host and what minimal hosts lack: without recommended packages, these are named.
-SUPPORT_PACKAGES = ["ca-certificates", "iptables"]
+# What the engine needs and minimal hosts lack, as recommended packages are left out: certificates to reach registries,
+# and the `kill` that its systemd unit reloads it with.
+SUPPORT_PACKAGES = ["ca-certificates", "iptables", "procps"]
 
 # Packages that cannot be installed beside those of the source.
 CONFLICTS = {
@@ -93,6 +94,9 @@ RELOADABLE = frozenset(
 DAEMON_JSON = Path("/etc/docker/daemon.json")
 DATA_ROOT = Path("/var/lib/docker")
 DOCKER_SOURCE_FILE = "/etc/apt/sources.list.d/olympia-docker.sources"
+# Names what a running engine has yet to do about a changed daemon.json; gone after a boot, as is the engine that had to.
+PENDING = Path("/run/olympia-docker.pending")
+PID_FILE = Path("/run/docker.pid")
 PROBE_SECONDS = 3.0
 
 
@@ -254,6 +258,7 @@ def gather(run: Run, options: EngineOptions) -> dict[str, Any]:
             "containers": containers.result(),
             "daemon_json": _daemon_json(),
         }
+    facts["pending"] = _pending()
     facts["has_data"] = _has_data(facts["daemon_json"])
     if facts["docker"]["server"] is None:
         facts["docker"]["installed"] = _installed_engine(run)
@@ -380,6 +385,16 @@ def _daemon_json() -> dict[str, Any] | str:
     except (OSError, UnicodeDecodeError) as error:
         return f"{DAEMON_JSON} cannot be read: {getattr(error, 'strerror', None) or error}"
     return parse_daemon_json(text)
+
+
+def _pending() -> str | None:
+    """Return `reload` or `restart` if an earlier run changed daemon.json and did not get to let the engine know."""
+    try:
+        if PID_FILE.stat().st_mtime > PENDING.stat().st_mtime:
+            return None
+        return PENDING.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
 
 
 def _has_data(daemon_json: dict[str, Any] | str) -> bool:
@@ -636,6 +651,9 @@ def _plan_daemon(
         needs.append(f"set {', '.join(changed)} in {DAEMON_JSON}")
         if plan["service"] is None:
             plan["service"] = effect_of(changed)
+    if facts["pending"] and plan["service"] in (None, "reload"):
+        plan["service"] = "restart" if facts["pending"] == "restart" else "reload"
+        needs.append(f"let the engine take over {DAEMON_JSON}, which an interrupted run changed")
     if plan["service"] == "restart":
         needs.append("restart the engine")
 

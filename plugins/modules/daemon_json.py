@@ -33,6 +33,11 @@ options:
     description: Keep a copy of the former file beside it.
     type: bool
     default: true
+  pending_file:
+    description:
+      - Where to note RV(effect) just before the file is replaced, so that a run which ends before the engine has taken the
+        change over can be made up for. Whoever reloads the engine removes the note.
+    type: path
 attributes:
   check_mode:
     description: Can run in check mode; the outcome is validated there too if C(dockerd) is installed.
@@ -154,11 +159,15 @@ def validate(module: AnsibleModule, text: str, path: Path) -> None:
         )
 
 
-def write(module: AnsibleModule, path: Path, text: str) -> str | None:
-    """Replace the file and return where the former one is kept, if it is."""
+def write(module: AnsibleModule, path: Path, text: str, effect: str) -> str | None:
+    """Note what is pending, replace the file, and return where the former one is kept, if it is."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     existed = path.exists()
     backup = module.backup_local(str(path)) if existed and module.params["backup"] else None
+    if module.params["pending_file"]:
+        note = Path(module.params["pending_file"])
+        note.write_text(effect + "\n", encoding="ascii")
+        note.chmod(0o644)
     candidate = Path(module.tmpdir) / "daemon.json"
     candidate.write_text(text, encoding="utf-8")
     # Replaces the file in one step, and keeps owner, mode and extended attributes of one that is there.
@@ -176,6 +185,7 @@ def main() -> None:
             "options": {"type": "dict", "default": {}},
             "defaults": {"type": "dict", "default": {}},
             "backup": {"type": "bool", "default": True},
+            "pending_file": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -189,7 +199,7 @@ def main() -> None:
         result["diff"] = {"before": before, "after": after, "before_header": str(path), "after_header": str(path)}
         validate(module, after, path)
         if not module.check_mode:
-            backup = write(module, path, after)
+            backup = write(module, path, after, result["effect"])
             if backup:
                 result["backup_file"] = backup
     module.exit_json(**result)

@@ -55,6 +55,7 @@ def host(**changes: Any) -> dict[str, Any]:
         "containers": [],
         "daemon_json": {},
         "has_data": True,
+        "pending": None,
         "packages": {"docker.io": "26.1.5", "docker-cli": "26.1.5"},
         "apt": {
             "main": "http://mirror.example/debian",
@@ -229,6 +230,7 @@ def test_a_bare_host_gets_everything_with_the_recommended_configuration() -> Non
         "docker-compose>=2.24",
         "ca-certificates",
         "iptables",
+        "procps",
     ]
     assert planned["next_release"]["codename"] == "trixie"
     assert planned["next_release"]["main"] == "http://mirror.example/debian"
@@ -285,6 +287,13 @@ def test_explicit_settings_reach_a_sufficient_engine_by_the_mildest_way() -> Non
     assert plan(host(), proxy={"http_proxy": "http://proxy.example:3128"})["daemon_options"] == {
         "proxies": {"http-proxy": "http://proxy.example:3128"}
     }
+
+
+def test_what_an_interrupted_run_left_to_do_is_done() -> None:
+    assert plan(host(pending="reload"))["service"] == "reload"
+    assert plan(host(pending="restart"), registry_mirrors=["http://m"])["service"] == "restart"
+    assert plan(host(pending="reload"), daemon_options={"mtu": 1400})["service"] == "restart"
+    assert only_problem(host(pending="restart", containers=[OTHER]))["setting"] == "olympia_docker_restart"
 
 
 # --- access

@@ -35,6 +35,19 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in match.groups())
 
 
+def suites_of_installed(policy: str) -> list[str]:
+    """Return the suites that offer the installed version, out of what `apt-cache policy` says of a package."""
+    _, _, installed = policy.partition("***")
+    suites = []
+    for line in installed.splitlines()[1:]:
+        source = re.match(r" {8,}-?\d+ \S+://\S+ (\S+?)/", line)
+        if re.match(r" {5}\S", line):
+            break
+        if source:
+            suites.append(source[1])
+    return suites
+
+
 @pytest.mark.parametrize(
     ("command", "minimum"),
     [
@@ -87,13 +100,11 @@ def test_only_the_engine_comes_from_the_next_release(host: Host) -> None:
     if not name(host).startswith("debian12"):
         return
     listed = as_root(host, "apt-cache policy $(dpkg-query --show --showformat '${Package} ')")
-    foreign = set()
-    for block in re.split(r"\n(?=\S)", listed):
-        installed = block[block.index("***") :].split("\n     ", 1)[0] if "***" in block else ""
-        package = block.split(":", 1)[0]
-        candidates = re.findall(r"^\s+-?\d+ \S+ (\S+?)/", block[block.index("***") :].split("\n     ")[0], re.M) if installed else []
-        if candidates and all(suite.startswith("trixie") for suite in candidates):
-            foreign.add(package)
+    foreign = {
+        block.split(":", 1)[0]
+        for block in re.split(r"\n(?=\S)", listed)
+        if (suites := suites_of_installed(block)) and all(suite.startswith("trixie") for suite in suites)
+    }
     assert foreign == NEXT_RELEASE
     assert "0 upgraded, 0 newly installed" in as_root(host, "apt-get --simulate dist-upgrade")
 
