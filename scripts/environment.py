@@ -87,18 +87,21 @@ def step(text: str) -> Iterator[None]:
     print(f"{time.monotonic() - started:.1f} s")
 
 
-def call(command: list[str], way_out: str) -> None:
+def call(command: list[str], way_out: str, **more_environment: str) -> None:
     """Run a command quietly.
 
     Args:
         command: The command.
         way_out: What to do when it fails.
+        more_environment: What it gets besides this process's environment.
 
     Raises:
         BootstrapError: It failed; with the end of its output.
     """
     # A user's pip settings for installing elsewhere have no meaning inside a virtual environment.
-    environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"}
+    environment = (
+        os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"} | more_environment
+    )
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -200,6 +203,9 @@ def from_galaxy(venv: Path, target: Path) -> None:
             f"--collections-path={target}",
         ],
         "",
+        # It would leave out what it finds elsewhere.
+        ANSIBLE_COLLECTIONS_PATH=str(target),
+        ANSIBLE_COLLECTIONS_SCAN_SYS_PATH="false",
     )
 
 
@@ -255,8 +261,12 @@ def make_collections(venv: Path, collections: Path) -> None:
         try:
             with step("collections from Galaxy"):
                 from_galaxy(venv, aside)
-        except BootstrapError:
-            with step("Galaxy is out of reach; collections from the package `ansible`"):
+        except BootstrapError as error:
+            print(
+                "bootstrap: Galaxy says: "
+                + next((line for line in str(error).splitlines() if "ERROR" in line), "nothing")
+            )
+            with step("collections from the package `ansible` instead"):
                 from_carrier(venv, aside)
         for name in pinned_collections():
             place = collections / "ansible_collections" / name.replace(".", "/")

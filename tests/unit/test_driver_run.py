@@ -62,7 +62,7 @@ class Checkout:
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """Run `olympia` to its end; its code, output and errors."""
-        process = self.start(*arguments, **environment)
+        process = self.start(*arguments, stdin=subprocess.DEVNULL, **environment)
         output, errors = process.communicate()
         assert "Traceback" not in errors
         return process.returncode, output, errors
@@ -220,6 +220,9 @@ exec "$@"
     )
     terminal, other_end = os.openpty()
     process = checkout.start("up", "-K", stdin=other_end)
+    # What is typed before the question is thrown away.
+    assert process.stderr
+    assert process.stderr.read(len("sudo password: ")) == "sudo password: "
     os.write(terminal, b"open sesame\n")
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, "result.stdout: became" in output) == (0, True), output + errors
