@@ -111,6 +111,13 @@ def test_an_unfinished_environment_is_replaced(checkout: Path) -> None:
     assert str(venv) in shown.stdout
 
 
+def test_a_python_without_ensurepip_is_told_what_to_install(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+    with pytest.raises(environment.BootstrapError, match="apt-get install python3-venv"):
+        environment.make_venv(checkout / ".venv")
+    assert not (checkout / ".venv").exists()
+
+
 def test_an_index_out_of_reach_is_a_sentence_and_the_next_run_goes_on(checkout: Path) -> None:
     closed = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "0"}
     done = subprocess.run(
