@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
@@ -18,7 +18,19 @@ from olympia.addons.validation import InvalidAddon, Manifest, unpack
 LISTING_KEY = "addons-listing"
 
 
-@shared_task(autoretry_for=(Exception,), retry_backoff=True, max_retries=8)
+class UploadTask(Task):
+    """A task that leaves no upload waiting for good."""
+
+    def on_failure(
+        self, exc: Exception, task_id: str, args: tuple[str], kwargs: dict[str, object], einfo: object
+    ) -> None:
+        """Say so when the last try has failed; the log has the reason."""
+        Upload.objects.filter(pk=args[0], status=Upload.Status.PENDING).update(
+            status=Upload.Status.INVALID, message="The file could not be checked. Upload it again, please."
+        )
+
+
+@shared_task(base=UploadTask, autoretry_for=(Exception,), retry_backoff=True, max_retries=8)
 def process_upload(identity: str) -> str:
     """Check an upload and list it, or say what is wrong with it. Safe to repeat.
 
@@ -54,7 +66,9 @@ def publish(upload: Upload, manifest: Manifest) -> Addon:
         manifest: What its file says.
     """
     with transaction.atomic():
-        addon = Addon.objects.filter(guid=manifest.guid).first() or Addon(guid=manifest.guid, slug=free_slug(manifest.name))
+        addon = Addon.objects.filter(guid=manifest.guid).first() or Addon(
+            guid=manifest.guid, slug=free_slug(manifest.name)
+        )
         addon.name, addon.version, addon.summary = manifest.name, manifest.version, manifest.summary
         version = re.sub(r"[^A-Za-z0-9.]+", "-", manifest.version)
         addon.file = f"addons/{addon.slug}/{addon.slug}-{version}.xpi"

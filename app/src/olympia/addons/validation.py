@@ -1,10 +1,15 @@
 """What an upload has to be: a zip archive with a manifest that names an add-on."""
 
+import errno
 import json
+import lzma
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+# What an archive's own content makes go wrong; any other error is this machine's. Damaged bzip2 data has no number.
+ARCHIVE_ERRORS = {None, errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR}
 MAX_MEMBERS = 5000
 MAX_UNPACKED_BYTES = 200 * 1024 * 1024
 LIMITS = {"name": 255, "version": 64, "id": 255}
@@ -38,8 +43,22 @@ def unpack(path: Path, target: Path) -> Manifest:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive.infolist())
             archive.extractall(target)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise InvalidAddon("The file is not a readable zip archive.") from error
+    except OSError as error:
+        if error.errno not in ARCHIVE_ERRORS:
+            raise
+        raise InvalidAddon(
+            "The archive has files that cannot be unpacked beside each other, or too long names."
+        ) from error
     return read_manifest(target / "manifest.json")
 
 
@@ -65,9 +84,11 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
+        # JSON can spell half a character, which neither the database nor the index takes.
+        json.dumps(content, ensure_ascii=False).encode()
     except FileNotFoundError as error:
         raise InvalidAddon("The archive has no manifest.json at its top.") from error
-    except (UnicodeDecodeError, ValueError, IsADirectoryError) as error:
+    except (ValueError, RecursionError, IsADirectoryError) as error:
         raise InvalidAddon("manifest.json is not valid JSON.") from error
     if not isinstance(content, dict):
         raise InvalidAddon("manifest.json is not a JSON object.")

@@ -1,11 +1,14 @@
 """The site's pages."""
 
+import logging
 from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from elasticsearch import ElasticsearchException
+from kombu.exceptions import OperationalError
 
 from olympia.addons import search as index
 from olympia.addons.forms import UploadForm
@@ -13,6 +16,8 @@ from olympia.addons.models import Addon, Upload
 from olympia.addons.tasks import LISTING_KEY, process_upload
 
 LISTING_SECONDS = 60
+
+logger = logging.getLogger(__name__)
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -25,7 +30,13 @@ def home(request: HttpRequest) -> HttpResponse:
 def search(request: HttpRequest) -> HttpResponse:
     """Show what the index finds."""
     query = request.GET.get("q", "").strip()
-    return render(request, "addons/search.html", {"query": query, "results": index.find(query) if query else []})
+    context: dict[str, object] = {"query": query}
+    try:
+        context["results"] = index.find(query) if query else []
+    except ElasticsearchException:
+        logger.exception("The search index does not answer")
+        context["unavailable"] = True
+    return render(request, "addons/search.html", context, status=503 if "unavailable" in context else 200)
 
 
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
@@ -44,7 +55,14 @@ def upload(request: HttpRequest) -> HttpResponse:
             for chunk in file.chunks():
                 target.write(chunk)
         received.save()
-        process_upload.delay(str(received.pk))
+        try:
+            process_upload.delay(str(received.pk))
+        except OperationalError:
+            logger.exception("Upload %s could not be queued", received.pk)
+            received.path.unlink()
+            received.status = Upload.Status.INVALID
+            received.message = "The file could not be passed on. Upload it again later, please."
+            received.save()
         return redirect("status", identity=received.pk)
     return render(request, "addons/upload.html", {"form": form}, status=400 if form.errors else 200)
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from django.core.management.utils import get_random_secret_key
 
 env = environ.Env()
 ROOT = Path(__file__).resolve().parents[3]
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env("SECRET_KEY", default="only-for-building")
+# Without one, as in the build, a key that nobody can know; each process then signs with its own.
+SECRET_KEY = env("SECRET_KEY", default="") or get_random_secret_key()
 SITE_URL = env("OLYMPIA_SITE_URL", default="http://olympia.test")
 SITE_HOST = urlsplit(SITE_URL).hostname or "olympia.test"
 # The stack publishes its port on loopback only; whoever gets here may call it by any of these names.
@@ -77,6 +79,7 @@ if not DEBUG:
 
 USE_I18N = True
 USE_TZ = True
+TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
 LOCALE_PATHS = [ROOT / "locale"]

@@ -37,10 +37,15 @@ def storage_of_its_own(settings, tmp_path):
 def archive(**files: str) -> bytes:
     """Return a zip archive of text files; two underscores stand for a dot."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as target:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
         for name, text in files.items():
             target.writestr(name.replace("__", "."), text)
     return buffer.getvalue()
+
+
+def damaged(content: bytes) -> bytes:
+    """Return an archive whose list of files is fine and whose first file is not."""
+    return content[:50] + b"\xff" * 20 + content[70:]
 
 
 def manifest(name: str = "Sample", **more: object) -> str:
@@ -85,12 +90,35 @@ def test_a_new_version_replaces_the_old_one():
         (archive(manifest__json=manifest(version=3)), "has no version"),
         (archive(manifest__json=json.dumps({"name": "x", "version": "1"})), "gecko.id"),
         (archive(**{"../evil": "x", "manifest__json": manifest()}), "outside of itself"),
+        (damaged(archive(manifest__json=manifest(description="petals " * 500))), "not a readable zip archive"),
+        (archive(manifest__json=manifest(), a="x", **{"a/b": "x"}), "cannot be unpacked beside each other"),
+        (archive(manifest__json=manifest(), **{"n" * 300: "x"}), "too long names"),
+        (archive(manifest__json="[" * 100_000), "not valid JSON"),
+        (archive(manifest__json=manifest(name="\ud800")), "not valid JSON"),
     ],
 )
 def test_a_bad_upload_is_refused_with_its_reason(content, words):
     upload = send(content)
     assert (upload.status, Addon.objects.count()) == ("invalid", 0)
     assert words in upload.message
+
+
+def test_an_upload_that_nothing_can_check_does_not_wait_for_good():
+    upload = Upload.objects.create(file_name="lost.xpi")
+    result = process_upload.apply(args=[str(upload.pk)], retries=process_upload.max_retries)
+    upload.refresh_from_db()
+    assert isinstance(result.result, FileNotFoundError)
+    assert (upload.status, upload.message) == ("invalid", "The file could not be checked. Upload it again, please.")
+
+
+def test_a_search_without_an_index_server_says_so(settings):
+    location, settings.ELASTICSEARCH_LOCATION = settings.ELASTICSEARCH_LOCATION, "127.0.0.1:1"
+    search.client.cache_clear()
+    answer = Client().get("/search/", {"q": "petals"})
+    settings.ELASTICSEARCH_LOCATION = location
+    search.client.cache_clear()
+    assert answer.status_code == 503
+    assert b"search-unavailable" in answer.content
 
 
 def test_the_form_refuses_a_file_that_is_too_large(settings):

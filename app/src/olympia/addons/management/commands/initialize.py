@@ -47,7 +47,10 @@ class Command(BaseCommand):
         while True:
             try:
                 server = MySQLdb.connect(
-                    host=database["HOST"], port=int(database["PORT"] or 3306), user=database["USER"], password=database["PASSWORD"]
+                    host=database["HOST"],
+                    port=int(database["PORT"] or 3306),
+                    user=database["USER"],
+                    password=database["PASSWORD"],
                 )
                 break
             except MySQLdb.OperationalError as error:
