@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conftest import docker
+from .conftest import docker
 
 Bake = Callable[..., dict[str, Any]]
 

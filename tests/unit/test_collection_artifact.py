@@ -49,7 +49,10 @@ def test_the_artifact_holds_the_collection_and_nothing_else(artifact: Path) -> N
 
 
 def test_an_installed_artifact_has_working_modules_and_roles(artifact: Path, tmp_path: Path) -> None:
-    environment = os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path), "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg")}
+    environment = os.environ | {
+        "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
+        "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+    }
     (tmp_path / "ansible.cfg").touch()
     subprocess.run(
         [BIN / "ansible-galaxy", "collection", "install", "--no-deps", f"--collections-path={tmp_path}", artifact],

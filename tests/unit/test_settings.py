@@ -61,7 +61,7 @@ def test_only_a_persons_choices_persist() -> None:
 
 
 def test_an_empty_value_takes_a_choice_back() -> None:
-    layers = {
+    layers: dict[str, dict[str, object]] = {
         "command line": {"olympia_stack_http_port": ""},
         "persisted choice": {"olympia_stack_http_port": "8080"},
         "inventory": {"olympia_stack_http_port": 81},
