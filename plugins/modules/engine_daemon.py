@@ -10,7 +10,7 @@ module: engine_daemon
 short_description: Run the Docker engine on a host that has no service manager
 description:
   - Starts C(dockerd) detached, in a session of its own, and waits until it answers.
-  - A process ID file that an engine left behind, and that would keep the next one from starting, is removed.
+  - Process ID files that a killed engine left behind, and that would keep the next one from starting, are removed.
   - On hosts with systemd use M(ansible.builtin.systemd_service).
 author:
   - Olympia provisioner developers
@@ -76,23 +76,25 @@ from ansible.module_utils.basic import AnsibleModule
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PID_FILE = Path("/run/docker.pid")
+# The engine runs a containerd of its own where no service manager does, and trusts this file in the same way.
+CONTAINERD_PID_FILE = Path("/run/docker/containerd/containerd.pid")
 SOCKET = Path("/run/docker.sock")
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
-def running_pid() -> int | None:
-    """Return the engine's process ID, None where there is no live engine whatever the file says.
+def running_pid(pid_file: Path = PID_FILE, program: str = "dockerd") -> int | None:
+    """Return the process ID in a file, None where that is not the live program, whatever the file says.
 
-    The number may meanwhile belong to another program. A zombie is no engine either: where the first process is no
+    The number may meanwhile belong to another program. A zombie is not alive either: where the first process is no
     real init nobody collects it.
     """
     try:
-        pid = int(PID_FILE.read_text(encoding="ascii"))
+        pid = int(pid_file.read_text(encoding="ascii"))
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    return pid if fields.get("Name") == "dockerd" and not fields.get("State", "").startswith("Z") else None
+    return pid if fields.get("Name") == program and not fields.get("State", "").startswith("Z") else None
 
 
 def answers() -> bool:
@@ -135,6 +137,8 @@ def start(module: AnsibleModule, timeout: int) -> dict[str, Any]:
     if dockerd is None:
         module.fail_json(msg=f"There is no dockerd on {PATH}: install the engine first.")
     PID_FILE.unlink(missing_ok=True)
+    if running_pid(CONTAINERD_PID_FILE, "containerd") is None:
+        CONTAINERD_PID_FILE.unlink(missing_ok=True)
     log = Path(module.params["log_file"])
     environment = {name: os.environ[name] for name in PROXY_VARIABLES if name in os.environ}
     with log.open("ab") as output:

@@ -118,5 +118,7 @@ def test_people_are_in_the_group(host: Host) -> None:
 def test_what_was_written_says_so(host: Host) -> None:
     if name(host).startswith("debian12"):
         for path in ("sources.list.d/olympia-next-release.sources", "preferences.d/olympia-next-release"):
-            assert host.file(f"/etc/apt/{path}").content_string.startswith("# Managed by the role addons.olympia.olympia_docker")
+            assert host.file(f"/etc/apt/{path}").content_string.startswith(
+                "# Managed by the role addons.olympia.olympia_docker"
+            )
     assert not host.file("/usr/sbin/policy-rc.d").exists
