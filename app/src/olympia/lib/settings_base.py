@@ -70,8 +70,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "site-static"
 # What the build minified is found first.
 STATICFILES_DIRS = [path for path in (ROOT / "static-build", ROOT / "static") if path.exists()]
-WHITENOISE_USE_FINDERS = DEBUG
-if not DEBUG:
+# A mounted source tree has nothing collected: then the files are served from where they are.
+COLLECTED = not DEBUG and (env.bool("COLLECTING_STATIC", default=False) or (STATIC_ROOT / "staticfiles.json").exists())
+WHITENOISE_USE_FINDERS = not COLLECTED
+if COLLECTED:
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

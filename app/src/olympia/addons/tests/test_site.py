@@ -111,12 +111,18 @@ def test_an_upload_that_nothing_can_check_does_not_wait_for_good():
     assert (upload.status, upload.message) == ("invalid", "The file could not be checked. Upload it again, please.")
 
 
-def test_a_search_without_an_index_server_says_so(settings):
+@pytest.fixture
+def no_index_server(settings):
+    """Point the index's client at a port that nothing listens on."""
     location, settings.ELASTICSEARCH_LOCATION = settings.ELASTICSEARCH_LOCATION, "127.0.0.1:1"
     search.client.cache_clear()
-    answer = Client().get("/search/", {"q": "petals"})
+    yield
     settings.ELASTICSEARCH_LOCATION = location
     search.client.cache_clear()
+
+
+def test_a_search_without_an_index_server_says_so(no_index_server):
+    answer = Client().get("/search/", {"q": "petals"})
     assert answer.status_code == 503
     assert b"search-unavailable" in answer.content
 
