@@ -166,9 +166,10 @@ def test_an_interruption_ends_the_children_too(checkout: Checkout, tmp_path: Pat
     child = int(pid_file.read_text())
     assert alive(child)
     process.send_signal(number)
-    _output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "up was interrupted" in errors
+    assert "User interrupted execution" in output, "Ansible was to end by itself"
     wait_for(lambda: not alive(child), "the task's command has ended")
 
 
