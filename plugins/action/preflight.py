@@ -100,13 +100,18 @@ class ActionModule(ActionBase):
                 },
             }
         package_images = image_tags(
-            image_files(COLLECTION / "roles/olympia_images/files"), resolution["values"]["olympia_images_release"]
+            image_files(COLLECTION / "roles/olympia_images/files"),
+            resolution["values"]["olympia_images_release"],
+            facts["image_sources"],
         )
         derived = stack.derive(resolution["values"], facts, package_images)
         wanted = package_images.values() if derived["image_origin"] == "packages" else ()
         return {
             "changed": False,
             "settings": derived,
+            "image_settings": {
+                name: value for name, value in resolution["values"].items() if name.startswith("olympia_images_")
+            },
             "missing_images": sorted(set(wanted) - set(facts["local_images"])),
             "source_kind": stack.source_kind(resolution["values"], facts),
             "healthy": stack.healthy(derived, facts),

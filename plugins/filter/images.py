@@ -1,34 +1,48 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Filters of the role olympia_images."""
+"""Filters of the role olympia_images. Each takes the role's directory, whose files are what images are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils import images
 
 
-def image_tags(role_path: str, release: str) -> dict[str, str]:
+def image_tags(role_path: str, release: str, sources: Sequence[str]) -> dict[str, str]:
     """Return the tags of the role's images, by name.
 
     Args:
         role_path: The role's directory.
         release: Debian release.
+        sources: Package sources of the images.
     """
-    return images.image_tags(images.image_files(Path(role_path, "files")), release)
+    return images.image_tags(_files(role_path), release, sources)
 
 
-def image_project(role_path: str, release: str, with_pip_config: bool = False) -> dict[str, str]:
-    """Return the bake project of the role's images, as text by path.
+def image_base_options(role_path: str) -> list[str]:
+    """Return the options with which mmdebstrap makes the role's base image.
 
     Args:
         role_path: The role's directory.
-        release: Debian release.
-        with_pip_config: Whether bake's environment has PIP_CONF.
     """
-    return images.bake_project(images.image_files(Path(role_path, "files")), release, with_pip_config)
+    return images.base_options(_files(role_path))
+
+
+def image_project(role_path: str, tags: Mapping[str, str], **build: Any) -> dict[str, str]:
+    """Return the bake project of the role's service images, as text by path.
+
+    Args:
+        role_path: The role's directory.
+        tags: The images' tags.
+        build: The further arguments of `bake_project`.
+    """
+    return images.bake_project(_files(role_path), tags, **build)
+
+
+def _files(role_path: str) -> dict[str, str]:
+    return images.image_files(Path(role_path, "files"))
 
 
 class FilterModule:
@@ -36,4 +50,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"image_tags": image_tags, "image_project": image_project}
+        return {
+            "image_base_options": image_base_options,
+            "image_project": image_project,
+            "image_tags": image_tags,
+        }

@@ -40,6 +40,10 @@ class DockerCli:
                 "The role addons.olympia.olympia_docker installs it together with the engine."
             )
 
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        """Return the whole command line of ``docker ARGUMENTS``."""
+        return [self._binary, *arguments]
+
     def run(
         self,
         arguments: Sequence[str],
@@ -50,7 +54,7 @@ class DockerCli:
 
         ``cwd`` is the working directory; ``environment`` is added to the module's own.
         """
-        cmd = [self._binary, *arguments]
+        cmd = self.command(arguments)
         rc, stdout, stderr = self._module.run_command(cmd, cwd=cwd, environ_update={**(environment or {}), **LOCALE})
         return Completed(cmd, rc, stdout, stderr)
 

@@ -1,16 +1,27 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
+"""Ansible module: make a Debian base image."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: base_image
-short_description: Make a Debian base image from the host's own package mirror
+short_description: Make a Debian base image
 description:
-  - Makes a small Debian root with C(mmdebstrap) and imports it as an image. Does nothing where the tag exists.
+  - Makes a small Debian root with C(mmdebstrap) and imports it as an image, without a file in between. Does nothing where
+    the tag exists.
+version_added: 0.1.0
 author: The Olympia provisioner authors
 requirements:
   - mmdebstrap, and root for it
+  - docker CLI
+attributes:
+  check_mode:
+    description: Tells whether the image would be made.
+    support: full
+  diff_mode:
+    description: An image has no text to compare.
+    support: none
 options:
   tag:
     description: Name and tag of the image.
@@ -20,26 +31,22 @@ options:
     description: Debian release.
     type: str
     required: true
-  mirror:
-    description: Debian mirror. Empty means the one in the host's own apt sources.
-    type: str
-    default: ""
-  packages:
-    description: Packages besides apt and what it needs.
+  sources:
+    description: Package sources in apt's one-line format. The image keeps them.
     type: list
     elements: str
-    default: [ca-certificates]
+    required: true
+  options:
+    description: Further options of C(mmdebstrap).
+    type: list
+    elements: str
+    default: []
   labels:
     description: Labels of the image.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    support: full
-    description: Tells whether the image would be made.
-  diff_mode:
-    support: none
-    description: An image has no text to compare.
+seealso:
+  - module: community.docker.docker_image_load
 """
 
 EXAMPLES = r"""
@@ -47,48 +54,65 @@ EXAMPLES = r"""
   addons.olympia.base_image:
     tag: example/base:bookworm
     release: bookworm
+    sources: ["deb http://mirror.example.org/debian bookworm main"]
+    options: ["--variant=apt"]
   become: true
 """
 
 RETURN = r"""
-mirrors:
-  description: The package sources of the image. Returned when it was made.
-  returned: changed
+cmd:
+  description: The command that failed.
+  returned: failure
   type: list
   elements: str
+rc:
+  description: Its return code.
+  returned: failure
+  type: int
+stdout:
+  description: Empty; the standard output is the image.
+  returned: failure
+  type: str
+stderr:
+  description: What it said.
+  returned: failure
+  type: str
 """
 
+import os
 import subprocess
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import debian_mirrors, read_host_sources
-from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.cli import LOCALE, Completed, DockerCli, tail
 
-# Nobody reads manuals in a container, and an image that is made anew after a crash needs no fsync.
-ECONOMIES = (
-    "--dpkgopt=path-exclude=/usr/share/man/*",
-    "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-    "--dpkgopt=path-exclude=/usr/share/locale/*",
-    "--dpkgopt=force-unsafe-io",
-    '--aptopt=Acquire::Languages "none"',
-)
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
-def sources(release: str, mirror: str) -> list[str]:
-    """Return the image's apt sources; empty where no mirror is known.
+def pipe(source: list[str], sink: list[str], environment: dict[str, str]) -> list[Completed]:
+    """Run ``source | sink`` to the end of both, and return what came of each.
 
     Args:
-        release: Debian release.
-        mirror: The mirror that was asked for, or the empty string.
+        source: A command whose standard output is not kept.
+        sink: The command that reads it.
+        environment: The environment of both.
     """
-    found = debian_mirrors(read_host_sources())
-    main = mirror or found.main
-    if not main:
-        return []
-    lines = [f"deb {main} {release} main", f"deb {main} {release}-updates main"]
-    return lines + ([f"deb {found.security} {release}-security main"] if found.security else [])
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as log,
+        subprocess.Popen(source, stdout=subprocess.PIPE, stderr=log, env=environment) as producer,
+    ):
+        consumer = subprocess.run(
+            sink, stdin=producer.stdout, capture_output=True, text=True, check=False, env=environment
+        )
+        # Else a producer whose reader has gone would wait for it for ever.
+        if producer.stdout:
+            producer.stdout.close()
+        producer.wait()
+        log.seek(0)
+        return [
+            Completed(source, producer.returncode, "", log.read()),
+            Completed(sink, consumer.returncode, consumer.stdout, consumer.stderr),
+        ]
 
 
 def main() -> None:
@@ -97,8 +121,8 @@ def main() -> None:
         argument_spec={
             "tag": {"type": "str", "required": True},
             "release": {"type": "str", "required": True},
-            "mirror": {"type": "str", "default": ""},
-            "packages": {"type": "list", "elements": "str", "default": ["ca-certificates"]},
+            "sources": {"type": "list", "elements": "str", "required": True},
+            "options": {"type": "list", "elements": "str", "default": []},
             "labels": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
@@ -107,50 +131,19 @@ def main() -> None:
     docker = DockerCli(module)
     if docker.image_ids([params["tag"]]):
         module.exit_json(changed=False)
-    mirrors = sources(params["release"], params["mirror"])
-    if not mirrors:
-        module.fail_json(
-            msg="There is no Debian mirror in this host's apt sources, so there is nothing to make the base image from. "
-            "Name one with olympia_images_mirror."
-        )
     if module.check_mode:
-        module.exit_json(changed=True, mirrors=mirrors)
+        module.exit_json(changed=True)
     tool = module.get_bin_path("mmdebstrap", required=True)
-    command = [
-        tool,
-        "--variant=apt",
-        f"--include={','.join(params['packages'])}",
-        *ECONOMIES,
-        params["release"],
-        "-",
-        *mirrors,
-    ]
-    imported = ["docker", "import"]
-    for name, value in params["labels"].items():
-        imported += ["--change", f"LABEL {name}={value}"]
-    imported += ["-", params["tag"]]
-    with (
-        tempfile.TemporaryFile() as root_log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=root_log) as root,
-    ):
-        image = subprocess.run(imported, stdin=root.stdout, capture_output=True, check=False)
-        root.wait()
-        root_log.seek(0)
-        errors, import_errors = root_log.read(), image.stderr
-    if root.returncode or image.returncode:
-        # A root that ended early was imported in part.
+    make = [tool, f"--keyring={KEYRING}", *params["options"], params["release"], "-", *params["sources"]]
+    changes = [f"--change=LABEL {name}={value}" for name, value in params["labels"].items()]
+    made, imported = pipe(make, docker.command(["import", *changes, "-", params["tag"]]), {**os.environ, **LOCALE})
+    if made.rc != 0:
+        # What it had made until then was imported all the same.
         docker.run(["image", "rm", params["tag"]])
-        failed, code, text = (
-            (command, root.returncode, errors) if root.returncode else (imported, image.returncode, import_errors)
-        )
-        module.fail_json(
-            msg=f"The base image cannot be made: {tail(text.decode(errors='replace'), 3)}",
-            cmd=failed,
-            rc=code,
-            stdout="",
-            stderr=text.decode(errors="replace"),
-        )
-    module.exit_json(changed=True, mirrors=mirrors)
+        docker.fail(f"mmdebstrap cannot make the base image:\n{tail(made.stderr, 10)}", made)
+    if imported.rc != 0:
+        docker.fail(f"The engine cannot import the base image: {imported.stderr.strip()}", imported)
+    module.exit_json(changed=True)
 
 
 if __name__ == "__main__":

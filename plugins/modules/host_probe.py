@@ -73,6 +73,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv, engine, host, settings
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
+from ansible_collections.addons.olympia.plugins.module_utils.images import package_sources
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
 
 # What every addons-server checkout has, and the build and the start need.
@@ -136,6 +137,9 @@ def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, A
         "rendered": host.rendered_files(project, files),
         "compose_files_present": [path.name for path in compose_files if path.exists()],
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
+        "image_sources": package_sources(
+            values["olympia_images_release"], values["olympia_images_mirror"], values["olympia_images_security_mirror"]
+        ),
         "pip_config": pip_config(),
         "npm_config": npm_config(),
     }

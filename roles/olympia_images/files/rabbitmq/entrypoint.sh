@@ -1,20 +1,27 @@
 #!/bin/bash
-# Writes the user and virtual host of the environment as definitions, which the broker applies with every start, so that
+# Writes the user and the virtual host of the environment as definitions, which the broker applies at every start, so that
 # a password that was made anew locks nobody out; then becomes the broker.
 set -euo pipefail
 umask 0077
 
-user=${RABBITMQ_DEFAULT_USER:-guest}
-vhost=${RABBITMQ_DEFAULT_VHOST:-/}
-password=${RABBITMQ_DEFAULT_PASS:?must be set}
-password=${password//\\/\\\\}
-password=${password//\"/\\\"}
+if [ -z "${RABBITMQ_DEFAULT_PASS:-}" ]; then
+    echo "RABBITMQ_DEFAULT_PASS is not set, and without a password nobody could reach the broker." >&2
+    exit 1
+fi
+
+quoted() {
+    local text=${1//\\/\\\\}
+    printf '"%s"' "${text//\"/\\\"}"
+}
+user=$(quoted "${RABBITMQ_DEFAULT_USER:-guest}")
+vhost=$(quoted "${RABBITMQ_DEFAULT_VHOST:-/}")
+password=$(quoted "$RABBITMQ_DEFAULT_PASS")
 
 cat > /etc/rabbitmq/definitions.json <<JSON
 {
-  "users": [{"name": "$user", "password": "$password", "tags": "administrator"}],
-  "vhosts": [{"name": "$vhost"}],
-  "permissions": [{"user": "$user", "vhost": "$vhost", "configure": ".*", "write": ".*", "read": ".*"}]
+  "users": [{"name": $user, "password": $password, "tags": "administrator"}],
+  "vhosts": [{"name": $vhost}],
+  "permissions": [{"user": $user, "vhost": $vhost, "configure": ".*", "write": ".*", "read": ".*"}]
 }
 JSON
 cat > /etc/rabbitmq/rabbitmq.conf <<CONF
@@ -25,7 +32,10 @@ log.console = true
 log.file = false
 CONF
 
+# Erlang prepares for as many files as the limit allows, and engines allow a billion.
+if [ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -gt 65536 ]; then
+    ulimit -n 65536
+fi
 # One scheduler, and no busy waiting: the broker of one developer is idle most of the time.
-export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
-export RABBITMQ_MNESIA_BASE=/var/lib/rabbitmq/mnesia RABBITMQ_LOGS=-
+export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
 exec /usr/lib/rabbitmq/bin/rabbitmq-server "$@"

@@ -1,0 +1,150 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ansible module: what a host offers for making images from packages."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: images_info
+short_description: Tell what a host offers for making images from packages
+description:
+  - Reports the images that are there, the package mirror that the host uses, and what builds need of the host's network
+    settings. Needs no root and changes nothing.
+version_added: 0.1.0
+author: The Olympia provisioner authors
+requirements:
+  - docker CLI
+attributes:
+  check_mode:
+    description: The module only reads.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+options:
+  release:
+    description: Debian release of the images.
+    type: str
+    required: true
+  mirror:
+    description: Debian mirror. Empty means the one in the host's own apt sources.
+    type: str
+    default: ""
+  security_mirror:
+    description: Mirror of Debian's security archive. Empty means the one in the host's own apt sources.
+    type: str
+    default: ""
+seealso:
+  - module: addons.olympia.base_image
+"""
+
+EXAMPLES = r"""
+- name: See what there is
+  addons.olympia.images_info:
+    release: bookworm
+  register: host
+"""
+
+RETURN = r"""
+present:
+  description: Tags of the collection's own images.
+  returned: success
+  type: list
+  elements: str
+  sample: ["olympia/redis:bookworm-3b775dd8f68c"]
+sources:
+  description: Package sources of the images. Empty where no mirror is known.
+  returned: success
+  type: list
+  elements: str
+  sample: ["deb http://mirror.example.org/debian bookworm main"]
+tools:
+  description: Packages that making a base image needs and the host lacks.
+  returned: success
+  type: list
+  elements: str
+  sample: [mmdebstrap]
+builder:
+  description: Name of the builder that is the engine itself, and so finds the images that are only there.
+  returned: success
+  type: str
+  sample: default
+ca_bundle:
+  description: File with the CA certificates that the host trusts, or the empty string.
+  returned: success
+  type: str
+proxies:
+  description: The proxies that the host's environment, or else its apt, uses, by the variable's name.
+  returned: success
+  type: dict
+  sample: {http_proxy: "http://proxy.example.org:3128"}
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.images import LABEL, package_sources
+
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+def proxies(environment: Mapping[str, str], apt: str) -> dict[str, str]:
+    """Return the proxies that builds go through, by variable. One on this host itself they would not reach.
+
+    Args:
+        environment: The process environment; it comes before apt's own settings.
+        apt: What `apt-config dump` says of the proxies.
+    """
+    found: dict[str, str] = {}
+    for line in apt.splitlines():
+        name, _, value = line.partition(" ")
+        kind = name.split("::")[1]
+        address = urlsplit(value.strip('";')).hostname or ""
+        if name == f"Acquire::{kind}::Proxy" and address and address != "localhost" and not address.startswith("127."):
+            found[f"{kind}_proxy"] = value.strip('";')
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        if given := environment.get(name) or environment.get(name.upper()):
+            found[name] = given
+    return found
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "release": {"type": "str", "required": True},
+            "mirror": {"type": "str", "default": ""},
+            "security_mirror": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    docker = DockerCli(module)
+    listed = docker.run(["image", "ls", f"--filter=label={LABEL}", "--format={{.Repository}}:{{.Tag}}"])
+    if listed.rc != 0:
+        docker.fail(f"The engine cannot list images: {listed.stderr.strip()}", listed)
+    context = docker.run(["context", "show"])
+    if context.rc != 0:
+        docker.fail(f"The docker command has no usable context: {context.stderr.strip()}", context)
+    apt = ["apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy"]
+    module.exit_json(
+        changed=False,
+        present=sorted(listed.stdout.split()),
+        sources=package_sources(**module.params),
+        tools=[
+            *([] if shutil.which("mmdebstrap") else ["mmdebstrap"]),
+            *([] if KEYRING.exists() else ["debian-archive-keyring"]),
+        ],
+        builder=context.stdout.strip(),
+        ca_bundle=str(CA_BUNDLE) if CA_BUNDLE.exists() else "",
+        proxies=proxies(os.environ, module.run_command(apt)[1] if shutil.which(apt[0]) else ""),
+    )
+
+
+if __name__ == "__main__":
+    main()
