@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -96,12 +97,23 @@ def test_settings_reach_the_playbook_and_its_output_the_user(checkout: Checkout)
     code, output, errors = checkout.run("up", "HTTP_PORT=80 81")
     assert (code, errors) == (0, "")
     assert "port <80 81>" in output
-    assert "\r" not in output
     assert "\033[" not in output
     (run,) = checkout.runs()
     assert json.loads((run / "settings.json").read_text()) == {"olympia_stack_http_port": "80 81"}
     assert (run / "settings.json").stat().st_mode & 0o777 == 0o600
     assert run.stat().st_mode & 0o777 == 0o700
+
+
+def test_lines_end_as_lines_do(checkout: Checkout) -> None:
+    checkout.playbook('- ansible.builtin.debug: {msg: ["one", "two"]}')
+    process = checkout.start("up")
+    # communicate() would translate what ends them.
+    assert isinstance(process.stdout, io.TextIOWrapper)
+    process.stdout.reconfigure(newline="")
+    output = process.stdout.read()
+    process.communicate()
+    assert "one" in output
+    assert "\r" not in output
 
 
 def test_a_marked_failure_decides_the_exit_code(checkout: Checkout) -> None:
