@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The host after the role: packages of one source only, and no trace of the old one that apt would read."""
+
+from __future__ import annotations
+
+from testinfra.host import Host
+
+
+def installed(host: Host) -> set[str]:
+    listed = host.check_output("dpkg-query --show --showformat '${db:Status-Status} ${Package}\n'")
+    return {line.split()[1] for line in listed.splitlines() if line.startswith("installed ")}
+
+
+def test_dockers_packages_replace_the_distributions(host: Host) -> None:
+    packages = installed(host)
+    assert {"docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin"} <= packages
+    assert not packages & {"docker.io", "docker-cli", "docker-compose", "containerd", "runc"}
+    assert host.check_output("docker version --format '{{.Server.Version}}'").startswith("26.")
+
+
+def test_the_old_source_is_kept_where_apt_does_not_read_it(host: Host) -> None:
+    assert not host.file("/etc/apt/sources.list.d/docker.list").exists
+    assert host.file("/etc/apt/sources.list.d/docker.list.disabled").contains("signed-by=/etc/apt/keyrings/docker.gpg")
+    update = host.run("apt-get update")
+    assert update.rc == 0 and "W:" not in update.stderr and "N:" not in update.stderr
+
+
+def test_the_source_names_its_key(host: Host) -> None:
+    source = host.file("/etc/apt/sources.list.d/olympia-docker.sources").content_string
+    assert source.startswith("# Managed by the role addons.olympia.olympia_docker")
+    assert "URIs: http://127.0.0.1:8080/linux/debian\n" in source
+    assert "Signed-By: /etc/apt/keyrings/olympia-docker.asc\n" in source
+    assert not host.file("/etc/apt/sources.list.d/olympia-next-release.sources").exists
