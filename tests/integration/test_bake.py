@@ -98,7 +98,7 @@ def test_another_input_changes_only_the_images_made_of_it(bake: Bake, project: P
     assert second["images"]["one"]["id"] != first["images"]["one"]["id"]
 
 
-def test_a_lost_tag_is_a_change(bake: Bake, project: Path) -> None:
+def test_a_lost_tag_is_a_change(bake: Bake, project: Path, prefix: str) -> None:
     bake(project_src=str(project))
     docker("image", "rm", f"{prefix}/one:2")
     assert bake(project_src=str(project), check_mode=True)["changed"] is True
@@ -111,7 +111,7 @@ def test_only_what_was_asked_for_is_reported(bake: Bake, project: Path) -> None:
     assert set(result["images"]) == {"two"}
 
 
-def test_check_mode_builds_nothing_and_foretells_the_change(bake: Bake, project: Path) -> None:
+def test_check_mode_builds_nothing_and_foretells_the_change(bake: Bake, project: Path, prefix: str) -> None:
     result = bake(project_src=str(project), check_mode=True)
     assert result["changed"] is True
     assert result["images"]["one"]["id"] is None
@@ -120,7 +120,7 @@ def test_check_mode_builds_nothing_and_foretells_the_change(bake: Bake, project:
     assert bake(project_src=str(project), check_mode=True)["changed"] is False
 
 
-def test_variables_secrets_and_overrides_reach_the_definition(bake: Bake, project: Path) -> None:
+def test_variables_secrets_and_overrides_reach_the_definition(bake: Bake, project: Path, prefix: str) -> None:
     result = bake(
         project_src=str(project),
         targets=["one"],
