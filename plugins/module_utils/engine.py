@@ -683,8 +683,6 @@ def _problems(
 ) -> list[dict[str, Any]]:
     """Return the reasons why the plan cannot be carried out."""
     found = [*_builder_problems(facts, options)]
-    if not needs:
-        return found
     docker, system = facts["docker"], facts["os"]
     changes_engine = bool(missing or plan["daemon_keys"] or plan["service"])
     if docker["host"] or docker["context"] != "default" or docker["rootless"]:

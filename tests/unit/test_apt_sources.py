@@ -102,10 +102,16 @@ deb http://security.example/debian-security bookworm-security main
         pytest.param("deb cdrom:[Debian 12]/ bookworm main\n", id="only a disc"),
         pytest.param("deb-src http://mirror.example/debian bookworm main\n", id="only sources"),
         pytest.param("", id="empty"),
+        pytest.param("deb [trusted=yes] http://mirror.example/debian bookworm contrib\n", id="only other components"),
     ],
 )
 def test_no_mirror_where_there_is_none(text: str) -> None:
     assert mirrors({"/etc/apt/sources.list": text}) == Mirrors(None, None)
+
+
+def test_a_disabled_source_is_no_mirror() -> None:
+    stanza = "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\nComponents: main\nEnabled: no\n"
+    assert mirrors({"debian.sources": stanza}) == Mirrors(None, None)
 
 
 def test_a_third_party_with_debian_suite_names_does_not_win() -> None:

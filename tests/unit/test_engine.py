@@ -432,7 +432,22 @@ def test_the_probe_tells_an_answer_from_a_refusal(repository: str) -> None:
     assert "unknown url type" in str(probe_url("nonsense"))
 
 
-def test_the_probe_gives_up_on_a_server_that_never_answers() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = silent.getsockname()
-        assert probe_url(f"http://{address[0]}:{address[1]}/InRelease", seconds=0.2) is not None
+def test_the_probe_gives_up_on_a_server_that_never_gets_to_the_end() -> None:
+    """Each byte comes in time, so that only the limit on the whole attempt can end it."""
+    done = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            while not done.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        try:
+            host, port = server.getsockname()
+            assert probe_url(f"http://{host}:{port}/InRelease", seconds=0.3) == "no answer within 0.3 s"
+        finally:
+            done.set()
+            thread.join()
