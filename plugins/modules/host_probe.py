@@ -115,9 +115,11 @@ def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, A
     """
     instance = values["olympia_stack_instance"]
     image = f"{values['olympia_stack_image'] or f'olympia/{instance}'}:{values['olympia_stack_version']}"
+    # The run brings its own containers back, so they are no reason against a restart of the engine.
+    own = {"olympia_docker_restart_projects": [*values["olympia_docker_restart_projects"], instance]}
     with ThreadPoolExecutor() as pool:
         jobs: dict[str, Future[Any]] = {
-            "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values)),
+            "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values | own)),
             "containers": pool.submit(host.containers, host.run, instance),
             "volume_created": pool.submit(host.volume_created, host.run, f"{instance}_data_mysqld"),
             "image_id": pool.submit(host.image_id, host.run, image),
