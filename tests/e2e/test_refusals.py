@@ -49,7 +49,6 @@ def refusal(stack: Stack, **settings: Any) -> str:
         ({"host_uid": "-3"}, "'-3' is not a UID"),
         ({"min_memory_mb": 10**9}, "this host has too little memory"),
         ({"min_disk_mb": 10**9}, "too little disk space"),
-        ({"image_origin": "registry"}, "vm.max_map_count is too low"),
     ],
 )
 def test_bad_settings_and_unfit_hosts(stack: Stack, settings: dict[str, Any], words: str) -> None:
