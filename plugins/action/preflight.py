@@ -114,6 +114,7 @@ class ActionModule(ActionBase):
             },
             "missing_images": sorted(set(wanted) - set(facts["local_images"])),
             "source_kind": stack.source_kind(resolution["values"], facts),
+            "started": stack.started(facts),
             "healthy": stack.healthy(derived, facts),
             "initialized": stack.initialized(derived, facts),
             "sources": resolution["sources"],

@@ -124,23 +124,31 @@ def containers(run: Run, project: str) -> list[dict[str, Any]]:
         project: The Compose project's name.
     """
     code, output, _ = run(
-        ["docker", "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project}"]
-    )
-    ids = output.split()
-    if code or not ids:
+        [
+            "docker", "ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Image}}",
+            "--filter", f"label=com.docker.compose.project={project}",
+            # What `docker compose run` has made is nobody's service.
+            "--filter", "label=com.docker.compose.oneoff=False",
+        ]
+    )  # fmt: skip
+    listed = dict(line.split() for line in output.splitlines())
+    if code or not listed:
         return []
-    code, output, _ = run(["docker", "inspect", "--type", "container", *ids])
+    code, output, _ = run(["docker", "inspect", "--type", "container", *listed])
     # A container that goes away between the two commands fails the second one; those that stay are printed all the same.
-    return [_container(entry) for entry in json.loads(output or "[]")]
+    return [_container(entry, listed[entry["Id"]]) for entry in json.loads(output or "[]")]
 
 
-def _container(entry: dict[str, Any]) -> dict[str, Any]:
-    state = entry["State"]
+def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
+    state, labels = entry["State"], entry["Config"]["Labels"]
     bindings = [binding for bound in (entry["HostConfig"]["PortBindings"] or {}).values() for binding in bound or []]
     return {
-        "service": entry["Config"]["Labels"].get("com.docker.compose.service", ""),
+        "service": labels.get("com.docker.compose.service", ""),
+        "config_hash": labels.get("com.docker.compose.config-hash", ""),
         "id": entry["Id"],
         "image": entry["Image"],
+        # The list has a bare ID once the reference that the container was made from names another image.
+        "image_replaced": listed_image != entry["Config"]["Image"],
         "state": state["Status"],
         "health": state.get("Health", {}).get("Status", ""),
         "exit_code": state["ExitCode"],
@@ -149,6 +157,19 @@ def _container(entry: dict[str, Any]) -> dict[str, Any]:
         "started_at": state["StartedAt"],
         "ports": sorted(int(binding["HostPort"]) for binding in bindings if binding.get("HostPort")),
     }
+
+
+def service_hashes(run: Run, project: Path, files: Iterable[str]) -> dict[str, str]:
+    """Return the checksum of each service's configuration, as Compose labels its containers with; empty without a project.
+
+    Args:
+        run: Runs a command.
+        project: The project directory.
+        files: Names of the Compose files in it.
+    """
+    named = [argument for name in files for argument in ("--file", str(project / name))]
+    code, output, _ = run(["docker", "compose", "--project-directory", str(project), *named, "config", "--hash", "*"])
+    return {} if code else dict(line.split() for line in output.splitlines())
 
 
 def volume_created(run: Run, name: str) -> str:

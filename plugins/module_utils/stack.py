@@ -81,7 +81,8 @@ def derive(values: Mapping[str, Any], facts: Mapping[str, Any], package_images: 
         "images": images,
         "base_image": short["base_image"] or images["base"],
         "base_packages": short["base_packages"] or (PACKAGES_BASE_PACKAGES if origin == "packages" else []),
-        "host_uid": int(short["host_uid"] or (OLYMPIA_UID if closed else facts["uid"])),
+        # 'down' goes on with a value that 'up' refuses.
+        "host_uid": int(uid) if (uid := short["host_uid"]).isdecimal() else OLYMPIA_UID if closed else facts["uid"],
         "host_name": host_name,
         "site_url": site_url,
         "ca_bundle": facts["ca_bundle"] if short["ca_bundle"] == "auto" else short["ca_bundle"],
@@ -138,6 +139,24 @@ def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     return good.issuperset(settings["services"])
 
 
+def started(facts: Mapping[str, Any]) -> bool:
+    """Return whether Compose would find nothing to do with the project as it was probed.
+
+    That is so when each service has one running container, made from its configuration and its image of now, and no
+    other service has one: the comparison that `docker compose up` itself makes.
+
+    Args:
+        facts: What the probe found.
+    """
+    containers = facts["containers"]
+    return (
+        bool(containers)
+        and {entry["service"]: entry["config_hash"] for entry in containers} == facts["service_hashes"]
+        and len(containers) == len(facts["service_hashes"])
+        and all(entry["state"] == "running" and not entry["image_replaced"] for entry in containers)
+    )
+
+
 def initialized(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     """Return whether the database, the image and the index are the ones that were initialized last.
 
@@ -172,6 +191,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *_check_source(values, facts),
         *_check_ports(values, facts),
         *_check_room(values, facts),
+        *_check_builder(values, facts),
         *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
     ]
 
@@ -327,3 +347,17 @@ def _check_room(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pro
             )
         )
     return problems
+
+
+def _check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    driver = values["olympia_docker_builder_driver"]
+    if driver == "docker" or values["olympia_stack_base_image"] or image_origin(values, facts) != "packages":
+        return []
+    return [
+        Problem(
+            what=f"a builder with the driver {driver} cannot see the base image, which only the engine has",
+            setting="olympia_docker_builder_driver",
+            evidence="image origin: packages",
+            way_out="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
+        )
+    ]

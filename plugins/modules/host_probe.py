@@ -116,17 +116,18 @@ def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, A
     instance = values["olympia_stack_instance"]
     image = f"{values['olympia_stack_image'] or f'olympia/{instance}'}:{values['olympia_stack_version']}"
     # The run brings its own containers back, so they are no reason against a restart of the engine.
+    compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
     own = {"olympia_docker_restart_projects": [*values["olympia_docker_restart_projects"], instance]}
     with ThreadPoolExecutor() as pool:
         jobs: dict[str, Future[Any]] = {
             "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values | own)),
             "containers": pool.submit(host.containers, host.run, instance),
+            "service_hashes": pool.submit(host.service_hashes, host.run, project, compose_files),
             "volume_created": pool.submit(host.volume_created, host.run, f"{instance}_data_mysqld"),
             "image_id": pool.submit(host.image_id, host.run, image),
             "local_images": pool.submit(host.local_images, host.run, "addons.olympia.service"),
         }
         facts = {name: job.result() for name, job in jobs.items()}
-    compose_files = [project / name for name in values["olympia_stack_compose_file"].split(":")]
     return facts | {
         "uid": host.invoking_uid(),
         "memory_mb": host.memory_mb(),
@@ -137,7 +138,7 @@ def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, A
         "max_map_count": host.kernel_setting("vm.max_map_count"),
         "listening_ports": host.listening_ports(),
         "rendered": host.rendered_files(project, files),
-        "compose_files_present": [path.name for path in compose_files if path.exists()],
+        "compose_files_present": [name for name in compose_files if (project / name).exists()],
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(
             values["olympia_images_release"], values["olympia_images_mirror"], values["olympia_images_security_mirror"]

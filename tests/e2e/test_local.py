@@ -97,6 +97,15 @@ def test_a_second_up_changes_nothing(stack: Stack) -> None:
     assert {service: stack.container(service)["Id"] for service in SERVICES} == before
 
 
+def test_up_brings_back_what_somebody_has_stopped_or_removed(stack: Stack) -> None:
+    kept = {service: stack.container(service)["Id"] for service in SERVICES - {"memcached"}}
+    stack.docker("compose", "stop", "redis")
+    stack.docker("compose", "rm", "--force", "--stop", "memcached")
+    assert stack.up().changed == 1
+    assert stack.healthy() == SERVICES
+    assert {service: stack.container(service)["Id"] for service in kept} == kept
+
+
 def test_the_application_runs_with_the_host_users_uid_and_never_as_root(stack: Stack) -> None:
     assert stack.inside("web", "id", "-u", "olympia") == str(UID)
     for service in ("web", "worker"):

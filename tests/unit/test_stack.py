@@ -10,14 +10,16 @@ import pytest
 import yaml
 from ansible_collections.addons.olympia.plugins.module_utils import stack
 
-ROLE = Path(__file__).parents[2] / "roles/olympia_stack"
+ROLES = Path(__file__).parents[2] / "roles"
 PACKAGE_IMAGES = {name: f"olympia/{name}:1" for name in ("base", "mysqld", "nginx", "elasticsearch")}
 
 
 def values(**changed: Any) -> dict[str, Any]:
-    """Return the role's defaults, some changed; names without their prefix."""
-    defaults: dict[str, Any] = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-    return defaults | {f"olympia_stack_{name}": value for name, value in changed.items()}
+    """Return the roles' defaults, some changed; names of the stack role without their prefix."""
+    defaults: dict[str, Any] = {}
+    for role in ("olympia_docker", "olympia_stack"):
+        defaults |= yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())
+    return defaults | {name if name in defaults else f"olympia_stack_{name}": value for name, value in changed.items()}
 
 
 def facts(**changed: Any) -> dict[str, Any]:
@@ -125,6 +127,7 @@ def test_settings_that_make_no_sense(changed: dict[str, Any], setting: str) -> N
         ({}, {"memory_mb": 1024}, "too little memory"),
         ({}, {"disk_free_mb": {"/var/lib/docker": 100}}, "too little disk space at /var/lib/docker"),
         ({"image_origin": "registry"}, {}, "vm.max_map_count is too low"),
+        ({"olympia_docker_builder_driver": "remote"}, {}, "the driver remote cannot see the base image"),
     ],
 )
 def test_hosts_on_which_a_run_cannot_succeed(
@@ -133,6 +136,42 @@ def test_hosts_on_which_a_run_cannot_succeed(
     (problem,) = stack.check_host(values(**setting_changes), facts(**fact_changes))
     assert words in problem.what
     assert problem.way_out
+
+
+@pytest.mark.parametrize("given", ["", "root"])
+def test_a_uid_that_is_none_stands_for_the_users(given: str) -> None:
+    assert derived(host_uid=given)["host_uid"] == 1000
+
+
+def project(**changed: Any) -> dict[str, Any]:
+    """Return what a probe finds of a project of two running services, the first of them changed."""
+    services = {"web": "hash-of-web", "redis": "hash-of-redis"}
+    containers = [
+        {"service": name, "config_hash": value, "image_replaced": False, "state": "running"}
+        for name, value in services.items()
+    ]
+    return facts(service_hashes=services, containers=[containers[0] | changed, containers[1]])
+
+
+def test_a_project_that_is_as_it_should_be_is_started() -> None:
+    assert stack.started(project())
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        project(config_hash="another"),
+        project(image_replaced=True),
+        project(state="exited"),
+        project(service="orphan"),
+        project() | {"service_hashes": {}},
+        project() | {"containers": []},
+        project() | {"containers": project()["containers"] * 2},
+        project() | {"containers": project()["containers"][1:]},
+    ],
+)
+def test_a_project_with_any_difference_is_not_started(found: dict[str, Any]) -> None:
+    assert not stack.started(found)
 
 
 def test_the_instances_own_port_is_not_taken() -> None:

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the probe reads of a Compose project: the real Compose and the real engine decide."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.addons.olympia.plugins.module_utils import host
+
+from .conftest import docker
+
+COMPOSE = """
+name: {name}
+services:
+  idle: {{image: "{name}:1", pull_policy: never, command: [none], environment: [{variable}]}}
+"""
+
+
+def make_image(tag: str, comment: str) -> None:
+    """Make an image without content; another comment makes another image."""
+    empty = subprocess.run(["tar", "--create", "--files-from=/dev/null"], capture_output=True, check=True).stdout
+    subprocess.run(["docker", "import", "--message", comment, "-", tag], input=empty, capture_output=True, check=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    """Return the directory of a Compose project, named after it, whose only container was created and never started."""
+    directory = tmp_path / f"probe-{uuid.uuid4().hex[:8]}"
+    directory.mkdir()
+    make_image(f"{directory.name}:1", "first")
+    write(directory, "A=1")
+    docker("compose", "--project-directory", str(directory), "create")
+    yield directory
+    docker("compose", "--project-directory", str(directory), "down", "--remove-orphans")
+    docker("image", "rm", "--force", f"{directory.name}:1")
+
+
+def write(project: Path, variable: str) -> None:
+    """Write the project's Compose file."""
+    (project / "docker-compose.yml").write_text(COMPOSE.format(name=project.name, variable=variable))
+
+
+def hashes(project: Path) -> dict[str, str]:
+    """Return what Compose says of the project's configuration now."""
+    return host.service_hashes(host.run, project, ["docker-compose.yml"])
+
+
+def test_a_container_is_told_from_one_of_another_configuration(project: Path) -> None:
+    (container,) = host.containers(host.run, project.name)
+    assert {container["service"]: container["config_hash"]} == hashes(project)
+    write(project, "A=2")
+    assert {container["service"]: container["config_hash"]} != hashes(project)
+
+
+def test_a_container_is_told_from_one_of_another_image(project: Path) -> None:
+    (container,) = host.containers(host.run, project.name)
+    assert not container["image_replaced"]
+    make_image(f"{project.name}:1", "second")
+    (container,) = host.containers(host.run, project.name)
+    assert container["image_replaced"]
+
+
+def test_a_one_off_command_is_no_service(project: Path) -> None:
+    compose = ("compose", "--project-directory", str(project))
+    # The image holds nothing that could run, so the container stays behind.
+    docker(*compose, "run", "--no-deps", "idle", "none", check=False)
+    assert len(docker(*compose, "ps", "--all", "--quiet").split()) == 2
+    assert len(host.containers(host.run, project.name)) == 1
+
+
+def test_there_are_no_checksums_without_a_project(tmp_path: Path) -> None:
+    assert hashes(tmp_path) == {}
