@@ -15,26 +15,10 @@ requirements:
 """
 
 import time
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
-
-ROLE_PHASES = {"olympia_docker": "engine", "olympia_images": "images"}
-STACK_ROLE = "olympia_stack"
-
-
-def phase_of(task_path: str) -> str:
-    """Return the phase that a task belongs to, or the empty string.
-
-    Args:
-        task_path: The task's file and line, as Ansible gives them.
-    """
-    parts = Path(task_path.rpartition(":")[0]).parts
-    if "roles" not in parts:
-        return ""
-    role = parts[parts.index("roles") + 1]
-    return Path(parts[-1]).stem if role == STACK_ROLE else ROLE_PHASES.get(role, "")
+from ansible_collections.addons.olympia.plugins.module_utils.phases import phase_of
 
 
 class CallbackModule(CallbackBase):

@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 # Messages are parsed, and shown to people who search for them: always the untranslated ones.
 LOCALE = {"LANGUAGE": "C", "LC_ALL": "C", "NO_COLOR": "1"}
+LONGEST_LINE = 600
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,13 @@ class Completed:
 
 
 def tail(text: str, lines: int) -> str:
-    """Return the last ``lines`` lines of ``text``."""
-    return "\n".join(text.splitlines()[-lines:])
+    """Return the last ``lines`` lines of ``text``, the middle of very long ones left out."""
+    half = LONGEST_LINE // 2
+    shortened = (
+        line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
+        for line in text.splitlines()[-lines:]
+    )
+    return "\n".join(shortened)
 
 
 class DockerCli:

@@ -87,6 +87,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.cli import LOCALE, Completed, DockerCli, tail
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# Programs of the new root run where it is made: hardened hosts forbid that in temporary directories, but not here, where
+# dpkg runs its packages' scripts.
+WORK_DIRECTORY = "/var/lib"
 
 
 def pipe(source: list[str], sink: list[str], environment: dict[str, str]) -> list[Completed]:
@@ -136,7 +139,11 @@ def main() -> None:
     tool = module.get_bin_path("mmdebstrap", required=True)
     make = [tool, f"--keyring={KEYRING}", *params["options"], params["release"], "-", *params["sources"]]
     changes = [f"--change=LABEL {name}={value}" for name, value in params["labels"].items()]
-    made, imported = pipe(make, docker.command(["import", *changes, "-", params["tag"]]), {**os.environ, **LOCALE})
+    made, imported = pipe(
+        make,
+        docker.command(["import", *changes, "-", params["tag"]]),
+        {**os.environ, **LOCALE, "TMPDIR": WORK_DIRECTORY},
+    )
     if made.rc != 0:
         # What it had made until then was imported all the same.
         docker.run(["image", "rm", params["tag"]])

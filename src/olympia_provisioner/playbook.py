@@ -18,8 +18,13 @@ KINDS = {
     "conflict": ExitCode.CONFLICT,
 }
 # What the failure of a phase comes to when its task does not say so itself.
-PHASE_KINDS = {"build": "build", "start": "unhealthy", "initialize": "unhealthy", "health": "unhealthy"}
-STACK_TASKS = "roles/olympia_stack/tasks/"
+PHASE_KINDS = {
+    "images": "build",
+    "build": "build",
+    "start": "unhealthy",
+    "initialize": "unhealthy",
+    "health": "unhealthy",
+}
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,11 @@ class Outcome:
                 self._see_path(str(data.get("task_path", "")))
 
     def _see_path(self, task_path: str) -> None:
-        """Take the phase from the place of a failing task, `.../tasks/PHASE.yml:LINE`."""
-        _, found, file = task_path.partition(STACK_TASKS)
-        if found:
-            self.phase = file.partition(".yml")[0]
-            self.kind = PHASE_KINDS.get(self.phase, "")
+        """Take the phase from the place of a failing task, a file and a line."""
+        from ansible_collections.addons.olympia.plugins.module_utils.phases import phase_of
+
+        self.phase = phase_of(task_path)
+        self.kind = PHASE_KINDS.get(self.phase, "")
 
     def exit_code(self, return_code: int) -> ExitCode:
         """Return the command's exit code.

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from .errors import ExitCode, OlympiaError
+from .paths import make_importable
 from .playbook import Options, Outcome, arguments
 
 KEPT_RUNS = 10
@@ -162,6 +163,7 @@ def run(playbook: Path, options: Options, *, root: Path, runs: Path) -> None:
     # Slow to import, and not needed to say that an argument is wrong.
     import ansible_runner
 
+    make_importable(root)
     private = new_run(runs, playbook.stem)
     settings_file = private / "settings.json"
     with os.fdopen(os.open(settings_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:

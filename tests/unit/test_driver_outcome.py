@@ -19,6 +19,11 @@ def failed(kind: str = "", task_path: str = "", **more: Any) -> dict[str, Any]:
     return {"event": "runner_on_failed", "event_data": {"res": result, "task_path": task_path, **more}}
 
 
+def in_role(role: str) -> dict[str, Any]:
+    """Return the event of an unmarked failure in another role."""
+    return failed(task_path=f"/somewhere/roles/{role}/tasks/main.yml:12")
+
+
 def in_phase(phase: str) -> dict[str, Any]:
     """Return the event of an unmarked failure in one of the role's task files."""
     return failed(task_path=f"/somewhere/roles/olympia_stack/tasks/{phase}.yml:12")
@@ -34,6 +39,8 @@ def in_phase(phase: str) -> dict[str, Any]:
         ([failed("unhealthy")], 2, ExitCode.UNHEALTHY),
         ([failed("conflict")], 2, ExitCode.CONFLICT),
         ([in_phase("build")], 2, ExitCode.BUILD),
+        ([in_role("olympia_images")], 2, ExitCode.BUILD),
+        ([in_role("olympia_docker")], 2, ExitCode.UNEXPECTED),
         ([in_phase("start")], 2, ExitCode.UNHEALTHY),
         ([in_phase("health")], 2, ExitCode.UNHEALTHY),
         ([in_phase("render")], 2, ExitCode.UNEXPECTED),
@@ -66,6 +73,10 @@ def test_the_phase_is_known_by_mark_or_place() -> None:
     assert outcome.phase == "initialize"
     outcome.see(failed("unhealthy"))
     assert outcome.phase == "some"
+    for role, phase in (("olympia_docker", "engine"), ("olympia_images", "images")):
+        outcome = Outcome()
+        outcome.see(in_role(role))
+        assert outcome.phase == phase
 
 
 def test_exit_codes_are_as_documented() -> None:

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which phase of `up` a task belongs to, told by where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROLE_PHASES = {"olympia_docker": "engine", "olympia_images": "images"}
+STACK_ROLE = "olympia_stack"
+
+
+def phase_of(task_path: str) -> str:
+    """Return the phase that a task belongs to, or the empty string.
+
+    Args:
+        task_path: The task's file and line, as Ansible gives them.
+    """
+    parts = Path(task_path.rpartition(":")[0]).parts
+    if "roles" not in parts:
+        return ""
+    role = parts[parts.index("roles") + 1]
+    return Path(parts[-1]).stem if role == STACK_ROLE else ROLE_PHASES.get(role, "")
