@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The embedded application as data: all that git has of it, and nothing that a running stack leaves in it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from ansible_collections.addons.olympia.plugins.filter.source import source_files
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_embedded_application_is_complete() -> None:
+    listed = subprocess.run(["git", "ls-files", "app"], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = source_files(str(ROOT / "app"))
+    assert set(files) >= {line.removeprefix("app/") for line in listed.stdout.splitlines()}
+    assert files["manage.py"]["content"] == (ROOT / "app/manage.py").read_text()
+
+
+def test_what_docker_ignores_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / ".dockerignore").write_text("storage\n**/*.mo\n**/__pycache__\n")
+    for name in ("a.py", "storage/x", "src/storage/y", "src/__pycache__/a.pyc", "locale/de/django.mo"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\xff" if path.suffix in (".mo", ".pyc") else b"text")
+    (tmp_path / "run.sh").write_text("")
+    (tmp_path / "run.sh").chmod(0o700)
+    files = source_files(str(tmp_path))
+    assert set(files) == {".dockerignore", "a.py", "run.sh", "src/storage/y"}
+    assert (files["a.py"]["mode"], files["run.sh"]["mode"]) == ("0644", "0755")
