@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils import settings, stack
+from ansible_collections.addons.olympia.plugins.module_utils import application, checks, settings, stack
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
 from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED
 
@@ -53,11 +53,12 @@ def report(problems: list[settings.Problem]) -> str:
 class ActionModule(ActionBase):
     """Runs on the controller, with one module execution on the host.
 
-    Takes `check`: false only looks, for what must work on a host with problems, too.
+    Takes `purpose`: `up`, `build` and `push` stop when something stands in their way, the latter two build the application
+    image whatever its version; `look` is for what must work on a host with problems, too.
     """
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"check"})
+    _VALID_ARGS = frozenset({"purpose"})
     _requires_connection = True
     _supports_check_mode = True
 
@@ -65,6 +66,8 @@ class ActionModule(ActionBase):
         """Return settings, facts and secrets of the run, or fail with all problems at once."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
+        purpose = self._task.args.get("purpose", "up")
+        build = purpose in ("build", "push")
         specs = load_specs(COLLECTION / "roles")
         layers = self._layers(task_vars, specs)
         local = self._play_context.connection == "local" or task_vars.get("ansible_connection") == "local"
@@ -74,6 +77,7 @@ class ActionModule(ActionBase):
                 "layers": layers,
                 "specs": specs,
                 "files": list(RENDERED),
+                "build": build,
                 "embedded_source_dir": str(COLLECTION / "app") if local else "",
             },
             task_vars=task_vars,
@@ -84,13 +88,16 @@ class ActionModule(ActionBase):
         wrong_settings = [
             *settings.unknown_settings({*task_vars, *self._extra_vars()}, specs),
             *(settings.Problem(**problem) for problem in resolution["problems"]),
-            *stack.check_values(resolution["values"]),
+            *checks.check_values(resolution["values"]),
+            *application.check_purpose(resolution["values"], purpose),
         ]
         # A refused value was replaced by its default, about which nobody asked.
         refused = {problem.setting for problem in wrong_settings}
-        unfit = [problem for problem in stack.check_host(resolution["values"], facts) if problem.setting not in refused]
+        unfit = [
+            problem for problem in checks.check_host(resolution["values"], facts) if problem.setting not in refused
+        ]
         problems = wrong_settings + unfit
-        if problems and self._task.args.get("check", True):
+        if problems and purpose != "look":
             return {
                 "failed": True,
                 "msg": report(problems),
@@ -104,7 +111,7 @@ class ActionModule(ActionBase):
             resolution["values"]["olympia_images_release"],
             facts["image_sources"],
         )
-        derived = stack.derive(resolution["values"], facts, package_images)
+        derived = stack.derive(resolution["values"], facts, package_images, build)
         wanted = package_images.values() if derived["image_origin"] == "packages" else ()
         return {
             "changed": False,
@@ -113,6 +120,7 @@ class ActionModule(ActionBase):
                 name: value for name, value in resolution["values"].items() if name.startswith("olympia_images_")
             },
             "missing_images": sorted(set(wanted) - set(facts["local_images"])),
+            "images_to_pull": stack.images_to_pull(derived, facts, package_images.values()),
             "source_kind": stack.source_kind(resolution["values"], facts),
             "started": stack.started(facts),
             "healthy": stack.healthy(derived, facts),

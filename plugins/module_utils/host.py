@@ -225,17 +225,15 @@ def local_names(hosts: Path = Path("/etc/hosts")) -> list[str]:
     return [name for entry in entries if entry and entry[0] in ("127.0.0.1", "::1") for name in entry[1:]]
 
 
-def local_images(run: Run, label: str) -> list[str]:
-    """Return the tags of the engine's images that carry a label.
+def local_images(run: Run) -> list[str]:
+    """Return what names the engine's images, by tag and by digest.
 
     Args:
         run: Runs a command.
-        label: `name` or `name=value`.
     """
-    code, output, _ = run(
-        ["docker", "image", "ls", "--filter", f"label={label}", "--format", "{{.Repository}}:{{.Tag}}"]
-    )
-    return [] if code else sorted(tag for tag in output.split() if "<none>" not in tag)
+    template = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
+    code, output, _ = run(["docker", "image", "ls", "--digests", "--format", template])
+    return [] if code else sorted({name for name in output.split() if "<none>" not in name})
 
 
 def image_id(run: Run, reference: str) -> str:

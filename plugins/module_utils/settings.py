@@ -21,6 +21,8 @@ PREFIXES = (STACK_PREFIX, "olympia_docker_", "olympia_images_")
 ALIASES: dict[str, str] = {
     "DOCKER_BUILD": "olympia_stack_build",
     "DOCKER_COMMIT": "olympia_stack_commit",
+    "DOCKER_DIGEST": "olympia_stack_digest",
+    "DOCKER_TAG": "olympia_stack_tag",
     "DOCKER_TARGET": "olympia_stack_target",
     "DOCKER_VERSION": "olympia_stack_version",
 }
@@ -133,14 +135,15 @@ def decode(text: str, kind: str) -> Any:
     """Return the value of a setting that a text (environment, `.env`, command line) stands for.
 
     Args:
-        text: The text. For dict and list it is JSON; text that is not stays as it is, for the specification to refuse.
+        text: The text. For dict and list it is JSON. Else a list's elements have spaces between them, and what should be a
+            dict stays as it is, for the specification to refuse.
         kind: The option's type.
     """
     if kind in ("dict", "list"):
         try:
             return json.loads(text)
         except ValueError:
-            return text
+            return text.split() if kind == "list" else text
     return text
 
 

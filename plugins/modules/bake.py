@@ -78,6 +78,25 @@ options:
     description: Whether to build every step anew.
     type: bool
     default: false
+  cache_from:
+    description:
+      - Caches that all targets read, each as of C(docker buildx build --cache-from).
+      - One that cannot be read slows the build and does not fail it.
+    type: list
+    elements: str
+    default: []
+  cache_to:
+    description: Caches that all targets write, each as of C(docker buildx build --cache-to).
+    type: list
+    elements: str
+    default: []
+  compression:
+    description:
+      - How the layers of images without an output of their own are compressed.
+      - Compressing layers that stay on this host would take longer than many a build.
+    type: str
+    choices: [uncompressed, gzip, zstd]
+    default: uncompressed
   metadata_file:
     description: File on the host that receives bake's own account of what it built, relative to the project's folder.
     type: path
@@ -264,11 +283,14 @@ class Bake:
                 arguments.append("--" + flag.replace("_", "-"))
         if self.params["metadata_file"]:
             arguments += ["--metadata-file", self.params["metadata_file"]]
-        # Without an output, builders other than "docker" leave the result in their cache. Compressing layers that stay on
-        # this host would take longer than many a build.
+        output = f"type=docker,compression={self.params['compression']}"
+        if self.params["compression"] != "uncompressed":
+            # Layers of earlier builds, too; and only the newer of the two manifest formats knows zstd.
+            output += ",force-compression=true,oci-mediatypes=true"
+        # Without an output, builders other than "docker" leave the result in their cache.
         for name, target in targets.items():
             if not target.get("output"):
-                arguments += ["--set", f"{name}.output=type=docker,compression=uncompressed"]
+                arguments += ["--set", f"{name}.output={output}"]
         completed = self._call([*arguments, *selection])
         if completed.rc != 0:
             self.docker.fail(explain_failure(completed), replace(completed, stderr=tail(completed.stderr, 400)))
@@ -281,7 +303,10 @@ class Bake:
             arguments += ["--builder", self.params["builder"]]
         for file in self.params["files"]:
             arguments += ["--file", file]
-        for override in self.params["set"]:
+        caches = [
+            f"*.{kind.replace('_', '-')}={entry}" for kind in ("cache_from", "cache_to") for entry in self.params[kind]
+        ]
+        for override in [*self.params["set"], *caches]:
             arguments += ["--set", override]
         if self.params["allow_read"] and self._asks_for_permission():
             arguments += [f"--allow=fs.read={path}" for path in self.params["allow_read"]]
@@ -334,6 +359,9 @@ def main() -> None:
             "pull": {"type": "bool", "default": False},
             "no_cache": {"type": "bool", "default": False},
             "metadata_file": {"type": "path"},
+            "cache_from": {"type": "list", "elements": "str", "default": []},
+            "cache_to": {"type": "list", "elements": "str", "default": []},
+            "compression": {"type": "str", "choices": ["uncompressed", "gzip", "zstd"], "default": "uncompressed"},
         },
         mutually_exclusive=[("project_src", "project_files")],
         required_one_of=[("project_src", "project_files")],

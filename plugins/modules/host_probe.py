@@ -30,6 +30,10 @@ options:
     description: Where the embedded application is on this host. Empty where it has to be copied first.
     type: str
     default: ""
+  build:
+    description: Whether the application image is built here, whatever version the settings name.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -71,13 +75,23 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import dotenv, engine, host, settings
+from ansible_collections.addons.olympia.plugins.module_utils import (
+    application,
+    dotenv,
+    engine,
+    host,
+    registry,
+    settings,
+    stack,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.images import package_sources
-from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
 
 # What every addons-server checkout has, and the build and the start need.
 SOURCE_MARKS = ("Makefile-docker", "manage.py", "docker/uwsgi.ini", "requirements/prod.txt", "package-lock.json")
+
+# The configuration of addons-server's signing service, which only that source tree has.
+AUTOGRAPH_CONFIG = "docker/autograph/autograph_localdev_config.yaml"
 
 
 def read_env(path: Path) -> tuple[dict[str, dict[str, str]], str]:
@@ -105,16 +119,36 @@ def persisted_layer(choices: dict[str, str], specs: dict[str, Any]) -> dict[str,
     return {variable: value for variable, value in named.items() if variable}
 
 
-def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, Any]:
+def application_image(wanted: application.ApplicationImage, build: bool) -> dict[str, str]:
+    """Return the ID of the application image as it is here and, where it is not, what its registry says of it.
+
+    Args:
+        wanted: The image that the settings ask for.
+        build: Whether it is built here in any case.
+    """
+    if build or not wanted.pulled:
+        return {"id": host.image_id(host.run, wanted.built_here().reference), "registry": "", "evidence": ""}
+    identity = host.image_id(host.run, wanted.reference)
+    answer = registry.inspect(host.run, wanted.reference) if not identity else None
+    if answer and answer.kind == registry.REFUSED:
+        identity = host.image_id(host.run, wanted.built_here().reference)
+    return {
+        "id": identity,
+        "registry": answer.kind if answer else "",
+        "evidence": answer.words if answer else "",
+    }
+
+
+def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -> dict[str, Any]:
     """Return what the host is like.
 
     Args:
         values: The resolved settings.
         project: The project directory.
         files: Paths of the rendered files below it.
+        build: Whether the application image is built here in any case.
     """
     instance = values["olympia_stack_instance"]
-    image = f"{values['olympia_stack_image'] or f'olympia/{instance}'}:{values['olympia_stack_version']}"
     # The run brings its own containers back, so they are no reason against a restart of the engine.
     compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
     own = {"olympia_docker_restart_projects": [*values["olympia_docker_restart_projects"], instance]}
@@ -124,8 +158,8 @@ def look(values: dict[str, Any], project: Path, files: list[str]) -> dict[str, A
             "containers": pool.submit(host.containers, host.run, instance),
             "service_hashes": pool.submit(host.service_hashes, host.run, project, compose_files),
             "volume_created": pool.submit(host.volume_created, host.run, f"{instance}_data_mysqld"),
-            "image_id": pool.submit(host.image_id, host.run, image),
-            "local_images": pool.submit(host.local_images, host.run, "addons.olympia.service"),
+            "application": pool.submit(application_image, application.application_image(values), build),
+            "local_images": pool.submit(host.local_images, host.run),
         }
         facts = {name: job.result() for name, job in jobs.items()}
     return facts | {
@@ -157,7 +191,7 @@ def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
     """
     if values["olympia_stack_image_origin"] != "auto" or not engine_facts["docker"]["server"]:
         return ""
-    reference = values["olympia_stack_service_images"].get("memcached", REGISTRY_IMAGES["memcached"])
+    reference = values["olympia_stack_service_images"].get("memcached", stack.REGISTRY_IMAGES["memcached"])
     return "registry" if host.registry_answers(reference) else "packages"
 
 
@@ -181,6 +215,7 @@ def main() -> None:
             "specs": {"type": "dict", "required": True},
             "files": {"type": "list", "elements": "str", "required": True},
             "embedded_source_dir": {"type": "str", "default": ""},
+            "build": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -189,7 +224,7 @@ def main() -> None:
     project = host.project_directory(*(located[name] for name in reversed(settings.LOCATING)))
     sections, env_error = read_env(project / ".env")
     resolution = settings.resolve(layers | {"persisted choice": persisted_layer(sections["choices"], specs)}, specs)
-    facts = look(resolution.values, project, module.params["files"])
+    facts = look(resolution.values, project, module.params["files"], module.params["build"])
     source = source_tree(resolution.values, project, module.params["embedded_source_dir"])
     module.exit_json(
         settings=asdict(resolution),
@@ -201,6 +236,7 @@ def main() -> None:
             # An instance keeps its origin: one database server's files are not the other's.
             "image_origin": sections["derived"].get("IMAGE_ORIGIN") or probe_origin(resolution.values, facts["engine"]),
             "source_dir": str(source),
+            "autograph": host.read_text(source / AUTOGRAPH_CONFIG),
             "source_missing": [name for name in SOURCE_MARKS if not (source / name).exists()],
         },
     )

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils import stack
+from ansible_collections.addons.olympia.plugins.module_utils import application, checks, stack
 
 ROLES = Path(__file__).parents[2] / "roles"
-PACKAGE_IMAGES = {name: f"olympia/{name}:1" for name in ("base", "mysqld", "nginx", "elasticsearch")}
+PACKAGE_IMAGES = {
+    name: f"olympia/{name}:1" for name in ("base", "mysqld", "redis", "rabbitmq", "memcached", "nginx", "elasticsearch")
+}
 
 
 def values(**changed: Any) -> dict[str, Any]:
@@ -38,6 +40,9 @@ def facts(**changed: Any) -> dict[str, Any]:
         "max_map_count": 65530,
         "image_origin": "packages",
         "engine": {"problems": []},
+        "application": {"id": "", "registry": "", "evidence": ""},
+        "local_images": [],
+        "autograph": "",
         "uid": 1000,
         "ca_bundle": "",
         "pip_config": "",
@@ -86,13 +91,90 @@ def test_images_follow_the_origin_and_the_users_word() -> None:
     registry = derived(image_origin="registry")
     assert registry["images"]["mysqld"] == stack.REGISTRY_IMAGES["mysqld"]
     assert registry["base_packages"] == []
-    assert "autograph" in registry["services"]
-    assert "autograph" not in packages["services"]
+
+
+def test_addons_servers_companions_come_with_its_own_tree_and_from_a_registry_only() -> None:
+    tree = facts(autograph="signers: []")
+    assert set(stack.COMPANIONS) <= set(stack.derive(values(image_origin="registry"), tree, {})["services"])
+    for settings in (stack.derive(values(), tree, PACKAGE_IMAGES), derived(image_origin="registry")):
+        assert not set(stack.COMPANIONS) & set(settings["services"])
+
+
+DIGEST = "sha256:" + "0" * 64
+REFUSED = facts(application={"id": "", "registry": "refused", "evidence": "no basic auth credentials"})
+
+
+@pytest.mark.parametrize(
+    ("given", "reference", "pulled"),
+    [
+        ({}, "olympia/addons-server:local", False),
+        ({"version": "local"}, "olympia/addons-server:local", False),
+        ({"image": "me/site"}, "me/site:local", False),
+        ({"version": "1.2"}, "olympia/addons-server:1.2", True),
+        ({"version": "1.2", "digest": DIGEST}, f"olympia/addons-server@{DIGEST}", True),
+        ({"tag": "registry.test:5000/me/site:3"}, "registry.test:5000/me/site:3", True),
+        ({"tag": "registry.test:5000/me/site"}, "registry.test:5000/me/site:local", False),
+        ({"tag": f"me/site@{DIGEST}"}, f"me/site@{DIGEST}", True),
+        ({"tag": f"me/site@{DIGEST}", "version": "4"}, "me/site:4", True),
+        ({"tag": "me/site:3", "version": "4", "image": "you/site"}, "you/site:4", True),
+        ({"tag": "me/site:3", "version": "local"}, "me/site:local", False),
+    ],
+)
+def test_the_application_image_that_is_meant(given: dict[str, str], reference: str, pulled: bool) -> None:
+    settings = derived(**given)
+    assert (settings["image"], settings["pulled"]) == (reference, pulled)
+    assert settings["target"] == ("production" if pulled else "development")
+    assert checks.check_values(values(**given)) == []
+
+
+def test_an_image_that_the_registry_refuses_is_built_here_and_that_is_said() -> None:
+    for given, reference in (({"version": "1.2"}, "x/site:1.2"), ({"digest": DIGEST}, "x/site:local")):
+        settings = stack.derive(values(image="x/site", **given), REFUSED, PACKAGE_IMAGES)
+        assert (settings["image"], settings["pulled"], settings["target"]) == (reference, False, "production")
+        assert "refuses" in settings["image_note"] and reference in settings["image_note"]
+    assert derived()["image_note"] == ""
+
+
+def test_a_build_makes_the_version_that_it_is_given() -> None:
+    settings = stack.derive(values(version="1.2"), facts(), PACKAGE_IMAGES, build=True)
+    assert (settings["image"], settings["pulled"]) == ("olympia/addons-server:1.2", False)
+
+
+@pytest.mark.parametrize(
+    ("given", "purpose", "setting"),
+    [
+        ({"digest": DIGEST}, "build", "olympia_stack_digest"),
+        ({"digest": DIGEST}, "push", "olympia_stack_digest"),
+        ({}, "push", "olympia_stack_version"),
+        ({}, "build", None),
+        ({"digest": DIGEST}, "up", None),
+        ({"version": "1"}, "push", None),
+    ],
+)
+def test_what_does_not_fit_the_purpose(given: dict[str, str], purpose: str, setting: str | None) -> None:
+    found = application.check_purpose(values(**given), purpose)
+    assert [problem.setting for problem in found] == ([setting] if setting else [])
+
+
+def test_only_what_is_not_here_is_pulled() -> None:
+    given = values(image_origin="registry", version="1", service_images={"redis": "docker.io/library/redis:7"})
+    here = facts(local_images=["redis:7", "mysql:8.0"])
+    wanted = stack.images_to_pull(stack.derive(given, here, {}), here, ())
+    assert set(wanted) == {
+        "olympia/addons-server:1",
+        *(stack.REGISTRY_IMAGES[name] for name in ("nginx", "rabbitmq", "memcached", "elasticsearch")),
+    }
+    assert stack.images_to_pull(derived(), facts(), PACKAGE_IMAGES.values()) == []
+
+
+def test_all_stages_go_into_a_cache_unless_said_otherwise() -> None:
+    given = ["type=registry,ref=x/cache", "type=local,dest=/c,mode=min,ignore-error=false"]
+    assert derived(cache_to=given)["cache_to"] == [f"{given[0]},mode=max,ignore-error=true", given[1]]
 
 
 def test_nothing_wrong_is_no_problem() -> None:
-    assert stack.check_values(values()) == []
-    assert stack.check_host(values(), facts()) == []
+    assert checks.check_values(values()) == []
+    assert checks.check_host(values(), facts()) == []
 
 
 @pytest.mark.parametrize(
@@ -106,12 +188,18 @@ def test_nothing_wrong_is_no_problem() -> None:
         ({"host_uid": str(2**32)}, "olympia_stack_host_uid"),
         ({"http_port": 0}, "olympia_stack_http_port"),
         ({"mysql_port": 65536}, "olympia_stack_mysql_port"),
+        ({"digest": "sha256:123"}, "olympia_stack_digest"),
+        ({"tag": "site@123"}, "olympia_stack_tag"),
+        ({"image": "Site"}, "olympia_stack_image"),
+        ({"tag": "localhost:5000/:1"}, "olympia_stack_tag"),
+        ({"version": "-1"}, "olympia_stack_version"),
+        ({"version": "1", "target": "development"}, "olympia_stack_target"),
         ({"compose_file": stack.CI_FILE}, "olympia_stack_compose_file"),
         ({"compose_file": f"{stack.BASE_FILE}:{stack.CI_FILE}", "target": "development"}, "olympia_stack_target"),
     ],
 )
 def test_settings_that_make_no_sense(changed: dict[str, Any], setting: str) -> None:
-    (problem,) = stack.check_values(values(**changed))
+    (problem,) = checks.check_values(values(**changed))
     assert problem.setting == setting
     assert problem.way_out
 
@@ -127,13 +215,18 @@ def test_settings_that_make_no_sense(changed: dict[str, Any], setting: str) -> N
         ({}, {"memory_mb": 1024}, "too little memory"),
         ({}, {"disk_free_mb": {"/var/lib/docker": 100}}, "too little disk space at /var/lib/docker"),
         ({"image_origin": "registry"}, {}, "vm.max_map_count is too low"),
+        (
+            {"version": "1"},
+            {"application": {"id": "", "registry": "missing", "evidence": "not found"}},
+            "olympia/addons-server:1: the registry has no such image",
+        ),
         ({"olympia_docker_builder_driver": "remote"}, {}, "the driver remote cannot see the base image"),
     ],
 )
 def test_hosts_on_which_a_run_cannot_succeed(
     setting_changes: dict[str, Any], fact_changes: dict[str, Any], words: str
 ) -> None:
-    (problem,) = stack.check_host(values(**setting_changes), facts(**fact_changes))
+    (problem,) = checks.check_host(values(**setting_changes), facts(**fact_changes))
     assert words in problem.what
     assert problem.way_out
 
@@ -176,8 +269,8 @@ def test_a_project_with_any_difference_is_not_started(found: dict[str, Any]) -> 
 
 def test_the_instances_own_port_is_not_taken() -> None:
     own = {"service": "nginx", "state": "running", "health": "healthy", "ports": [80]}
-    assert stack.check_host(values(), facts(listening_ports=[80], containers=[own])) == []
+    assert checks.check_host(values(), facts(listening_ports=[80], containers=[own])) == []
 
 
 def test_all_problems_come_at_once() -> None:
-    assert len(stack.check_host(values(), facts(memory_mb=1, listening_ports=[80], source_missing=["manage.py"]))) == 3
+    assert len(checks.check_host(values(), facts(memory_mb=1, listening_ports=[80], source_missing=["manage.py"]))) == 3

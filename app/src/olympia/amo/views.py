@@ -1,6 +1,7 @@
 """What machines ask the site: which version it is, and whether it is well."""
 
-import os
+import json
+from pathlib import Path
 
 from django.http import HttpRequest, JsonResponse
 
@@ -9,18 +10,18 @@ from olympia.amo import monitors
 # Without the worker: a heartbeat is asked often, and the worker is not what answers people.
 HEARTBEAT = ("mysql", "memcached", "redis", "rabbitmq", "elasticsearch", "storage")
 
+# What a production image knows of itself; a development image is what is mounted in it.
+BUILD_INFO = Path("/build-info.json")
+BUILD = (
+    json.loads(BUILD_INFO.read_text())
+    if BUILD_INFO.exists()
+    else {"build": "", "commit": "", "target": "development", "version": "local"}
+)
+
 
 def version(request: HttpRequest) -> JsonResponse:
     """Return what the image was built from. Asks no service, so that it tells whether the application itself runs."""
-    return JsonResponse(
-        {
-            "source": "addons.olympia, the embedded application",
-            "version": os.environ.get("DOCKER_VERSION") or "local",
-            "commit": os.environ.get("DOCKER_COMMIT", ""),
-            "build": os.environ.get("DOCKER_BUILD", ""),
-            "target": os.environ.get("DOCKER_TARGET", ""),
-        }
-    )
+    return JsonResponse({"source": "addons.olympia, the embedded application"} | BUILD)
 
 
 def heartbeat(request: HttpRequest) -> JsonResponse:

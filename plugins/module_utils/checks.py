@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What stands in the way of a run: in its settings on any host, and on this one. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.addons.olympia.plugins.module_utils import application
+from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
+from ansible_collections.addons.olympia.plugins.module_utils.stack import (
+    BASE_FILE,
+    CI_FILE,
+    OLYMPIA_UID,
+    PRIVATE_FILE,
+    image_origin,
+    source_kind,
+)
+
+MAX_UID = 2**32 - 2
+MAX_PORT = 65535
+RESERVED_NAMES = ("runs",)  # the driver's directory beside those of the instances
+# Compose's own rule for project names, and a container name has at least two characters.
+INSTANCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]+")
+ELASTICSEARCH_MAX_MAP_COUNT = 262144
+
+
+def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return every reason, seen from the host, why a run with these settings cannot succeed.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
+    return [
+        *_check_files(values, facts),
+        *_check_source(values, facts),
+        *_check_ports(values, facts),
+        *_check_room(values, facts),
+        *_check_builder(values, facts),
+        *application.check_registry(values, facts),
+        *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
+    ]
+
+
+def check_values(values: Mapping[str, Any]) -> list[Problem]:
+    """Return every reason why settings make no sense on any host.
+
+    Args:
+        values: Resolved settings by variable.
+    """
+    problems = []
+    instance = values["olympia_stack_instance"]
+    if not INSTANCE_NAME.fullmatch(instance) or instance in RESERVED_NAMES:
+        problems.append(
+            Problem(
+                what=f"'{instance}' cannot name an instance",
+                setting="olympia_stack_instance",
+                way_out="Use two or more of a-z, 0-9, '-' and '_', starting with a letter or digit; 'runs' is taken.",
+            )
+        )
+    uid = values["olympia_stack_host_uid"]
+    if uid and not (uid.isdecimal() and int(uid) <= MAX_UID):
+        problems.append(
+            Problem(
+                what=f"'{uid}' is not a UID",
+                setting="olympia_stack_host_uid",
+                way_out=f"HOST_UID takes a number from 0 to {MAX_UID} (0 stands for {OLYMPIA_UID}).",
+            )
+        )
+    for variable in ("olympia_stack_http_port", "olympia_stack_mysql_port"):
+        port = values[variable]
+        if not 0 <= port <= MAX_PORT or (port == 0 and variable == "olympia_stack_http_port"):
+            problems.append(
+                Problem(
+                    f"{port} is not a port",
+                    variable,
+                    way_out=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.",
+                )
+            )
+    files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
+    if BASE_FILE not in files:
+        problems.append(
+            Problem(
+                what=f"COMPOSE_FILE does not name {BASE_FILE}, which defines the services",
+                setting="olympia_stack_compose_file",
+                evidence=f"COMPOSE_FILE={':'.join(files)}",
+                way_out=f"Start it with {BASE_FILE}.",
+            )
+        )
+    problems += application.check_name(values)
+    if CI_FILE in files and values["olympia_stack_target"] == "development":
+        problems.append(
+            Problem(
+                what=f"the development image holds no source tree, and {CI_FILE} mounts none",
+                setting="olympia_stack_target",
+                way_out="Use DOCKER_TARGET=production with it, or leave DOCKER_TARGET empty.",
+            )
+        )
+    return problems
+
+
+def _check_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    project = facts["project_dir"]
+    names = [name for name in values["olympia_stack_compose_file"].split(":") if name]
+    for name in names:
+        if name not in (BASE_FILE, CI_FILE, PRIVATE_FILE) and name not in facts["compose_files_present"]:
+            problems.append(
+                Problem(
+                    what=f"COMPOSE_FILE names {name}, which does not exist",
+                    setting="olympia_stack_compose_file",
+                    evidence=f"looked in {project}",
+                    way_out=f"Put the file there, or take it out: make up COMPOSE_FILE={BASE_FILE}",
+                )
+            )
+    if facts["env_error"]:
+        problems.append(
+            Problem(
+                what=f"{project}/.env cannot be read",
+                evidence=facts["env_error"],
+                way_out="Mend that line (or its permissions). The file holds the instance's passwords: keep the others.",
+            )
+        )
+    for name, file in facts["rendered"].items():
+        if not file["managed"]:
+            problems.append(
+                Problem(
+                    what=f"{project}/{name} was not written by this collection, and a rendered file goes there",
+                    setting="olympia_stack_project_dir",
+                    evidence="its first lines lack the 'managed by' header",
+                    way_out="Move it away, or choose another project directory.",
+                )
+            )
+    return problems
+
+
+def _check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    if source_kind(values, facts) != "given" or not facts["source_missing"]:
+        return []
+    return [
+        Problem(
+            what=f"{facts['source_dir']} is not an addons-server source tree",
+            setting="olympia_stack_source_dir",
+            evidence=f"missing: {', '.join(facts['source_missing'])}",
+            way_out="Name a checkout with SOURCE_DIR=/path, or a repository with SOURCE_REPO=URL.",
+        )
+    ]
+
+
+def _check_ports(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    ours = {port for container in facts["containers"] if container["state"] == "running" for port in container["ports"]}
+    problems = []
+    for variable in ("olympia_stack_http_port", "olympia_stack_mysql_port"):
+        port = values[variable]
+        if port in facts["listening_ports"] and port not in ours:
+            problems.append(
+                Problem(
+                    what=f"port {port} is taken",
+                    setting=variable,
+                    evidence="another program on this host listens on it",
+                    way_out=f"Choose another: make up {short_name(variable)}={port % 1000 + 8000}, or stop that program.",
+                )
+            )
+    return problems
+
+
+def _check_room(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    if facts["memory_mb"] < values["olympia_stack_min_memory_mb"]:
+        problems.append(
+            Problem(
+                what="this host has too little memory for the stack",
+                setting="olympia_stack_min_memory_mb",
+                evidence=f"{facts['memory_mb']} MiB, of {values['olympia_stack_min_memory_mb']} MiB needed",
+                way_out="Give the machine more memory; or lower the setting, and expect containers to be killed (exit 137).",
+            )
+        )
+    for path, free in facts["disk_free_mb"].items():
+        if free < values["olympia_stack_min_disk_mb"]:
+            problems.append(
+                Problem(
+                    what=f"too little disk space at {path}",
+                    setting="olympia_stack_min_disk_mb",
+                    evidence=f"{free} MiB free, of {values['olympia_stack_min_disk_mb']} MiB needed",
+                    way_out="Free some space ('make prune' clears the build cache), or lower the setting.",
+                )
+            )
+    if image_origin(values, facts) == "registry" and facts["max_map_count"] < ELASTICSEARCH_MAX_MAP_COUNT:
+        problems.append(
+            Problem(
+                what="vm.max_map_count is too low for Elasticsearch",
+                evidence=f"{facts['max_map_count']}, of {ELASTICSEARCH_MAX_MAP_COUNT} needed",
+                way_out=f"Run: sudo sysctl -w vm.max_map_count={ELASTICSEARCH_MAX_MAP_COUNT}",
+            )
+        )
+    return problems
+
+
+def _check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    driver = values["olympia_docker_builder_driver"]
+    if driver == "docker" or values["olympia_stack_base_image"] or image_origin(values, facts) != "packages":
+        return []
+    return [
+        Problem(
+            what=f"a builder with the driver {driver} cannot see the base image, which only the engine has",
+            setting="olympia_docker_builder_driver",
+            evidence="image origin: packages",
+            way_out="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
+        )
+    ]

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a container registry has answered, told from the words of Docker's clients, and asking again where that can help."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Run = Callable[[list[str]], tuple[int, str, str]]
+
+REFUSED, MISSING, LIMITED, UNREACHABLE, GARBLED = "refused", "missing", "limited", "unreachable", "garbled"
+# The first that matches counts. The words are those of containerd, the engine and buildx.
+PATTERNS = {
+    REFUSED: r"no basic auth|unauthorized|authori[sz]ation failed|authentication required|access.{0,30}denied"
+    r"|denied: |insufficient.scope|\b40[13] ",
+    LIMITED: r"429|too ?many ?requests|rate limit",
+    MISSING: r"not found|manifest unknown|name unknown",
+    UNREACHABLE: r"no such host|connection (refused|reset)|no route|unreachable|time-?out|timed out|deadline exceeded"
+    r"|EOF|temporary failure|broken pipe|short read| 5\d\d ",
+}
+SENTENCES = {
+    REFUSED: "the registry refuses it without other credentials",
+    LIMITED: "the registry has had too many requests",
+    MISSING: "the registry has no such image",
+    UNREACHABLE: "the registry does not answer",
+    GARBLED: "what answers is no registry",
+}
+WAYS_OUT = {
+    REFUSED: "Log in with 'docker login', as the user who runs this.",
+    LIMITED: "Try again later, log in with 'docker login', or go through a mirror (olympia_docker_registry_mirrors).",
+    MISSING: "Check name, version and digest.",
+    UNREACHABLE: "Check the name, the network and its proxy, or go through a mirror (olympia_docker_registry_mirrors).",
+    GARBLED: "Check the name, and whether a proxy or a login page answers in its place.",
+}
+FINAL = (REFUSED, MISSING)  # asking again changes nothing
+LONGEST_PAUSE = 30.0
+
+
+def classify(words: str) -> str:
+    """Return what a registry has answered: one of REFUSED, LIMITED, MISSING, UNREACHABLE, GARBLED.
+
+    Args:
+        words: What a client said of it.
+    """
+    matches = (kind for kind, pattern in PATTERNS.items() if re.search(pattern, words, re.IGNORECASE))
+    return next(matches, GARBLED)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How an exchange with a registry has ended.
+
+    Attributes:
+        kind: One of the kinds that `classify` tells apart; empty for success.
+        words: The client's last words.
+        output: What the client printed.
+        tries: How often it was tried.
+        seconds: How long that took.
+    """
+
+    kind: str
+    words: str
+    output: str
+    tries: int = 1
+    seconds: float = 0.0
+
+    def explain(self, what: str) -> str:
+        """Return a message for people.
+
+        Args:
+            what: The exchange, in words that start a sentence.
+        """
+        times = "once" if self.tries == 1 else f"{self.tries} times in {self.seconds:.0f} s"
+        return (
+            f"{what}: {SENTENCES[self.kind]} (tried {times}).\n  seen: {self.words}\n  way out: {WAYS_OUT[self.kind]}"
+        )
+
+
+def inspect(run: Run, reference: str) -> Answer:
+    """Ask a registry for an image's description, with the credentials of the client; nothing is pulled.
+
+    Args:
+        run: Runs a command.
+        reference: The image. The answer's output is its digest.
+    """
+    code, output, errors = run(
+        ["docker", "buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", reference]
+    )
+    words = _last_words(errors)
+    return Answer(classify(words) if code else "", words, output.strip())
+
+
+def exchange(run: Run, command: list[str], reference: str, attempts: int) -> Answer:
+    """Run a command that talks to a registry until it succeeds, with growing pauses, or trying again is of no use.
+
+    Args:
+        run: Runs a command.
+        command: The command.
+        reference: The image that it is about.
+        attempts: How often to try.
+    """
+    started = time.monotonic()
+    pause = 1.0
+    for number in range(1, attempts + 1):
+        code, output, errors = run(command)
+        words = _last_words(errors or output)
+        kind = classify(words) if code else ""
+        if kind and kind not in FINAL:
+            # The engine tries a registry on this host by https and by http, and tells of the wrong one.
+            second = inspect(run, reference)
+            kind, words = (second.kind, second.words) if second.kind else (kind, words)
+        answer = Answer(kind, words, output, number, time.monotonic() - started)
+        if not kind or kind in FINAL or number == attempts:
+            break
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+    return answer
+
+
+def _last_words(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].removeprefix("ERROR: ").removeprefix("Error response from daemon: ") if lines else ""

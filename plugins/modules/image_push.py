@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ansible module: push an image, unless the registry does not let us."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_push
+short_description: Push an image, unless the registry does not let us
+description:
+  - Publishes an image under its tag, and tells the digest by which others can pull just that image.
+  - Missing or refused credentials are no failure but a warning, because a CI job of a fork has none; see RV(pushed).
+  - A registry that does not answer, or has had too many requests, is asked again with growing pauses.
+version_added: 0.1.0
+author: The Olympia provisioner authors
+requirements:
+  - docker CLI with the buildx plugin
+attributes:
+  check_mode:
+    description: Tells whether the registry has another image under the tag, or none.
+    support: full
+  diff_mode:
+    description: Shows the digest that the tag names, before and after.
+    support: full
+options:
+  image:
+    description: The reference, with its tag.
+    type: str
+    required: true
+  attempts:
+    description: How often the push is tried.
+    type: int
+    default: 5
+seealso:
+  - module: community.docker.docker_image_push
+"""
+
+EXAMPLES = r"""
+- name: Publish an image
+  addons.olympia.image_push:
+    image: registry.example.org/site:2024.11.21
+  register: published
+"""
+
+RETURN = r"""
+pushed:
+  description: Whether the registry has the image now.
+  returned: success
+  type: bool
+digest:
+  description: The image's digest in the registry, or the empty string where it was not pushed.
+  returned: success
+  type: str
+  sample: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+kind:
+  description: Why it was not pushed, one of V(refused), V(limited), V(missing), V(unreachable), V(garbled).
+  returned: failure
+  type: str
+"""
+
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils import host, registry
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "image": {"type": "str", "required": True},
+            "attempts": {"type": "int", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    image: str = module.params["image"]
+    before = registry.inspect(host.run, image).output
+    if module.check_mode:
+        local = host.image_id(host.run, image)
+        module.exit_json(changed=before != local, pushed=before == local, digest=before)
+    answer = registry.exchange(host.run, ["docker", "push", image], image, module.params["attempts"])
+    if answer.kind == registry.REFUSED:
+        module.warn(answer.explain(f"{image} was not pushed"))
+        module.exit_json(changed=False, pushed=False, digest="")
+    if answer.kind:
+        module.fail_json(
+            msg=answer.explain(f"{image} cannot be pushed"),
+            kind=answer.kind,
+            olympia={"phase": "push", "kind": "build"},
+        )
+    found = re.search(r"digest: (sha256:[0-9a-f]{64})", answer.output)
+    digest = found[1] if found else registry.inspect(host.run, image).output
+    module.exit_json(
+        changed=digest != before,
+        pushed=True,
+        digest=digest,
+        diff={"before": f"{before or '(none)'}\n", "after": f"{digest}\n"},
+    )
+
+
+if __name__ == "__main__":
+    main()
