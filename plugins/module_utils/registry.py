@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -86,10 +87,10 @@ def inspect(run: Run, reference: str) -> Answer:
         reference: The image. The answer's output is its digest.
     """
     code, output, errors = run(
-        ["docker", "buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", reference]
+        ["docker", "buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}", reference]
     )
     words = _last_words(errors)
-    return Answer(classify(words) if code else "", words, output.strip())
+    return Answer(classify(words), words, "") if code else Answer("", words, json.loads(output)["digest"])
 
 
 def exchange(run: Run, command: list[str], reference: str, attempts: int) -> Answer:

@@ -86,13 +86,6 @@ def derive(
         "image_note": ""
         if pulled or build or not wanted.pulled
         else f"{wanted.reference}: {SENTENCES[REFUSED]}. It is built here instead, as {application.reference}.",
-        # What a build writes is all stages, and a registry that is away does not fail it.
-        "cache_to": [
-            ",".join(
-                [entry, *(option for option in ("mode=max", "ignore-error=true") if option.split("=")[0] not in entry)]
-            )
-            for entry in short["cache_to"]
-        ],
         "image_origin": origin,
         "images": images,
         "base_image": short["base_image"] or images["base"],

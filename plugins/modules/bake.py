@@ -78,27 +78,18 @@ options:
     description: Whether to build every step anew.
     type: bool
     default: false
-  cache_from:
-    description:
-      - Caches that all targets read, each as of C(docker buildx build --cache-from).
-      - One that cannot be read slows the build and does not fail it.
-    type: list
-    elements: str
-    default: []
-  cache_to:
-    description: Caches that all targets write, each as of C(docker buildx build --cache-to).
-    type: list
-    elements: str
-    default: []
   compression:
     description:
       - How the layers of images without an output of their own are compressed.
       - Compressing layers that stay on this host would take longer than many a build.
+      - Layers of earlier builds stay as they are.
     type: str
-    choices: [uncompressed, gzip, zstd]
+    choices: [uncompressed, gzip]
     default: uncompressed
   metadata_file:
-    description: File on the host that receives bake's own account of what it built, relative to the project's folder.
+    description:
+      - File on the host that receives bake's own account of what it built, relative to the project's folder. The times of the
+        build's steps are added to it, as in RV(steps).
     type: path
 seealso:
   - module: community.docker.docker_image_build
@@ -161,6 +152,21 @@ command:
   returned: success
   type: list
   elements: str
+steps:
+  description: The build's steps, in the order in which BuildKit began them.
+  returned: success, but not in check mode
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Stage, number and instruction.
+      type: str
+    cached:
+      description: Whether it was found in a cache.
+      type: bool
+    seconds:
+      description: How long it took.
+      type: float
 stderr:
   description: The end of BuildKit's output; of a failed build, the last 400 lines.
   returned: always
@@ -195,6 +201,9 @@ from ansible_collections.addons.olympia.plugins.module_utils.cli import (
     tail,
 )
 
+STEP_DONE = re.compile(r"DONE (\d+\.\d)s")
+MOUNT = re.compile(r"--mount=\S+")  # they would be most of a step's name
+STAGE = re.compile(r"\[(\S+ )?\S+ +\d+/\d+\] ")  # [target stage 2/5], not [internal] load metadata
 FAILED_STEP = re.compile(r"^#(\d+) ERROR: (.*)$", re.MULTILINE)
 
 
@@ -215,6 +224,27 @@ def targets_to_build(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]
 
     add(["default"], frozenset())
     return wanted
+
+
+def parse_steps(log: str) -> list[dict[str, Any]]:
+    """Return the steps of stages, with their outcome, from what ``bake --progress plain`` prints.
+
+    Output of parallel steps is interleaved: each line begins with the step's number.
+    """
+    steps: dict[str, dict[str, Any]] = {}
+    for line in log.splitlines():
+        number, _, rest = line.partition(" ")
+        if rest.startswith("["):
+            steps.setdefault(number, {"name": rest, "cached": False, "seconds": 0.0})
+        elif number in steps and rest == "CACHED":
+            steps[number]["cached"] = True
+        elif number in steps and (done := STEP_DONE.fullmatch(rest)):
+            steps[number]["seconds"] = float(done[1])
+    return [
+        step | {"name": " ".join(MOUNT.sub("", step["name"]).split())}
+        for step in steps.values()
+        if STAGE.match(step["name"])
+    ]
 
 
 def explain_failure(completed: Completed) -> str:
@@ -257,6 +287,9 @@ class Bake:
         completed = printed if self.module.check_mode else self._build(selection, targets)
         after = dict(before) if self.module.check_mode else self.docker.image_ids(tags)
         changed = {tag for tag in tags if before.get(tag) != after.get(tag) or tag not in after}
+        steps = parse_steps(completed.stderr)
+        if self.params["metadata_file"] and not self.module.check_mode:
+            self._add_steps(Path(self.project, self.params["metadata_file"]), steps)
         return {
             "changed": bool(changed),
             "images": {
@@ -269,6 +302,7 @@ class Bake:
                 for name, target in targets.items()
             },
             "command": completed.cmd,
+            "steps": steps,
             "stderr": tail(completed.stderr, 40),
             "diff": {
                 "before": {tag: before.get(tag, "(none)") for tag in tags},
@@ -283,18 +317,19 @@ class Bake:
                 arguments.append("--" + flag.replace("_", "-"))
         if self.params["metadata_file"]:
             arguments += ["--metadata-file", self.params["metadata_file"]]
-        output = f"type=docker,compression={self.params['compression']}"
-        if self.params["compression"] != "uncompressed":
-            # Layers of earlier builds, too; and only the newer of the two manifest formats knows zstd.
-            output += ",force-compression=true,oci-mediatypes=true"
         # Without an output, builders other than "docker" leave the result in their cache.
         for name, target in targets.items():
             if not target.get("output"):
-                arguments += ["--set", f"{name}.output={output}"]
+                arguments += ["--set", f"{name}.output=type=docker,compression={self.params['compression']}"]
         completed = self._call([*arguments, *selection])
         if completed.rc != 0:
             self.docker.fail(explain_failure(completed), replace(completed, stderr=tail(completed.stderr, 400)))
         return completed
+
+    @staticmethod
+    def _add_steps(path: Path, steps: list[dict[str, Any]]) -> None:
+        """Put the times of a build's steps, which bake knows and does not tell, into its metadata file."""
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"steps": steps}, indent=2) + "\n", encoding="utf-8")
 
     def _selection(self) -> list[str]:
         """Return the arguments that say what is built, common to printing and building."""
@@ -303,10 +338,7 @@ class Bake:
             arguments += ["--builder", self.params["builder"]]
         for file in self.params["files"]:
             arguments += ["--file", file]
-        caches = [
-            f"*.{kind.replace('_', '-')}={entry}" for kind in ("cache_from", "cache_to") for entry in self.params[kind]
-        ]
-        for override in [*self.params["set"], *caches]:
+        for override in self.params["set"]:
             arguments += ["--set", override]
         if self.params["allow_read"] and self._asks_for_permission():
             arguments += [f"--allow=fs.read={path}" for path in self.params["allow_read"]]
@@ -359,9 +391,7 @@ def main() -> None:
             "pull": {"type": "bool", "default": False},
             "no_cache": {"type": "bool", "default": False},
             "metadata_file": {"type": "path"},
-            "cache_from": {"type": "list", "elements": "str", "default": []},
-            "cache_to": {"type": "list", "elements": "str", "default": []},
-            "compression": {"type": "str", "choices": ["uncompressed", "gzip", "zstd"], "default": "uncompressed"},
+            "compression": {"type": "str", "choices": ["uncompressed", "gzip"], "default": "uncompressed"},
         },
         mutually_exclusive=[("project_src", "project_files")],
         required_one_of=[("project_src", "project_files")],

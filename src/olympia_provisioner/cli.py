@@ -17,6 +17,7 @@ PLAYBOOKS = {
     "up": "bring the stack up, changing only what differs",
     "down": "remove containers and networks; data stays",
     "build": "build the application's image",
+    "push": "build the application's image and publish it under its version",
     "prune": "clear the builder's cache",
 }
 SHELLS = {

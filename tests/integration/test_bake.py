@@ -184,3 +184,24 @@ def test_an_invalid_definition_is_refused_before_anything_is_built(bake: Bake, p
         assert "nobody" in result["msg"]
     result = bake(project_src=str(project / "missing"))
     assert str(project / "missing") in result["msg"]
+
+
+def test_the_steps_are_told_with_their_time_and_whether_they_were_cached(
+    bake: Bake, prefix: str, tmp_path: Path
+) -> None:
+    dockerfile = "FROM scratch AS first\nCOPY payload /\nFROM scratch\nCOPY --from=first /payload /other\n"
+    target = {"dockerfile-inline": dockerfile, "tags": [f"{prefix}/steps"]}
+    (tmp_path / "docker-bake.json").write_text(json.dumps({"target": {"default": target}}))
+    (tmp_path / "payload").write_text(prefix)
+    options = {"project_src": str(tmp_path), "metadata_file": "metadata.json"}
+    steps = bake(**options)["steps"]
+    assert [step["name"] for step in steps] == [
+        "[first 1/1] COPY payload /",
+        "[stage-1 1/1] COPY --from=first /payload /other",
+    ]
+    assert [step["cached"] for step in steps] == [False, False]
+    again = bake(**options)
+    assert [step["cached"] for step in again["steps"]] == [True, True]
+    metadata = json.loads((tmp_path / "metadata.json").read_text())
+    assert metadata["steps"] == again["steps"]
+    assert metadata["default"]["containerimage.digest"].startswith("sha256:")

@@ -167,11 +167,6 @@ def test_only_what_is_not_here_is_pulled() -> None:
     assert stack.images_to_pull(derived(), facts(), PACKAGE_IMAGES.values()) == []
 
 
-def test_all_stages_go_into_a_cache_unless_said_otherwise() -> None:
-    given = ["type=registry,ref=x/cache", "type=local,dest=/c,mode=min,ignore-error=false"]
-    assert derived(cache_to=given)["cache_to"] == [f"{given[0]},mode=max,ignore-error=true", given[1]]
-
-
 def test_nothing_wrong_is_no_problem() -> None:
     assert checks.check_values(values()) == []
     assert checks.check_host(values(), facts()) == []
