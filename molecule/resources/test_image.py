@@ -24,10 +24,13 @@ from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import 
 )
 
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
+SYSTEMD = ["ca-certificates", "dbus", "passwd", "python3", "python3-apt", "sudo", "systemd", "systemd-sysv"]
 PACKAGES = {
     # What ansible needs, and what an unprivileged user needs to become root.
     "none": ["ca-certificates", "passwd", "python3", "sudo"],
-    "systemd": ["ca-certificates", "dbus", "passwd", "python3", "python3-apt", "sudo", "systemd", "systemd-sysv"],
+    "systemd": SYSTEMD,
+    # A runner as CI services offer them: the engine is there, images are not.
+    "docker": [*SYSTEMD, "docker-buildx", "docker-cli", "docker-compose", "docker.io", "git", "iptables", "procps"],
 }
 
 

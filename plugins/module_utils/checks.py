@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import application
+from ansible_collections.addons.olympia.plugins.module_utils import application, cache
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack import (
     BASE_FILE,
@@ -23,7 +23,6 @@ MAX_PORT = 65535
 RESERVED_NAMES = ("runs",)  # the driver's directory beside those of the instances
 # Compose's own rule for project names, and a container name has at least two characters.
 INSTANCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]+")
-ELASTICSEARCH_MAX_MAP_COUNT = 262144
 
 
 def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
@@ -89,7 +88,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
                 way_out=f"Start it with {BASE_FILE}.",
             )
         )
-    problems += application.check_name(values)
+    problems += application.check_name(values) + cache.check(values)
     if CI_FILE in files and values["olympia_stack_target"] == "development":
         problems.append(
             Problem(
@@ -187,12 +186,14 @@ def _check_room(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pro
                     way_out="Free some space ('make prune' clears the build cache), or lower the setting.",
                 )
             )
-    if image_origin(values, facts) == "registry" and facts["max_map_count"] < ELASTICSEARCH_MAX_MAP_COUNT:
+    map_count = values["olympia_stack_min_map_count"]
+    if image_origin(values, facts) == "registry" and facts["max_map_count"] < map_count:
         problems.append(
             Problem(
                 what="vm.max_map_count is too low for Elasticsearch",
-                evidence=f"{facts['max_map_count']}, of {ELASTICSEARCH_MAX_MAP_COUNT} needed",
-                way_out=f"Run: sudo sysctl -w vm.max_map_count={ELASTICSEARCH_MAX_MAP_COUNT}",
+                setting="olympia_stack_min_map_count",
+                evidence=f"{facts['max_map_count']}, of {map_count} needed",
+                way_out=f"Run: sudo sysctl -w vm.max_map_count={map_count}; or lower the setting for another server.",
             )
         )
     return problems

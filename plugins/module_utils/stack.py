@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ansible_collections.addons.olympia.plugins.module_utils import cache
 from ansible_collections.addons.olympia.plugins.module_utils.application import application_image
 from ansible_collections.addons.olympia.plugins.module_utils.cli import familiar_name
 from ansible_collections.addons.olympia.plugins.module_utils.host import initialization_state
@@ -86,6 +87,8 @@ def derive(
         "image_note": ""
         if pulled or build or not wanted.pulled
         else f"{wanted.reference}: {SENTENCES[REFUSED]}. It is built here instead, as {application.reference}.",
+        "cache_from": [cache.reading(one) for one in short["cache_from"]],
+        "cache_to": [cache.writing(one) for one in short["cache_to"]],
         "image_origin": origin,
         "images": images,
         "base_image": short["base_image"] or images["base"],
