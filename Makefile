@@ -13,13 +13,13 @@ BOOTSTRAP = $(PYTHON) scripts/bootstrap
 OLYMPIA = .venv/bin/olympia
 
 .DEFAULT_GOAL := help
-.PHONY: help up down build push build_docker_image prune shell djshell test lint bench lock docs clean
+.PHONY: help up down build push test-site build_docker_image prune shell djshell test lint bench lock docs clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z_ ]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 28
 	@echo; echo 'Settings follow the verb: make up HTTP_PORT=8080. Others: INVENTORY=ci, ARGS="--check --diff -K", PYTHON=python3.12.'
 
-up down build push prune: ## run the stack, take it down (data stays), build or publish its image, clear the build cache
+up down build push test-site prune: ## run the stack, take it down (data stays), build or publish its image, run the site's tests, clear the build cache
 	@$(BOOTSTRAP)
 	@$(OLYMPIA) $@ -i $(call quote,$(INVENTORY)) $(ARGS) $(SETTINGS)
 

@@ -125,7 +125,10 @@ class ActionModule(ActionBase):
             "started": stack.started(facts),
             "healthy": stack.healthy(derived, facts),
             "initialized": stack.initialized(derived, facts),
-            "sources": resolution["sources"],
+            "explained": {
+                name: {"value": value, "source": resolution["sources"][name]}
+                for name, value in resolution["values"].items()
+            },
             "choices": {
                 settings.short_name(name): settings.encode(value) for name, value in resolution["choices"].items()
             },

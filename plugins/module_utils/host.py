@@ -22,6 +22,7 @@ MANAGED_MARK = "managed by addons.olympia"
 ENGINE_DATA = Path("/var/lib/docker")
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian and Ubuntu
 INITIALIZED = ".initialized.json"  # below the project directory
+TEST_RESULTS = "test-results"  # below the project directory: what the site's own tests report
 DEPS_IMAGE = "deps/.image"  # the image that the mounted dependencies were taken from
 ENGINE_SOCKET = "/var/run/docker.sock"
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp

@@ -7,10 +7,11 @@ from pathlib import Path
 
 ROLE_PHASES = {"olympia_docker": "engine", "olympia_images": "images"}
 STACK_ROLE = "olympia_stack"
+CONTENTS = ("main", "image")  # they only say which phases follow
 
 
 def phase_of(task_path: str) -> str:
-    """Return the phase that a task belongs to, or the empty string.
+    """Return the phase that a task belongs to; the empty string where it opens none, and the one before goes on.
 
     Args:
         task_path: The task's file and line, as Ansible gives them.
@@ -19,4 +20,7 @@ def phase_of(task_path: str) -> str:
     if "roles" not in parts:
         return ""
     role = parts[parts.index("roles") + 1]
-    return Path(parts[-1]).stem if role == STACK_ROLE else ROLE_PHASES.get(role, "")
+    if role != STACK_ROLE:
+        return ROLE_PHASES.get(role, "")
+    name = Path(parts[-1]).stem
+    return "" if name in CONTENTS else name

@@ -41,6 +41,7 @@ RENDERED: dict[str, Rendered] = {
     PRIVATE_FILE: Rendered("docker-compose.private.yml.j2", needs="private"),
     "image/build.sh": Rendered("image/build.sh.j2", mode="0755"),
     "image/entrypoint.sh": Rendered("image/entrypoint.sh.j2", mode="0755"),
+    "tests/Dockerfile": Rendered("tests/Dockerfile.j2"),
     "secrets/pip.conf": Rendered("secrets/pip.conf.j2", mode="0600", needs="pip_config"),
     "secrets/npmrc": Rendered("secrets/npmrc.j2", mode="0600", needs="npm_config"),
 }

@@ -37,6 +37,11 @@ options:
     type: list
     elements: str
     default: []
+  secrets:
+    description: Texts that are masked, wherever they stand.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -83,6 +88,7 @@ def main() -> None:
             "command": {"type": "list", "elements": "str", "required": True},
             "volume": {"type": "str", "required": True},
             "volatile_services": {"type": "list", "elements": "str", "default": []},
+            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
         },
         supports_check_mode=True,
     )

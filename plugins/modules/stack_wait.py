@@ -29,6 +29,11 @@ options:
     description: Seconds by service, where one needs more or less than O(timeout).
     type: dict
     default: {}
+  secrets:
+    description: Texts that are masked, wherever they stand.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -53,6 +58,12 @@ services:
   returned: always
   type: dict
   sample: {web: {state: running, health: healthy}}
+history:
+  description: Each change of a service's state or health, with the seconds since the module began to wait.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{seconds: 0.1, service: web, state: running, health: starting}]
 failures:
   description: For each service that failed, what it is, its last healthcheck and its last log lines.
   returned: failure
@@ -145,9 +156,16 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
     """
     params = module.params
     started = time.monotonic()
+    services: dict[str, dict[str, str]] = {}
+    history: list[dict[str, Any]] = []
     while True:
         found = {entry["service"]: entry for entry in host.containers(host.run, params["project"])}
         elapsed = time.monotonic() - started
+        for name in (name for name in params["services"] if name in found):
+            now = {"state": found[name]["state"], "health": found[name]["health"]}
+            if services.get(name) != now:
+                services[name] = now
+                history.append({"seconds": round(elapsed, 1), "service": name, **now})
         verdicts = {
             name: verdict(found.get(name), elapsed >= int(params["timeouts"].get(name, params["timeout"])))
             for name in params["services"]
@@ -156,13 +174,8 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
         if wrong or module.check_mode or "waiting" not in verdicts.values():
             break
         time.sleep(POLL_SECONDS)
-    services = {
-        name: {"state": found[name]["state"], "health": found[name]["health"]}
-        for name in params["services"]
-        if name in found
-    }
     failures = [explain(name, found.get(name), text) for name, text in wrong.items()]
-    result: dict[str, Any] = {"changed": False, "services": services}
+    result: dict[str, Any] = {"changed": False, "services": services, "history": history}
     if failures:
         result |= {
             "failed": True,
@@ -181,6 +194,7 @@ def main() -> None:
             "services": {"type": "list", "elements": "str", "required": True},
             "timeout": {"type": "int", "default": 180},
             "timeouts": {"type": "dict", "default": {}},
+            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
         },
         supports_check_mode=True,
     )

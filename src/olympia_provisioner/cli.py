@@ -7,17 +7,21 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from . import settings, shell
+from . import artifacts, runner, settings, shell
+from .console import Console
 from .errors import ExitCode, OlympiaError
-from .paths import collection_root, find_inventory, state_dir
+from .paths import collection_root, find_inventory, make_importable, state_dir
 from .playbook import Options
+from .report import Report
 
 PLAYBOOKS = {
     "up": "bring the stack up, changing only what differs",
     "down": "remove containers and networks; data stays",
     "build": "build the application's image",
     "push": "build the application's image and publish it under its version",
+    "test-site": "bring the stack up and run the site's own tests in it",
     "prune": "clear the builder's cache",
 }
 SHELLS = {
@@ -46,36 +50,73 @@ def make_parser() -> argparse.ArgumentParser:
         one.add_argument("--limit", default="", metavar="HOSTS", help="only these hosts of the inventory")
         one.add_argument("--check", action="store_true", help="say what would change, and change nothing")
         one.add_argument("--diff", action="store_true", help="show what changes in files")
+        one.add_argument(
+            "--artifacts", type=Path, metavar="DIR", help="leave result, logs and rendered files in this folder, for CI"
+        )
         one.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for the password of sudo first")
         one.add_argument("-v", action="count", default=0, dest="verbosity", help="say more; up to -vvvv")
     for verb, (summary, _inside) in SHELLS.items():
-        verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".", parents=[common])
+        one = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".", parents=[common])
+        one.set_defaults(artifacts=None)
     return parser
 
 
-def execute(arguments: argparse.Namespace) -> None:
+def execute(arguments: argparse.Namespace, report: Report, console: Console) -> None:
     """Do what a parsed command line says.
+
+    Args:
+        arguments: The command line.
+        report: What is to be told of a run.
+        console: What prints it.
 
     Raises:
         OlympiaError: It cannot be done, or was not.
     """
     root = collection_root()
+    make_importable(root)
+    folder = arguments.artifacts and arguments.artifacts.expanduser().absolute()
+    if folder:
+        artifacts.prepare(folder)
+    try:
+        run_verb(arguments, root, folder, report, console)
+    except OlympiaError as error:
+        report.end(error.code, str(error))
+        if folder:
+            artifacts.write(folder, report)
+        raise
+
+
+def run_verb(arguments: argparse.Namespace, root: Path, folder: Path | None, report: Report, console: Console) -> None:
+    """Run the verb of a parsed command line.
+
+    Args:
+        arguments: The command line.
+        root: The checkout.
+        folder: The folder for artifacts, if any.
+        report: What is to be told of a run.
+        console: What prints it.
+
+    Raises:
+        OlympiaError: It cannot be done, or was not.
+    """
     given = settings.parse([*arguments.assignments, *arguments.more], root)
     if arguments.verb in SHELLS:
         shell.enter(SHELLS[arguments.verb][1], shell.project_dir(given, os.environ))
-    from . import runner
-
+    report.inventory = str(find_inventory(arguments.inventory, root))
     options = Options(
-        inventory=str(find_inventory(arguments.inventory, root)),
+        inventory=report.inventory,
         settings=given,
         limit=arguments.limit,
         check=arguments.check,
         diff=arguments.diff,
+        artifacts=folder,
         ask_become_pass=arguments.ask_become_pass,
         verbosity=arguments.verbosity,
     )
     playbook = root / "playbooks" / f"{arguments.verb}.yml"
-    runner.run(playbook, options, root=root, runs=state_dir(os.environ) / "runs")
+    runner.Run(
+        playbook, options, root=root, runs=state_dir(os.environ) / "runs", report=report, console=console
+    ).execute()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,9 +132,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if wrong:
         parser.error(f"there is no option {' '.join(wrong)}; olympia {arguments.verb} --help lists them")
     arguments.assignments += rest
+    report = Report(arguments.verb)
+    console = Console(report, os.environ, sys.stdout)
     try:
-        execute(arguments)
+        execute(arguments, report, console)
     except OlympiaError as error:
+        console.fail()
         print(f"olympia: {error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:

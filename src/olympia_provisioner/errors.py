@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     UNHEALTHY = 5
     UNREACHABLE = 6
     CONFLICT = 7
+    TESTS = 8
     INTERRUPTED = 130
 
 

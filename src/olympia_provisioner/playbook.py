@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .errors import ExitCode
@@ -16,6 +17,7 @@ KINDS = {
     "build": ExitCode.BUILD,
     "unhealthy": ExitCode.UNHEALTHY,
     "conflict": ExitCode.CONFLICT,
+    "tests": ExitCode.TESTS,
 }
 # What the failure of a phase comes to when its task does not say so itself.
 PHASE_KINDS = {
@@ -37,6 +39,7 @@ class Options:
         limit: Pattern of hosts, or the empty string for all.
         check: Only say what would change.
         diff: Show what changes in files.
+        artifacts: Folder for what the run leaves behind, if any.
         ask_become_pass: Ask for the password of sudo first.
         verbosity: Number of `-v`.
     """
@@ -46,6 +49,7 @@ class Options:
     limit: str = ""
     check: bool = False
     diff: bool = False
+    artifacts: Path | None = None
     ask_become_pass: bool = False
     verbosity: int = 0
 
@@ -55,9 +59,9 @@ def arguments(options: Options, settings_file: str) -> list[str]:
 
     Args:
         options: How to run it.
-        settings_file: A file with the settings: on the command line they would show in the process list.
+        settings_file: A file with the settings, if any: on the command line they would show in the process list.
     """
-    given = [f"--extra-vars=@{settings_file}"] if options.settings else []
+    given = [f"--extra-vars=@{settings_file}"] if settings_file else []
     given += [f"--limit={options.limit}"] if options.limit else []
     given += ["--check"] if options.check else []
     given += ["--diff"] if options.diff else []

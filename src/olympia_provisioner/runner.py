@@ -12,20 +12,21 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from . import artifacts
+from .console import Console
 from .errors import ExitCode, OlympiaError
-from .paths import make_importable
 from .playbook import Options, Outcome, arguments
+from .report import Report
 
 KEPT_RUNS = 10
 # Seconds in which Ansible may end its workers and their children before they are killed.
 GRACE = 10.0
-IDENT = "run"
 
 
 def parents() -> dict[int, int]:
@@ -147,68 +148,123 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
     }
 
 
-def run(playbook: Path, options: Options, *, root: Path, runs: Path) -> None:
-    """Run a playbook, printing what it prints.
+class Run:
+    """A run of a playbook, and what is collected after it."""
 
-    Args:
-        playbook: The playbook.
-        options: How to run it.
-        root: The checkout.
-        runs: The folder of all runs.
+    def __init__(self, playbook: Path, options: Options, *, root: Path, runs: Path, report: Report, console: Console):
+        """Make its private directory.
 
-    Raises:
-        OlympiaError: It did not end well; the code says how.
-    """
-    password = ask_password() if options.ask_become_pass else ""
-    # Slow to import, and not needed to say that an argument is wrong.
-    import ansible_runner
+        Args:
+            playbook: The playbook.
+            options: How to run it.
+            root: The checkout.
+            runs: The folder of all runs.
+            report: What is to be told of it.
+            console: What prints it.
 
-    make_importable(root)
-    private = new_run(runs, playbook.stem)
-    settings_file = private / "settings.json"
-    with os.fdopen(os.open(settings_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-        json.dump(dict(options.settings), file)
-    outcome, interruption = Outcome(), Interruption()
+        Raises:
+            OlympiaError: A folder cannot be written.
+        """
+        self.playbook, self.options, self.root = playbook, options, root
+        self.report, self.console = report, console
+        self.private = new_run(runs, playbook.stem)
+        self.log = self.private / "artifacts" / playbook.stem / "stdout"
 
-    def handle(event: dict[str, Any]) -> bool:
-        outcome.see(event)
-        if event.get("stdout"):
-            print(event["stdout"].replace("\r\n", "\n"), flush=True)
-        return True
+    def execute(self) -> None:
+        """Run the playbook, printing what it prints.
 
-    with interruption.handled():
-        result = ansible_runner.run(
-            private_data_dir=str(private),
-            # Relative paths among the settings are the user's.
-            project_dir=str(Path.cwd()),
-            playbook=str(playbook),
-            inventory=options.inventory,
-            ident=IDENT,
-            cmdline=shlex.join(arguments(options, str(settings_file))),
-            envvars=ansible_environment(os.environ, root, sys.stdout.isatty()),
-            passwords={r"BECOME password.*:\s*?$": password} if password else {},
-            settings={"pexpect_timeout": 1},
-            # They would keep the password.
-            suppress_env_files=True,
-            quiet=True,
-            event_handler=handle,
-            cancel_callback=interruption.overdue,
-        )
-        interruption.finish()
-    log = private / "artifacts" / IDENT / "stdout"
-    if interruption.since:
-        raise OlympiaError(
-            f"{playbook.stem} was interrupted",
-            where=str(log),
-            way_out="The same command goes on from here",
-            code=ExitCode.INTERRUPTED,
-        )
-    code = outcome.exit_code(result.rc if isinstance(result.rc, int) else -1)
-    if outcome.no_hosts and code is ExitCode.USAGE:
-        raise OlympiaError("No host matched", where=options.inventory, way_out="See -i and --limit", code=code)
-    if code is not ExitCode.DONE:
+        Raises:
+            OlympiaError: It did not end well; the code says how.
+        """
+        password = ask_password() if self.options.ask_become_pass else ""
+        outcome, interruption = Outcome(), Interruption()
+
+        def handle(event: dict[str, Any]) -> bool:
+            for observer in (outcome, self.report, self.console):
+                observer.see(event)
+            return True
+
+        return_code = self._play(self.playbook, self.options.settings, password, handle, interruption)
+        error = self._error(outcome, return_code, bool(interruption.since))
+        self.report.end(error.code if error else ExitCode.DONE, str(error or ""))
+        if self.options.artifacts:
+            self._collect(self.options.artifacts, password)
+        if error:
+            raise error
+
+    def _error(self, outcome: Outcome, return_code: int, interrupted: bool) -> OlympiaError | None:
+        """Return what the run has come to, or None where all went well."""
+        name = self.playbook.stem
+        if interrupted:
+            return OlympiaError(
+                f"{name} was interrupted",
+                where=str(self.log),
+                way_out="The same command goes on from here",
+                code=ExitCode.INTERRUPTED,
+            )
+        code = outcome.exit_code(return_code)
+        if outcome.no_hosts and code is ExitCode.USAGE:
+            return OlympiaError(
+                "No host matched", where=self.options.inventory, way_out="See -i and --limit", code=code
+            )
         phase = f" in the phase {outcome.phase}" if outcome.phase else ""
-        raise OlympiaError(f"{playbook.stem} failed{phase}", where=str(log), code=code)
+        return None if code is ExitCode.DONE else OlympiaError(f"{name} failed{phase}", where=str(self.log), code=code)
+
+    def _collect(self, directory: Path, password: str) -> None:
+        """Leave behind what a run has to show: first what is known here, then what the hosts know."""
+        artifacts.write(directory, self.report)
+        if self.log.is_file():
+            shutil.copyfile(self.log, directory / artifacts.LOG)
+        settings = {**self.options.settings, "olympia_stack_artifacts": str(directory / artifacts.HOSTS)}
+
+        def handle(event: dict[str, Any]) -> bool:
+            if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
+                print(f"The host was not asked: {event.get('stdout')}", file=sys.stderr)
+            return True
+
+        self._play(self.root / "playbooks/collect.yml", settings, password, handle, Interruption())
+        artifacts.write(directory, self.report)
+
+    def _play(
+        self,
+        playbook: Path,
+        settings: Mapping[str, str],
+        password: str,
+        handle: Callable[[dict[str, Any]], bool],
+        interruption: Interruption,
+    ) -> int:
+        """Run a playbook to its end, and return Ansible's return code; -1 where it died of a signal."""
+        # Slow to import, and not needed to say that an argument is wrong.
+        import ansible_runner
+
+        settings_file = self.private / f"{playbook.stem}.json"
+        with os.fdopen(os.open(settings_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            json.dump(dict(settings), file)
+
+        def poll() -> bool:
+            self.console.beat()
+            return interruption.overdue()
+
+        with interruption.handled():
+            result = ansible_runner.run(
+                private_data_dir=str(self.private),
+                # Relative paths among the settings are the user's.
+                project_dir=str(Path.cwd()),
+                playbook=str(playbook),
+                inventory=self.options.inventory,
+                ident=playbook.stem,
+                cmdline=shlex.join(arguments(self.options, str(settings_file) if settings else "")),
+                envvars=ansible_environment(os.environ, self.root, sys.stdout.isatty()),
+                passwords={r"BECOME password.*:\s*?$": password} if password else {},
+                settings={"pexpect_timeout": 1},
+                # They would keep the password.
+                suppress_env_files=True,
+                quiet=True,
+                event_handler=handle,
+                cancel_callback=poll,
+            )
+            interruption.finish()
+        return result.rc if isinstance(result.rc, int) else -1
 
 
 def ask_password() -> str:

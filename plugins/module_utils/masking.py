@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Texts that leave the host: what gives credentials away by its form is masked. Known secrets are masked by Ansible itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MASK = "********"
+# user:password@ in an address, and what npm and Docker write into their configurations.
+URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
+TOKENS = re.compile(r"(_auth|_authToken|_password|\"auth\"|\"identitytoken\")(\s*[=:]\s*\"?)[^\s\"]+")
+
+
+def mask(value: Any) -> Any:
+    """Return a value without the credentials in its texts.
+
+    Args:
+        value: Any text, such as a log or a configuration; or lists and dictionaries with texts in them.
+    """
+    if isinstance(value, dict):
+        return {key: mask(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mask(item) for item in value]
+    if isinstance(value, str):
+        return TOKENS.sub(rf"\1\2{MASK}", URL_CREDENTIALS.sub(MASK, value))
+    return value

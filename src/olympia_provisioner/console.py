@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a run prints: Ansible's own lines, and in the log of a CI service what that service folds and marks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from .report import Report
+
+# Seconds without a line after which a log gets one: CI services end jobs that seem to hang.
+HEARTBEAT = 30.0
+
+
+class Plain:
+    """A log that nobody folds."""
+
+    def begin(self, phase: str) -> str:
+        """Return what opens a phase."""
+        return ""
+
+    def end(self, phase: str) -> str:
+        """Return what closes a phase."""
+        return ""
+
+    def failure(self, title: str, text: str) -> str:
+        """Return what marks a failure, besides what Ansible has printed of it."""
+        return ""
+
+
+class GitHub(Plain):
+    """GitHub Actions: its documentation, "Workflow commands for GitHub Actions"."""
+
+    def begin(self, phase: str) -> str:
+        """Open a group."""
+        return f"::group::{phase}\n"
+
+    def end(self, phase: str) -> str:
+        """Close it."""
+        return "::endgroup::\n"
+
+    def failure(self, title: str, text: str) -> str:
+        """Return an annotation, which is one line."""
+        escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        # In a property, what ends one is escaped, too.
+        return f"::error title={title.replace('%', '%25').replace(':', '%3A').replace(',', '%2C')}::{escaped}\n"
+
+
+class GitLab(Plain):
+    """GitLab CI: its documentation, "Custom collapsible sections"."""
+
+    def begin(self, phase: str) -> str:
+        """Open a section."""
+        return f"\033[0Ksection_start:{int(time.time())}:olympia_{phase}\r\033[0K{phase}\n"
+
+    def end(self, phase: str) -> str:
+        """Close it."""
+        return f"\033[0Ksection_end:{int(time.time())}:olympia_{phase}\r\033[0K\n"
+
+
+def style(environment: Mapping[str, str]) -> Plain:
+    """Return how the log is written here.
+
+    Args:
+        environment: The process environment.
+    """
+    if environment.get("GITHUB_ACTIONS") == "true":
+        return GitHub()
+    return GitLab() if environment.get("GITLAB_CI") == "true" else Plain()
+
+
+class Console:
+    """Prints a run as it goes on."""
+
+    def __init__(
+        self,
+        report: Report,
+        environment: Mapping[str, str],
+        stream: TextIO,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make one.
+
+        Args:
+            report: The run; it sees each event before the console does.
+            environment: The process environment.
+            stream: Where to print.
+            clock: Returns the time in seconds.
+        """
+        self._report = report
+        self._style = style(environment)
+        self._stream = stream
+        self._clock = clock
+        self._live = stream.isatty()
+        self._open = ""
+        self._last = clock()
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Print what an event of ansible-runner has to say."""
+        if self._report.phase != self._open:
+            self.close()
+            self._open = self._report.phase
+            self._write(self._style.begin(self._open))
+        if event.get("event") == "playbook_on_stats":
+            self.close()
+        if text := event.get("stdout"):
+            self._write(str(text).replace("\r\n", "\n") + "\n")
+
+    def beat(self) -> None:
+        """Print a sign of life when it is time for one; called about once a second."""
+        if not self._live and self._clock() - self._last >= HEARTBEAT:
+            doing = ": ".join(filter(None, (self._report.phase, self._report.task)))
+            self._write(f"... still at it{f', {doing}' if doing else ''}\n")
+
+    def close(self) -> None:
+        """Close the phase that is open."""
+        if self._open:
+            self._write(self._style.end(self._open))
+            self._open = ""
+
+    def fail(self) -> None:
+        """Mark each failure of the run that is over; the command's own error where there is no other."""
+        self.close()
+        failures = self._report.failures or [{"phase": "", "host": "", "message": self._report.error}]
+        for failure in failures:
+            place = f" failed in {failure['phase']} on {failure['host']}" if failure["phase"] else " failed"
+            self._write(self._style.failure(f"olympia {self._report.verb}{place}", failure["message"]))
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._stream.write(text)
+            self._stream.flush()
+            self._last = self._clock()

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What happened in a run, told from its events: as JSON for programs, and as JUnit for CI services."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from .errors import ExitCode
+
+SCHEMA = 1  # of the JSON result; docs/ci/result.schema.json describes it
+STATUS = {
+    "runner_on_ok": "ok",
+    "runner_on_skipped": "skipped",
+    "runner_on_failed": "failed",
+    "runner_on_unreachable": "failed",
+}
+RESULTS = {ExitCode.DONE: "done", ExitCode.INTERRUPTED: "interrupted"}
+INCLUDES = re.compile(r"(^|\.)(include|import)_(tasks|role)$")
+# XML 1.0 has no way to write these.
+UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task on a host.
+
+    Attributes:
+        phase: The phase that it belongs to; `run` before the first one.
+        host: The host.
+        name: What it is called.
+        status: One of ok, changed, skipped, failed.
+        seconds: How long it took.
+        message: Why it failed, or the empty string.
+    """
+
+    phase: str
+    host: str
+    name: str
+    status: str
+    seconds: float
+    message: str = ""
+
+
+@dataclass
+class Report:
+    """A run of a verb: what has been seen of it so far, and in the end what came of it.
+
+    Attributes:
+        verb: What is run.
+        inventory: Path of the inventory.
+        started: When it began.
+        tasks: What was run, in order.
+        failures: What failed, each with host, phase, task, kind, message and evidence.
+        seconds: How long each phase took; the last one up to the last event.
+        phase: The phase that the run is in.
+        task: The task that the run is in.
+        code: What the command ends with; None until then.
+        error: What the command said of its end.
+    """
+
+    verb: str
+    inventory: str = ""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    tasks: list[Task] = field(default_factory=list)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    phase: str = ""
+    task: str = ""
+    code: ExitCode | None = None
+    error: str = ""
+    _seen: datetime | None = None
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Take one event of ansible-runner into account."""
+        data = event.get("event_data") or {}
+        self._count(event)
+        if event.get("event") == "playbook_on_task_start":
+            self.task = str(data.get("task", ""))
+            self.phase = _phase(data) or self.phase
+        elif event.get("event") in STATUS and not INCLUDES.search(str(data.get("task_action", ""))):
+            self._end_task(str(event["event"]), data)
+
+    def end(self, code: ExitCode, error: str = "") -> None:
+        """Close the report.
+
+        Args:
+            code: What the command ends with.
+            error: What it said.
+        """
+        self.code, self.error = code, error
+
+    def as_dict(self, hosts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the JSON result.
+
+        Args:
+            hosts: What was collected from each host.
+        """
+        code = ExitCode.UNEXPECTED if self.code is None else self.code
+        return {
+            "schema": SCHEMA,
+            "verb": self.verb,
+            "inventory": self.inventory,
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
+            "result": RESULTS.get(code, "failed"),
+            "exit_code": int(code),
+            "error": self.error,
+            "phases": [
+                {"name": name, "seconds": round(seconds, 3), "result": self._phase_result(name)}
+                for name, seconds in self.seconds.items()
+            ],
+            # A rescued failure is none.
+            "failures": self.failures if code else [],
+            "hosts": dict(hosts),
+        }
+
+    def as_junit(self) -> str:
+        """Return the report in JUnit's format: a suite for each phase, a case for each task on a host."""
+        root = ElementTree.Element("testsuites", name=f"olympia {self.verb}")
+        for phase in dict.fromkeys(task.phase for task in self.tasks):
+            tasks = [task for task in self.tasks if task.phase == phase]
+            suite = ElementTree.SubElement(
+                root,
+                "testsuite",
+                name=phase,
+                tests=str(len(tasks)),
+                failures=str(sum(task.status == "failed" for task in tasks)),
+                skipped=str(sum(task.status == "skipped" for task in tasks)),
+                errors="0",
+                time=f"{self.seconds.get(phase, 0.0):.3f}",
+            )
+            for task in tasks:
+                _add_case(suite, task)
+        if self.error:
+            suite = ElementTree.SubElement(root, "testsuite", name="olympia", tests="1", failures="0", errors="1")
+            case = ElementTree.SubElement(suite, "testcase", classname="olympia", name=self.verb, time="0")
+            ElementTree.SubElement(case, "error", message=_writable(self.error.splitlines()[0])).text = _writable(
+                self.error
+            )
+        ElementTree.indent(root)
+        return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+    def _count(self, event: Mapping[str, Any]) -> None:
+        """Add the time since the last event to the phase that the run was in meanwhile."""
+        if created := event.get("created"):
+            now = datetime.fromisoformat(str(created))
+            if self.phase and self._seen:
+                self.seconds[self.phase] = self.seconds.get(self.phase, 0.0) + (now - self._seen).total_seconds()
+            self._seen = now
+
+    def _end_task(self, event: str, data: Mapping[str, Any]) -> None:
+        result = data.get("res")
+        result = result if isinstance(result, Mapping) else {}
+        status = STATUS[event]
+        if status == "failed" and data.get("ignore_errors"):
+            status = "ok"
+        if status == "ok" and result.get("changed"):
+            status = "changed"
+        phase, host, name = _phase(data) or self.phase or "run", str(data.get("host", "")), str(data.get("task", ""))
+        message = str(result.get("msg") or "it failed and did not say why") if status == "failed" else ""
+        self.tasks.append(Task(phase, host, name, status, float(data.get("duration") or 0), message))
+        if status == "failed":
+            marker = result.get("olympia")
+            failure = {"host": host, "phase": phase, "task": name, "kind": "", "message": message}
+            failure |= marker if isinstance(marker, Mapping) else {}
+            evidence = {
+                key: result[key]
+                for key in ("cmd", "rc", "stdout", "stderr", "services", "failures", "history")
+                if key in result
+            }
+            self.failures.append(failure | {"evidence": evidence})
+
+    def _phase_result(self, phase: str) -> str:
+        statuses = {task.status for task in self.tasks if task.phase == phase}
+        # A task of a phase that has failed may have been rescued.
+        if "failed" in statuses and self.code:
+            return "failed"
+        return "changed" if "changed" in statuses else "ok"
+
+
+def _phase(data: Mapping[str, Any]) -> str:
+    from ansible_collections.addons.olympia.plugins.module_utils.phases import phase_of
+
+    return phase_of(str(data.get("task_path", "")))
+
+
+def _add_case(suite: ElementTree.Element, task: Task) -> None:
+    case = ElementTree.SubElement(
+        suite, "testcase", classname=f"{task.phase}.{task.host}", name=_writable(task.name), time=f"{task.seconds:.3f}"
+    )
+    if task.status == "failed":
+        first = task.message.strip().splitlines()[0] if task.message.strip() else ""
+        ElementTree.SubElement(case, "failure", message=_writable(first)).text = _writable(task.message)
+    elif task.status == "skipped":
+        ElementTree.SubElement(case, "skipped")
+
+
+def _writable(text: str) -> str:
+    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
