@@ -8,6 +8,7 @@ Prints medians with their spread, and the ratio pair by pair. Run it with `make 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -16,12 +17,18 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "collections"))
+
+from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config  # noqa: E402
+
 INSTANCE = "olympia-bench"
+HOST_IMAGE = ["molecule/resources/test_image.py", "trixie", "docker"]
 PHASES = re.compile(r"^Seconds by phase: (.*?)\s+\(all: ([\d.]+)\)", re.MULTILINE)
 
 
@@ -60,6 +67,70 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
+@contextlib.contextmanager
+def fresh_host(name: str, folder: Path, cache: Path) -> Iterator[Path]:
+    """Run a host with an engine of its own and no images meanwhile, and yield an inventory that names it.
+
+    Args:
+        name: The host's name.
+        folder: Where to write the inventory.
+        cache: A folder that the host sees as /cache.
+    """
+    environment = dict(os.environ)
+    image = run([sys.executable, *HOST_IMAGE], environment).split()[-1]
+    create = ["docker", "run", "--detach", f"--name={name}", "--privileged", "--cgroupns=private"]
+    create += ["--tmpfs=/run", "--tmpfs=/tmp", "--volume=/var/lib/docker", "--volume=/var/lib/containerd"]
+    run([*create, f"--volume={cache}:/cache", image, "/lib/systemd/systemd"], environment)
+    try:
+        while subprocess.run(
+            ["docker", "exec", name, "docker", "version"], capture_output=True, check=False
+        ).returncode:
+            time.sleep(0.2)
+        for path, text in {"/etc/pip.conf": pip_config(), "/root/.npmrc": npm_config()}.items():
+            local = folder / Path(path).name
+            local.write_text(text)
+            run(["docker", "cp", str(local), f"{name}:{path}"], environment)
+        host = {"ansible_connection": "community.docker.docker", "ansible_python_interpreter": "/usr/bin/python3"}
+        (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": {name: host}}}))
+        shutil.copytree(ROOT / "inventories/ci/group_vars", folder / "group_vars", dirs_exist_ok=True)
+        yield folder / "hosts.yml"
+    finally:
+        run(["docker", "rm", "--force", "--volumes", name], environment)
+
+
+def cached_builds(environment: Mapping[str, str], pairs: int) -> list[tuple[float, float]]:
+    """Return how long the phase `build` takes on two hosts without images: alone, and with the cache of the first, in seconds.
+
+    Args:
+        environment: Process environment.
+        pairs: How often.
+    """
+    found = []
+    for _ in range(pairs):
+        pair = []
+        with tempfile.TemporaryDirectory() as temporary:
+            folder, cache = Path(temporary), Path(temporary, "cache")
+            cache.mkdir()
+            for name, setting, words in (("one", "cache_to", "dest"), ("two", "cache_from", "src")):
+                with fresh_host(f"{INSTANCE}-{name}", folder, cache) as inventory:
+                    caches = json.dumps(
+                        {
+                            f"olympia_stack_{setting}": [f"type=local,{words}=/cache"],
+                            "olympia_docker_image_store": "containerd",
+                        }
+                    )
+                    output = run(
+                        ["ansible-playbook", "-i", str(inventory), "playbooks/build.yml", "-e", caches], environment
+                    )
+                    phases = PHASES.search(output)
+                    seconds_of = (
+                        dict(zip(phases[1].split()[::2], phases[1].split()[1::2], strict=True)) if phases else {}
+                    )
+                    pair.append(float(seconds_of["build"]))
+        found.append((pair[0], pair[1]))
+    return found
+
+
 def main() -> int:
     """Run the benchmark; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,6 +138,9 @@ def main() -> int:
         "--runs", type=int, default=7, help="measured pairs, after one that is not counted (default: 7)"
     )
     parser.add_argument("--port", type=int, default=8089, help="HTTP port of the benchmark's instance (default: 8089)")
+    parser.add_argument(
+        "--cache-pairs", type=int, default=1, help="pairs of builds without and with another host's cache (default: 1)"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the instance running")
     options = parser.parse_args()
 
@@ -107,6 +181,13 @@ def main() -> int:
     print(f"  buildx bake + compose up --wait     {spread(bare_seconds)} s")
     print(f"  ratio                               {spread(ratios)}")
 
+    builds = cached_builds(environment, options.cache_pairs)
+    if builds:
+        print(f"The image's build on a host without images, {len(builds)} pairs, median (range):")
+        print(f"  without a cache                     {spread([pair[0] for pair in builds])} s")
+        print(f"  with another host's cache           {spread([pair[1] for pair in builds])} s")
+        print(f"  ratio                               {spread([pair[1] / pair[0] for pair in builds])}")
+
     results = ROOT / "bench/results"
     results.mkdir(exist_ok=True)
     (results / "latest.json").write_text(
@@ -115,6 +196,7 @@ def main() -> int:
                 "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
                 "first_run": {"from": started_from, "seconds": float(found[2]), "phases": found[1]},
                 "nothing_changed": {"provisioner_s": ours_seconds, "bare_s": bare_seconds, "ratios": ratios},
+                "build": {"alone_s": [pair[0] for pair in builds], "cached_s": [pair[1] for pair in builds]},
             },
             indent=2,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 MASK = "********"
 # user:password@ in an address, and what npm and Docker write into their configurations.
-URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
+URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s\"']+(?=@)")
 TOKENS = re.compile(r"(_auth|_authToken|_password|\"auth\"|\"identitytoken\")(\s*[=:]\s*\"?)[^\s\"]+")
 
 

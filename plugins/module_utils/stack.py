@@ -40,6 +40,11 @@ APPLICATION_SERVICES = ("web", "worker")
 SERVICES = (*APPLICATION_SERVICES, "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached")
 # What addons-server has beside it. No package holds them, and another source tree has no use for them.
 COMPANIONS = ("autograph", "addons-frontend")
+NO_CACHE_EXPORT = (
+    "No build cache is written: this engine's own builder can do that only with containerd's image store. "
+    "olympia_docker_image_store=containerd switches to it (the images of now are hidden), and so does "
+    "olympia_docker_builder_driver=docker-container to another builder."
+)
 # Debian's Python, for a base image that has none.
 PACKAGES_BASE_PACKAGES = ["python-is-python3", "python3", "python3-dev", "python3-pip", "python3-venv", "tzdata"]
 
@@ -73,6 +78,12 @@ def derive(
     wanted = application_image(values)
     pulled = wanted.pulled and not build and facts["application"]["registry"] != REFUSED
     application = wanted if pulled else wanted.built_here()
+    notes = []
+    if wanted.pulled and not pulled and not build:
+        notes.append(f"{wanted.reference}: {SENTENCES[REFUSED]}. It is built here instead, as {application.reference}.")
+    writes_caches = can_write_caches(facts["engine"])
+    if short["cache_to"] and not writes_caches and not pulled:
+        notes.append(NO_CACHE_EXPORT)
     autograph = facts["autograph"] if origin == "registry" else ""
     services = [*SERVICES, *(COMPANIONS if autograph else ()), *(("customs",) if private else ())]
     return short | {
@@ -84,11 +95,9 @@ def derive(
         "image": application.reference,
         "version": application.version,
         "pulled": pulled,
-        "image_note": ""
-        if pulled or build or not wanted.pulled
-        else f"{wanted.reference}: {SENTENCES[REFUSED]}. It is built here instead, as {application.reference}.",
+        "build_notes": notes,
         "cache_from": [cache.reading(one) for one in short["cache_from"]],
-        "cache_to": [cache.writing(one) for one in short["cache_to"]],
+        "cache_to": [cache.writing(one) for one in short["cache_to"]] if writes_caches else [],
         "image_origin": origin,
         "images": images,
         "base_image": short["base_image"] or images["base"],
@@ -109,6 +118,15 @@ def derive(
         "url_hint": url_hint(site_url, loopback_url, host_name in facts["local_names"]),
         "volume": f"{instance}_data_mysqld",
     }
+
+
+def can_write_caches(engine: Mapping[str, Any]) -> bool:
+    """Return whether the builder can write a cache that is not its own.
+
+    Args:
+        engine: What the probe found of the engine.
+    """
+    return engine["builder"]["driver"] != "docker" or bool(engine["docker"]["containerd_store"])
 
 
 def url_hint(site_url: str, loopback_url: str, resolves: bool) -> str:

@@ -10,6 +10,7 @@ short_description: Build images with docker buildx bake
 description:
   - Builds the targets of a bake definition (a Compose file, or a bake file in HCL or JSON) in one run, in parallel.
   - The module is idempotent through BuildKit's own cache; it reports a change when a tag names another image than before.
+  - A cache outside of the builder that cannot be read, or that may fail to be written, gives a warning.
   - Default attestations are always off, because they give an unchanged image a new digest, and Compose would then
     recreate its containers.
 version_added: 0.1.0
@@ -88,8 +89,8 @@ options:
     default: uncompressed
   metadata_file:
     description:
-      - File on the host that receives bake's own account of what it built, relative to the project's folder. The times of the
-        build's steps are added to it, as in RV(steps).
+      - File on the host that receives bake's own account of what it built, relative to the project's folder. What it was made
+        from, and the times of the build's steps, are added to it as RV(materials) and RV(steps).
     type: path
 seealso:
   - module: community.docker.docker_image_build
@@ -152,6 +153,11 @@ command:
   returned: success
   type: list
   elements: str
+materials:
+  description: The images that the build started from, each with the digest that its tag had.
+  returned: success, but not in check mode
+  type: list
+  elements: str
 steps:
   description: The build's steps, in the order in which BuildKit began them.
   returned: success, but not in check mode
@@ -204,6 +210,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.cli import (
 STEP_DONE = re.compile(r"DONE (\d+\.\d)s")
 MOUNT = re.compile(r"--mount=\S+")  # they would be most of a step's name
 STAGE = re.compile(r"\[(\S+ )?\S+ +\d+/\d+\] ")  # [target stage 2/5], not [internal] load metadata
+CACHE_STEP = re.compile(r"^#(\d+) (importing cache manifest from .*|exporting cache to .*)$", re.MULTILINE)
+MATERIAL = re.compile(r"\] FROM (\S+@sha256:[0-9a-f]{64})")
 FAILED_STEP = re.compile(r"^#(\d+) ERROR: (.*)$", re.MULTILINE)
 
 
@@ -244,6 +252,16 @@ def parse_steps(log: str) -> list[dict[str, Any]]:
         step | {"name": " ".join(MOUNT.sub("", step["name"]).split())}
         for step in steps.values()
         if STAGE.match(step["name"])
+    ]
+
+
+def cache_problems(log: str) -> list[str]:
+    """Return a sentence for each outside cache that a build could not read or write, from the same output."""
+    errors = dict(FAILED_STEP.findall(log))
+    return [
+        f"The build went on without a cache: {step} failed: {errors[number]}"
+        for number, step in CACHE_STEP.findall(log)
+        if number in errors
     ]
 
 
@@ -288,8 +306,9 @@ class Bake:
         after = dict(before) if self.module.check_mode else self.docker.image_ids(tags)
         changed = {tag for tag in tags if before.get(tag) != after.get(tag) or tag not in after}
         steps = parse_steps(completed.stderr)
+        materials = sorted(set(MATERIAL.findall("\n".join(step["name"] for step in steps))))
         if self.params["metadata_file"] and not self.module.check_mode:
-            self._add_steps(Path(self.project, self.params["metadata_file"]), steps)
+            self._complete(Path(self.project, self.params["metadata_file"]), {"materials": materials, "steps": steps})
         return {
             "changed": bool(changed),
             "images": {
@@ -302,6 +321,7 @@ class Bake:
                 for name, target in targets.items()
             },
             "command": completed.cmd,
+            "materials": materials,
             "steps": steps,
             "stderr": tail(completed.stderr, 40),
             "diff": {
@@ -322,14 +342,16 @@ class Bake:
             if not target.get("output"):
                 arguments += ["--set", f"{name}.output=type=docker,compression={self.params['compression']}"]
         completed = self._call([*arguments, *selection])
+        for problem in cache_problems(completed.stderr):
+            self.module.warn(problem)
         if completed.rc != 0:
             self.docker.fail(explain_failure(completed), replace(completed, stderr=tail(completed.stderr, 400)))
         return completed
 
     @staticmethod
-    def _add_steps(path: Path, steps: list[dict[str, Any]]) -> None:
-        """Put the times of a build's steps, which bake knows and does not tell, into its metadata file."""
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"steps": steps}, indent=2) + "\n", encoding="utf-8")
+    def _complete(path: Path, more: dict[str, Any]) -> None:
+        """Put what bake knows and does not tell into its metadata file."""
+        path.write_text(json.dumps(json.loads(path.read_text()) | more, indent=2) + "\n", encoding="utf-8")
 
     def _selection(self) -> list[str]:
         """Return the arguments that say what is built, common to printing and building."""

@@ -89,6 +89,9 @@ from ansible_collections.addons.olympia.plugins.module_utils.cli import LOCALE, 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # Programs of the new root run where it is made: hardened hosts forbid that in temporary directories, but not here, where
 # dpkg runs its packages' scripts.
+# Any constant after 1980, before which zip archives know no time: the same packages then make the same layer on every host, and
+# a build cache of one is good for the other (reproducible-builds.org, SOURCE_DATE_EPOCH).
+EPOCH = "1700000000"
 WORK_DIRECTORY = "/var/lib"
 
 
@@ -142,7 +145,7 @@ def main() -> None:
     made, imported = pipe(
         make,
         docker.command(["import", *changes, "-", params["tag"]]),
-        {**os.environ, **LOCALE, "TMPDIR": WORK_DIRECTORY},
+        {**os.environ, **LOCALE, "TMPDIR": WORK_DIRECTORY, "SOURCE_DATE_EPOCH": EPOCH},
     )
     if made.rc != 0:
         # What it had made until then was imported all the same.

@@ -31,6 +31,11 @@ options:
     description: How often the push is tried.
     type: int
     default: 5
+  digest_file:
+    description:
+      - File on the host that receives the line C(DOCKER_DIGEST=sha256:...), for jobs that pull what this one has published.
+      - It is removed where the image was not pushed.
+    type: path
 seealso:
   - module: community.docker.docker_image_push
 """
@@ -59,6 +64,7 @@ kind:
 """
 
 import re
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host, registry
@@ -70,6 +76,7 @@ def main() -> None:
         argument_spec={
             "image": {"type": "str", "required": True},
             "attempts": {"type": "int", "default": 5},
+            "digest_file": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -78,6 +85,9 @@ def main() -> None:
     if module.check_mode:
         local = host.image_id(host.run, image)
         module.exit_json(changed=before != local, pushed=before == local, digest=before)
+    digest_file = Path(module.params["digest_file"]) if module.params["digest_file"] else None
+    if digest_file:
+        digest_file.unlink(missing_ok=True)
     answer = registry.exchange(host.run, ["docker", "push", image], image, module.params["attempts"])
     if answer.kind == registry.REFUSED:
         module.warn(answer.explain(f"{image} was not pushed"))
@@ -90,6 +100,8 @@ def main() -> None:
         )
     found = re.search(r"digest: (sha256:[0-9a-f]{64})", answer.output)
     digest = found[1] if found else registry.inspect(host.run, image).output
+    if digest_file:
+        digest_file.write_text(f"DOCKER_DIGEST={digest}\n", encoding="utf-8")
     module.exit_json(
         changed=digest != before,
         pushed=True,

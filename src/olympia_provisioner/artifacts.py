@@ -49,6 +49,21 @@ def prepare(directory: Path) -> None:
         ) from error
 
 
+def write_log(directory: Path, log: Path) -> None:
+    """Write what Ansible has printed, credentials masked.
+
+    Args:
+        directory: The folder.
+        log: What ansible-runner has kept of it; it need not exist.
+    """
+    from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
+
+    if log.is_file():
+        # Opened as text, its lines end as lines do.
+        text = log.read_text(encoding="utf-8", errors="replace")
+        directory.joinpath(LOG).write_text(mask(text), encoding="utf-8")
+
+
 def write(directory: Path, report: Report) -> None:
     """Write the result in its two formats, with what has been collected from the hosts by now.
 
@@ -56,11 +71,9 @@ def write(directory: Path, report: Report) -> None:
         directory: The folder.
         report: The run.
     """
-    from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
-
     hosts = {path.name: _summary(path) for path in sorted((directory / HOSTS).glob("*"))}
-    directory.joinpath(RESULT).write_text(json.dumps(mask(report.as_dict(hosts)), indent=2) + "\n", encoding="utf-8")
-    directory.joinpath(JUNIT).write_text(mask(report.as_junit()), encoding="utf-8")
+    directory.joinpath(RESULT).write_text(json.dumps(report.as_dict(hosts), indent=2) + "\n", encoding="utf-8")
+    directory.joinpath(JUNIT).write_text(report.as_junit(), encoding="utf-8")
 
 
 def _summary(collected: Path) -> dict[str, Any]:

@@ -61,19 +61,18 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def execute(arguments: argparse.Namespace, report: Report, console: Console) -> None:
+def execute(arguments: argparse.Namespace, root: Path, report: Report, console: Console) -> None:
     """Do what a parsed command line says.
 
     Args:
         arguments: The command line.
+        root: The checkout.
         report: What is to be told of a run.
         console: What prints it.
 
     Raises:
         OlympiaError: It cannot be done, or was not.
     """
-    root = collection_root()
-    make_importable(root)
     folder = arguments.artifacts and arguments.artifacts.expanduser().absolute()
     if folder:
         artifacts.prepare(folder)
@@ -135,8 +134,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = Report(arguments.verb)
     console = Console(report, os.environ, sys.stdout)
     try:
-        execute(arguments, report, console)
+        root = collection_root()
+        make_importable(root)
+        execute(arguments, root, report, console)
     except OlympiaError as error:
+        report.end(error.code, str(error))
         console.fail()
         print(f"olympia: {error}", file=sys.stderr)
         return error.code

@@ -100,10 +100,9 @@ class Console:
         """Print what an event of ansible-runner has to say."""
         if self._report.phase != self._open:
             self.close()
-            self._open = self._report.phase
-            self._write(self._style.begin(self._open))
-        if event.get("event") == "playbook_on_stats":
-            self.close()
+            if self._report.phase:
+                self._open = self._report.phase
+                self._write(self._style.begin(self._open))
         if text := event.get("stdout"):
             self._write(str(text).replace("\r\n", "\n") + "\n")
 

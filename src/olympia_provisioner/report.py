@@ -82,7 +82,9 @@ class Report:
         if event.get("event") == "playbook_on_task_start":
             self.task = str(data.get("task", ""))
             self.phase = _phase(data) or self.phase
-        elif event.get("event") in STATUS and not INCLUDES.search(str(data.get("task_action", ""))):
+        elif event.get("event") == "playbook_on_stats":
+            self.phase = self.task = ""
+        elif event.get("event") in STATUS:
             self._end_task(str(event["event"]), data)
 
     def end(self, code: ExitCode, error: str = "") -> None:
@@ -109,7 +111,7 @@ class Report:
             "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
             "result": RESULTS.get(code, "failed"),
             "exit_code": int(code),
-            "error": self.error,
+            "error": _mask(self.error),
             "phases": [
                 {"name": name, "seconds": round(seconds, 3), "result": self._phase_result(name)}
                 for name, seconds in self.seconds.items()
@@ -129,13 +131,13 @@ class Report:
                 "testsuite",
                 name=phase,
                 tests=str(len(tasks)),
-                failures=str(sum(task.status == "failed" for task in tasks)),
+                failures=str(sum(self._has_failed(task) for task in tasks)),
                 skipped=str(sum(task.status == "skipped" for task in tasks)),
                 errors="0",
                 time=f"{self.seconds.get(phase, 0.0):.3f}",
             )
             for task in tasks:
-                _add_case(suite, task)
+                _add_case(suite, task, self._has_failed(task))
         if self.error:
             suite = ElementTree.SubElement(root, "testsuite", name="olympia", tests="1", failures="0", errors="1")
             case = ElementTree.SubElement(suite, "testcase", classname="olympia", name=self.verb, time="0")
@@ -161,8 +163,12 @@ class Report:
             status = "ok"
         if status == "ok" and result.get("changed"):
             status = "changed"
+        if status != "failed" and INCLUDES.search(str(data.get("task_action", ""))):
+            return
         phase, host, name = _phase(data) or self.phase or "run", str(data.get("host", "")), str(data.get("task", ""))
-        message = str(result.get("msg") or "it failed and did not say why") if status == "failed" else ""
+        # Tasks that cannot be included have a reason in place of a message.
+        said = _mask(str(result.get("msg") or result.get("reason") or "it failed and did not say why"))
+        message = said if status == "failed" else ""
         self.tasks.append(Task(phase, host, name, status, float(data.get("duration") or 0), message))
         if status == "failed":
             marker = result.get("olympia")
@@ -173,14 +179,25 @@ class Report:
                 for key in ("cmd", "rc", "stdout", "stderr", "services", "failures", "history")
                 if key in result
             }
-            self.failures.append(failure | {"evidence": evidence})
+            self.failures.append(failure | {"evidence": _mask(evidence)})
+
+    def _has_failed(self, task: Task) -> bool:
+        # In a run that has ended well, what failed was rescued.
+        return task.status == "failed" and self.code is not ExitCode.DONE
 
     def _phase_result(self, phase: str) -> str:
-        statuses = {task.status for task in self.tasks if task.phase == phase}
-        # A task of a phase that has failed may have been rescued.
-        if "failed" in statuses and self.code:
+        tasks = [task for task in self.tasks if task.phase == phase]
+        if any(self._has_failed(task) for task in tasks):
             return "failed"
-        return "changed" if "changed" in statuses else "ok"
+        if self.code is ExitCode.INTERRUPTED and phase == list(self.seconds)[-1]:
+            return "interrupted"
+        return "changed" if any(task.status == "changed" for task in tasks) else "ok"
+
+
+def _mask(value: Any) -> Any:
+    from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
+
+    return mask(value)
 
 
 def _phase(data: Mapping[str, Any]) -> str:
@@ -189,11 +206,11 @@ def _phase(data: Mapping[str, Any]) -> str:
     return phase_of(str(data.get("task_path", "")))
 
 
-def _add_case(suite: ElementTree.Element, task: Task) -> None:
+def _add_case(suite: ElementTree.Element, task: Task, failed: bool) -> None:
     case = ElementTree.SubElement(
         suite, "testcase", classname=f"{task.phase}.{task.host}", name=_writable(task.name), time=f"{task.seconds:.3f}"
     )
-    if task.status == "failed":
+    if failed:
         first = task.message.strip().splitlines()[0] if task.message.strip() else ""
         ElementTree.SubElement(case, "failure", message=_writable(first)).text = _writable(task.message)
     elif task.status == "skipped":
@@ -201,4 +218,4 @@ def _add_case(suite: ElementTree.Element, task: Task) -> None:
 
 
 def _writable(text: str) -> str:
-    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", _mask(text))

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -184,7 +184,7 @@ class Run:
                 observer.see(event)
             return True
 
-        return_code = self._play(self.playbook, self.options.settings, password, handle, interruption)
+        return_code = self._play(self.playbook, self.options, password, handle, interruption)
         error = self._error(outcome, return_code, bool(interruption.since))
         self.report.end(error.code if error else ExitCode.DONE, str(error or ""))
         if self.options.artifacts:
@@ -213,22 +213,23 @@ class Run:
     def _collect(self, directory: Path, password: str) -> None:
         """Leave behind what a run has to show: first what is known here, then what the hosts know."""
         artifacts.write(directory, self.report)
-        if self.log.is_file():
-            shutil.copyfile(self.log, directory / artifacts.LOG)
-        settings = {**self.options.settings, "olympia_stack_artifacts": str(directory / artifacts.HOSTS)}
+        artifacts.write_log(directory, self.log)
+        where = {"olympia_stack_artifacts": str(directory / artifacts.HOSTS)}
+        # Also a plan leaves something behind.
+        options = replace(self.options, settings={**self.options.settings, **where}, check=False, diff=False)
 
         def handle(event: dict[str, Any]) -> bool:
             if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
                 print(f"The host was not asked: {event.get('stdout')}", file=sys.stderr)
             return True
 
-        self._play(self.root / "playbooks/collect.yml", settings, password, handle, Interruption())
+        self._play(self.root / "playbooks/collect.yml", options, password, handle, Interruption())
         artifacts.write(directory, self.report)
 
     def _play(
         self,
         playbook: Path,
-        settings: Mapping[str, str],
+        options: Options,
         password: str,
         handle: Callable[[dict[str, Any]], bool],
         interruption: Interruption,
@@ -239,7 +240,7 @@ class Run:
 
         settings_file = self.private / f"{playbook.stem}.json"
         with os.fdopen(os.open(settings_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            json.dump(dict(settings), file)
+            json.dump(dict(options.settings), file)
 
         def poll() -> bool:
             self.console.beat()
@@ -251,9 +252,9 @@ class Run:
                 # Relative paths among the settings are the user's.
                 project_dir=str(Path.cwd()),
                 playbook=str(playbook),
-                inventory=self.options.inventory,
+                inventory=options.inventory,
                 ident=playbook.stem,
-                cmdline=shlex.join(arguments(self.options, str(settings_file) if settings else "")),
+                cmdline=shlex.join(arguments(options, str(settings_file) if options.settings else "")),
                 envvars=ansible_environment(os.environ, self.root, sys.stdout.isatty()),
                 passwords={r"BECOME password.*:\s*?$": password} if password else {},
                 settings={"pexpect_timeout": 1},

@@ -93,7 +93,7 @@ class Stack:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_"))
+            if not name.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_", "GITHUB_", "GITLAB_"))
         }
         return kept | {"XDG_STATE_HOME": str(self.state), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
 
@@ -127,6 +127,15 @@ class Stack:
         run = self.play("up", *arguments, **settings)
         assert run.code == 0, run.output
         return run
+
+    def olympia(self, *arguments: str, stdin: str = "", **environment: str) -> Run:
+        """Run the command `olympia` for this instance, whatever comes of it."""
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("olympia")), *arguments, f"INSTANCE={self.instance}"],
+            cwd=ROOT, env=self.environment | environment, input=stdin, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        return Run(done.returncode, done.stdout)
 
     def get(self, path: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, str]:
         """Ask nginx, and return status and body.

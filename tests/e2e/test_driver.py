@@ -3,16 +3,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, Run, Stack
-
-OLYMPIA = Path(sys.executable).with_name("olympia")
+from .conftest import Stack
 
 
 @pytest.fixture(scope="module")
@@ -21,30 +16,21 @@ def stack(make_stack: Callable[..., Stack]) -> Stack:
     return make_stack()
 
 
-def olympia(stack: Stack, *arguments: str, stdin: str = "") -> Run:
-    """Run the command for an instance."""
-    done = subprocess.run(
-        [str(OLYMPIA), *arguments, f"INSTANCE={stack.instance}"],
-        cwd=ROOT, env=stack.environment, input=stdin, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-    )  # fmt: skip
-    return Run(done.returncode, done.stdout)
-
-
 def test_up_brings_the_stack_up_and_prints_its_address(stack: Stack) -> None:
-    run = olympia(stack, "up", f"HTTP_PORT={stack.port}")
+    run = stack.olympia("up", f"HTTP_PORT={stack.port}")
     assert run.code == 0, run.output
     assert stack.url in run.output
     assert stack.get("/services/monitor.json")[0] == 200
 
 
 def test_a_choice_persists_without_being_said_again(stack: Stack) -> None:
-    run = olympia(stack, "up")
+    run = stack.olympia("up")
     assert run.code == 0, run.output
     assert run.changed == 0
 
 
 def test_a_shell_is_the_applications_user_and_passes_its_exit_code_on(stack: Stack) -> None:
-    run = olympia(stack, "shell", stdin="id -un; exit 7\n")
+    run = stack.olympia("shell", stdin="id -un; exit 7\n")
     assert (run.code, run.output.split()) == (7, ["olympia"])
 
 
@@ -52,7 +38,7 @@ def test_djangos_shell_knows_the_sites_data(stack: Stack) -> None:
     code = (
         "from olympia.addons.models import Addon; print(Addon.objects.filter(slug='tab-gardener').count() * 41 + 1)\n"
     )
-    run = olympia(stack, "djshell", stdin=code)
+    run = stack.olympia("djshell", stdin=code)
     assert run.code == 0, run.output
     assert "42" in run.output
 
@@ -70,13 +56,13 @@ def test_djangos_shell_knows_the_sites_data(stack: Stack) -> None:
 def test_what_is_refused_has_its_exit_code_and_no_traceback(
     stack: Stack, arguments: list[str], code: int, words: str
 ) -> None:
-    run = olympia(stack, *arguments)
+    run = stack.olympia(*arguments)
     assert run.code == code, run.output
     assert words in run.output
     assert "Traceback" not in run.output
 
 
 def test_down_takes_the_containers_away(stack: Stack) -> None:
-    run = olympia(stack, "down")
+    run = stack.olympia("down")
     assert run.code == 0, run.output
     assert stack.healthy() == set()

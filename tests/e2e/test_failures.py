@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +43,49 @@ def test_a_failing_build_names_the_step_and_shows_its_output(stack: Stack) -> No
     assert run.code != 0
     assert "The build failed at the step" in run.output
     assert "olympia-has-no-such-package" in run.output
+
+
+def test_a_red_ci_job_tells_why_in_its_artifacts_and_annotations(
+    make_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    source, artifacts = tmp_path / "app", tmp_path / "artifacts"
+    shutil.copytree(ROOT / "app", source)
+    # A worker that runs, and answers nobody.
+    with (source / "src/olympia/amo/celery.py").open("a") as module:
+        module.write("app.conf.worker_enable_remote_control = False\nprint('broken on purpose', flush=True)\n")
+    stack = make_stack(inventory="ci", source=source)
+    settings = [f"HTTP_PORT={stack.port}", f"SOURCE_DIR={source}", 'WAIT_TIMEOUTS={"worker": 20}']
+    run = stack.olympia("up", "-i", "ci", *settings, "--artifacts", str(artifacts), GITHUB_ACTIONS="true")
+    assert run.code == 5, run.output
+
+    result = json.loads((artifacts / "result.json").read_text())
+    assert [phase["name"] for phase in result["phases"] if phase["result"] == "failed"] == ["health"]
+    (failure,) = result["failures"]
+    assert (failure["phase"], failure["host"], failure["kind"]) == ("health", "localhost", "unhealthy")
+    (worker,) = failure["evidence"]["failures"]
+    assert worker["service"] == "worker"
+    assert "No nodes replied" in worker["healthcheck"]
+    assert "broken on purpose" in "\n".join(worker["log"])
+    assert {entry["service"] for entry in failure["evidence"]["history"] if entry["health"] == "healthy"} >= {
+        "web",
+        "mysqld",
+    }
+    assert result["hosts"]["localhost"]["settings"]["olympia_stack_http_port"] == {
+        "value": stack.port,
+        "source": "command line",
+    }
+
+    (annotation,) = [line for line in run.output.splitlines() if line.startswith("::error ")]
+    assert annotation.startswith("::error title=olympia up failed in health on localhost::The service worker ")
+    assert "No nodes replied" in annotation
+    assert "broken on purpose" in annotation
+
+    assert "broken on purpose" in (artifacts / "hosts/localhost/logs/worker.log").read_text()
+    health = json.loads((artifacts / "hosts/localhost/health.json").read_text())
+    assert "No nodes replied" in health["worker"]["healthchecks"][-1]["Output"]
+    secrets = [
+        line for line in (stack.project / ".env").read_text().splitlines() if "PASSWORD=" in line or "SECRET" in line
+    ]
+    assert len(secrets) == 3
+    everything = "".join(path.read_text() for path in artifacts.rglob("*") if path.is_file()) + run.output
+    assert [line for line in secrets if line.partition("=")[2].strip("'") in everything] == []

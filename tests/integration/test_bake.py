@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.registry import free_port
+
 from .conftest import docker
 
 Bake = Callable[..., dict[str, Any]]
@@ -205,3 +207,27 @@ def test_the_steps_are_told_with_their_time_and_whether_they_were_cached(
     metadata = json.loads((tmp_path / "metadata.json").read_text())
     assert metadata["steps"] == again["steps"]
     assert metadata["default"]["containerimage.digest"].startswith("sha256:")
+
+
+def test_a_cache_that_cannot_be_used_is_told_and_the_build_goes_on(bake: Bake, prefix: str, tmp_path: Path) -> None:
+    away = f"type=registry,ref=127.0.0.1:{free_port()}/me/site:cache"
+    nowhere = f"type=local,src={tmp_path / 'nothing'}"
+    build = {"context": ".", "cache_from": [away, nowhere], "cache_to": [f"{away},mode=max,ignore-error=true"]}
+    (tmp_path / "compose.yml").write_text(json.dumps({"services": {"web": {"image": f"{prefix}/web", "build": build}}}))
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    result = bake(project_src=str(tmp_path), files=["compose.yml"], targets=["web"])
+    assert result.get("changed") is True, result
+    reading, writing = result["warnings"]
+    assert "The build went on without a cache: importing cache manifest from 127.0.0.1:" in str(reading)
+    assert "The build went on without a cache: exporting cache to registry failed" in str(writing)
+
+
+def test_what_an_image_was_made_from_is_told_with_its_digest(bake: Bake, prefix: str, tmp_path: Path) -> None:
+    base, name = f"{prefix}/base:1", f"{prefix}/site:1"
+    for text, tag in (("FROM scratch\nCOPY payload /\n", base), (f"FROM {base}\nCOPY payload /other\n", name)):
+        target = {"dockerfile-inline": text, "tags": [tag]}
+        (tmp_path / "docker-bake.json").write_text(json.dumps({"target": {"default": target}}))
+        (tmp_path / "payload").write_text(prefix)
+        result = bake(project_src=str(tmp_path), metadata_file="metadata.json")
+    assert result["materials"] == [f"docker.io/{base}@{docker('image', 'inspect', '--format={{.Id}}', base)}"]
+    assert json.loads((tmp_path / "metadata.json").read_text())["materials"] == result["materials"]

@@ -4,90 +4,40 @@
 from __future__ import annotations
 
 import http.server
-import socket
+import os
 import subprocess
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.registry import Gate, Registry, free_port, unpack_program
+
 from .conftest import docker
 
 RunModule = Callable[..., dict[str, Any]]
-# The user "ci", whose password nobody here says.
-HTPASSWD = "ci:$2y$05$JgjnbUTzj1mScV.1lWmcCOnpnsoHiowBxw2T4sXac.Cez4E1ORXwC\n"
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return Debian's docker-registry, unpacked from its package: installed, it would want to be a service."""
-    folder = tmp_path_factory.mktemp("docker-registry")
-    fetch = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "docker-registry"]
-    subprocess.run(fetch, cwd=folder, check=True)
-    (package,) = folder.glob("*.deb")
-    subprocess.run(["dpkg-deb", "--extract", package, folder / "root"], check=True)
-    return folder / "root/usr/bin/docker-registry"
-
-
-@contextmanager
-def serving(program: Path, folder: Path, authentication: str = "") -> Iterator[str]:
-    """Run a registry meanwhile, and return its address."""
-    address = f"127.0.0.1:{free_port()}"
-    configuration = folder / "config.yml"
-    configuration.write_text(
-        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
-        f"http: {{addr: {address}}}\n{authentication}"
-    )
-    process = subprocess.Popen([program, "serve", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 30
-        while not answers(address):
-            assert process.poll() is None and time.monotonic() < deadline, "the registry does not start"
-            time.sleep(0.05)
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def answers(address: str) -> bool:
-    """Return whether a registry answers, in whatever way."""
-    try:
-        urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
+    """Return the registry's program."""
+    return unpack_program(tmp_path_factory.mktemp("docker-registry"))
 
 
 @pytest.fixture
 def registry(program: Path, tmp_path: Path) -> Iterator[str]:
     """Return the address of a registry that is open to everybody."""
-    with serving(program, tmp_path) as address:
-        yield address
+    with Registry(program, tmp_path / "open") as running:
+        yield running.address
 
 
 @pytest.fixture
 def closed_registry(program: Path, tmp_path: Path) -> Iterator[str]:
     """Return the address of a registry that wants a password."""
-    (tmp_path / "htpasswd").write_text(HTPASSWD)
-    authentication = f"auth: {{htpasswd: {{realm: test, path: {tmp_path / 'htpasswd'}}}}}\n"
-    with serving(program, tmp_path, authentication) as address:
-        yield address
+    with Registry(program, tmp_path / "closed", closed=True) as running:
+        yield running.address
 
 
 @pytest.fixture
@@ -173,3 +123,43 @@ def test_what_else_can_answer_is_told_apart(run_module: RunModule, status: int, 
         failed = run_module("image_pull", {"images": [image], "attempts": 1})
         server.shutdown()
     assert failed["failures"][0]["kind"] == kind
+
+
+@pytest.fixture
+def gate(program: Path, tmp_path: Path) -> Iterator[Gate]:
+    """Return a gate before a registry."""
+    with Registry(program, tmp_path / "open") as registry, Gate(registry).standing() as gate:
+        yield gate
+        # Else a request that the engine has not given up would start it again.
+        gate.turned_away = 1000
+
+
+@pytest.fixture
+def large_image(gate: Gate, tmp_path: Path) -> Iterator[str]:
+    """Return an image that only the registry has. What cannot be compressed is as large on its way."""
+    image = f"127.0.0.1:{gate.port}/me/large:1"
+    (tmp_path / "random").write_bytes(os.urandom(50_000_000))
+    archive = subprocess.run(["tar", "--create", "random"], cwd=tmp_path, capture_output=True, check=True).stdout
+    subprocess.run(["docker", "import", "-", image], input=archive, capture_output=True, check=True)
+    docker("push", image)
+    docker("image", "rm", image)
+    yield image
+    docker("image", "rm", "--force", image, check=False)
+
+
+def test_a_registry_that_goes_away_in_the_middle_of_a_pull_and_comes_back_is_pulled_from(
+    run_module: RunModule, gate: Gate, large_image: str
+) -> None:
+    gate.take_away(after=20_000_000, turn_away=3)
+    pulled = run_module("image_pull", {"images": [large_image]})
+    assert gate.allowance is None, "the registry was to be ended in the middle"
+    assert pulled.get("pulled") == [large_image], pulled
+
+
+def test_a_registry_that_goes_away_for_good_in_the_middle_of_a_pull_is_said_to(
+    run_module: RunModule, gate: Gate, large_image: str
+) -> None:
+    gate.take_away(after=20_000_000, turn_away=1000)
+    failed = run_module("image_pull", {"images": [large_image], "attempts": 2})
+    assert failed["failures"][0]["kind"] == "unreachable", failed
+    assert "tried 2 times" in failed["msg"]

@@ -38,6 +38,7 @@ def in_phase(phase: str) -> dict[str, Any]:
         ([failed("build")], 2, ExitCode.BUILD),
         ([failed("unhealthy")], 2, ExitCode.UNHEALTHY),
         ([failed("conflict")], 2, ExitCode.CONFLICT),
+        ([failed("tests")], 2, ExitCode.TESTS),
         ([in_phase("build")], 2, ExitCode.BUILD),
         ([in_role("olympia_images")], 2, ExitCode.BUILD),
         ([in_role("olympia_docker")], 2, ExitCode.UNEXPECTED),
@@ -89,6 +90,7 @@ def test_exit_codes_are_as_documented() -> None:
         "UNHEALTHY": 5,
         "UNREACHABLE": 6,
         "CONFLICT": 7,
+        "TESTS": 8,
         "INTERRUPTED": 130,
     }
 
@@ -100,4 +102,4 @@ def test_settings_are_never_among_the_arguments() -> None:
 
 def test_every_option_becomes_an_argument() -> None:
     options = Options("inv", limit="a:b", check=True, diff=True, ask_become_pass=True, verbosity=3)
-    assert arguments(options, "x") == ["--limit=a:b", "--check", "--diff", "--ask-become-pass", "-vvv"]
+    assert arguments(options, "") == ["--limit=a:b", "--check", "--diff", "--ask-become-pass", "-vvv"]

@@ -99,8 +99,8 @@ def test_settings_reach_the_playbook_and_its_output_the_user(checkout: Checkout)
     assert "port <80 81>" in output
     assert "\033[" not in output
     (run,) = checkout.runs()
-    assert json.loads((run / "settings.json").read_text()) == {"olympia_stack_http_port": "80 81"}
-    assert (run / "settings.json").stat().st_mode & 0o777 == 0o600
+    assert json.loads((run / "up.json").read_text()) == {"olympia_stack_http_port": "80 81"}
+    assert (run / "up.json").stat().st_mode & 0o777 == 0o600
     assert run.stat().st_mode & 0o777 == 0o700
 
 

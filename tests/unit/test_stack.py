@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils import application, checks, stack
+from ansible_collections.addons.olympia.plugins.module_utils import application, cache, checks, stack
 
 ROLES = Path(__file__).parents[2] / "roles"
 PACKAGE_IMAGES = {
@@ -39,7 +39,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "disk_free_mb": {"/": 50000},
         "max_map_count": 65530,
         "image_origin": "packages",
-        "engine": {"problems": []},
+        "engine": {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": True}},
         "application": {"id": "", "registry": "", "evidence": ""},
         "local_images": [],
         "autograph": "",
@@ -131,8 +131,22 @@ def test_an_image_that_the_registry_refuses_is_built_here_and_that_is_said() -> 
     for given, reference in (({"version": "1.2"}, "x/site:1.2"), ({"digest": DIGEST}, "x/site:local")):
         settings = stack.derive(values(image="x/site", **given), REFUSED, PACKAGE_IMAGES)
         assert (settings["image"], settings["pulled"], settings["target"]) == (reference, False, "production")
-        assert "refuses" in settings["image_note"] and reference in settings["image_note"]
-    assert derived()["image_note"] == ""
+        (note,) = settings["build_notes"]
+        assert "refuses" in note and reference in note
+    assert derived()["build_notes"] == []
+
+
+WRITTEN = "type=registry,ref=x/site:cache,mode=max,ignore-error=true"
+
+
+def test_a_cache_is_written_only_by_a_builder_that_can() -> None:
+    classic = {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": False}}
+    container = classic | {"builder": {"driver": "docker-container"}}
+    for engine, cache_to, notes in ((classic, [], 1), (container, [cache.parse(WRITTEN)], 0)):
+        settings = stack.derive(values(cache_to=["x/site:cache"]), facts(engine=engine), PACKAGE_IMAGES)
+        assert [cache.parse(one) for one in settings["cache_to"]] == cache_to
+        assert len(settings["build_notes"]) == notes
+    assert derived(cache_from=["x/site:cache"])["cache_from"] == ["type=registry,ref=x/site:cache"]
 
 
 def test_a_build_makes_the_version_that_it_is_given() -> None:
