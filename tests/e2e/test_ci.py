@@ -46,6 +46,19 @@ def test_what_the_image_was_built_from_is_told(stack: Stack) -> None:
     assert '"commit": "abc123"' in version
     assert '"build": "https://ci.example/7"' in version
     assert '"target": "production"' in version
+    labels = stack.container("web")["Config"]["Labels"]
+    assert (labels["org.opencontainers.image.revision"], labels["org.opencontainers.image.version"]) == (
+        "abc123",
+        "local",
+    )
+    assert labels["addons.olympia.build"] == "https://ci.example/7"
+
+
+def test_what_the_image_was_built_from_is_in_no_environment(stack: Stack) -> None:
+    for service in ("web", "worker"):
+        names = {entry.partition("=")[0] for entry in stack.container(service)["Config"]["Env"]}
+        assert "DJANGO_SETTINGS_MODULE" in names
+        assert not names & {"DOCKER_BUILD", "DOCKER_COMMIT", "DOCKER_VERSION"}
 
 
 def test_no_secret_of_the_build_is_in_the_image(stack: Stack) -> None:

@@ -12,6 +12,14 @@ import pytest
 
 from .conftest import ROOT, Stack
 
+# It runs, and answers nobody.
+DEAF_WORKER = """
+from celery.signals import worker_ready
+
+app.conf.worker_enable_remote_control = False
+worker_ready.connect(lambda **_: print("broken on purpose", flush=True), weak=False)
+"""
+
 
 @pytest.fixture(scope="module")
 def stack(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> Stack:
@@ -50,9 +58,8 @@ def test_a_red_ci_job_tells_why_in_its_artifacts_and_annotations(
 ) -> None:
     source, artifacts = tmp_path / "app", tmp_path / "artifacts"
     shutil.copytree(ROOT / "app", source)
-    # A worker that runs, and answers nobody.
     with (source / "src/olympia/amo/celery.py").open("a") as module:
-        module.write("app.conf.worker_enable_remote_control = False\nprint('broken on purpose', flush=True)\n")
+        module.write(DEAF_WORKER)
     stack = make_stack(inventory="ci", source=source)
     settings = [f"HTTP_PORT={stack.port}", f"SOURCE_DIR={source}", 'WAIT_TIMEOUTS={"worker": 20}']
     run = stack.olympia("up", "-i", "ci", *settings, "--artifacts", str(artifacts), GITHUB_ACTIONS="true")
