@@ -192,6 +192,33 @@ class Run:
         if error:
             raise error
 
+    def ask(self) -> dict[str, Any]:
+        """Run the playbook without printing what it prints, and return its answer by host.
+
+        The answer is the message of a debug task, where that is more than a text.
+
+        Raises:
+            OlympiaError: It did not end well; what failed has been printed.
+        """
+        password = ask_password() if self.options.ask_become_pass else ""
+        outcome, interruption = Outcome(), Interruption()
+        answers: dict[str, Any] = {}
+
+        def handle(event: dict[str, Any]) -> bool:
+            outcome.see(event)
+            self.report.see(event)
+            data = event.get("event_data") or {}
+            if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
+                print(str(event.get("stdout", "")).replace("\r\n", "\n"), file=sys.stderr)
+            elif event.get("event") == "runner_on_ok" and isinstance(message := data["res"].get("msg"), dict | list):
+                answers[str(data["host"])] = message
+            return True
+
+        return_code = self._play(self.playbook, self.options, password, handle, interruption)
+        if error := self._error(outcome, return_code, bool(interruption.since)):
+            raise error
+        return answers
+
     def _error(self, outcome: Outcome, return_code: int, interrupted: bool) -> OlympiaError | None:
         """Return what the run has come to, or None where all went well."""
         name = self.playbook.stem

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from olympia_provisioner import paths, settings, shell
+from olympia_provisioner import paths, settings
 from olympia_provisioner.cli import main
 from olympia_provisioner.errors import ExitCode, OlympiaError
 from olympia_provisioner.runner import ansible_environment
+from olympia_provisioner.verbs import inside
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,16 +74,16 @@ def test_an_inventory_is_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_instance_of_a_shell_is_found_as_settings_are() -> None:
     state = {"XDG_STATE_HOME": "/s"}
-    assert shell.project_dir({}, state) == Path("/s/olympia/addons-server")
-    assert shell.project_dir({}, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/two")
+    assert inside.project_dir({}, state) == Path("/s/olympia/addons-server")
+    assert inside.project_dir({}, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/two")
     given = {"olympia_stack_instance": "three"}
-    assert shell.project_dir(given, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/three")
-    assert shell.project_dir(given | {"olympia_stack_project_dir": "/p"}, state) == Path("/p")
+    assert inside.project_dir(given, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/three")
+    assert inside.project_dir(given | {"olympia_stack_project_dir": "/p"}, state) == Path("/p")
 
 
 def test_a_shell_without_a_terminal_asks_for_none() -> None:
-    assert shell.command(["bash"], terminal=True) == ["docker", "compose", "exec", "web", "olympia-entrypoint", "bash"]
-    assert shell.command(["bash"], terminal=False) == [
+    assert inside.command(["bash"], terminal=True) == ["docker", "compose", "exec", "web", "olympia-entrypoint", "bash"]
+    assert inside.command(["bash"], terminal=False) == [
         "docker",
         "compose",
         "exec",

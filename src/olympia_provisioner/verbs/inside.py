@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from .errors import ExitCode, OlympiaError
-from .paths import INSTANCE, state_dir
+from ..errors import ExitCode, OlympiaError
+from ..paths import INSTANCE, state_dir
+from .base import Context, Verb
 
 
 def project_dir(settings: Mapping[str, str], environment: Mapping[str, str]) -> Path:
@@ -67,3 +68,24 @@ def enter(inside: Sequence[str], directory: Path) -> NoReturn:
     sys.stdout.flush()
     arguments = command(inside, sys.stdin.isatty())
     os.execvp(arguments[0], arguments)
+
+
+def verb(name: str, summary: str, inside: Sequence[str]) -> Verb:
+    """Return a verb that becomes a command in the web container.
+
+    Args:
+        name: What it is called.
+        summary: What it does.
+        inside: The command.
+    """
+
+    def run(context: Context) -> None:
+        enter(inside, project_dir(context.given, os.environ))
+
+    return Verb(name, summary, run, on_hosts=False)
+
+
+VERBS = (
+    verb("shell", "open a shell in the web container", ["bash"]),
+    verb("djshell", "open Django's shell in the web container", ["python3", "manage.py", "shell"]),
+)

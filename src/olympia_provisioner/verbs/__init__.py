@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The verbs of the command line; a module for each kind."""
+
+from __future__ import annotations
+
+from . import inside, playbooks
+from .base import Context, Verb
+
+VERBS: tuple[Verb, ...] = (*playbooks.VERBS, *inside.VERBS)
+
+__all__ = ["VERBS", "Context", "Verb"]
