@@ -34,6 +34,16 @@ options:
     type: list
     elements: str
     default: []
+  progress:
+    description: Where to append an event for each change while the module runs. The action plugin of the same name fills it in.
+    type: dict
+    suboptions:
+      file:
+        description: Path of a file on this host.
+        type: path
+      host:
+        description: What the events call this host.
+        type: str
 attributes:
   check_mode:
     support: full
@@ -77,6 +87,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host
+from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 POLL_SECONDS = 0.25
 LOG_LINES = 20
@@ -155,6 +166,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
         module: The running module.
     """
     params = module.params
+    tell = teller(params["progress"])
     started = time.monotonic()
     services: dict[str, dict[str, str]] = {}
     history: list[dict[str, Any]] = []
@@ -166,6 +178,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
             if services.get(name) != now:
                 services[name] = now
                 history.append({"seconds": round(elapsed, 1), "service": name, **now})
+                tell("service", name=name, **now)
         verdicts = {
             name: verdict(found.get(name), elapsed >= int(params["timeouts"].get(name, params["timeout"])))
             for name in params["services"]
@@ -195,6 +208,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 180},
             "timeouts": {"type": "dict", "default": {}},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "progress": ARGUMENT,
         },
         supports_check_mode=True,
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import artifacts
-from .console import Console
+from .console import Console, JsonLines, Observer
 from .errors import ExitCode, OlympiaError
 from .paths import collection_root, make_importable
 from .report import Report
@@ -55,11 +55,31 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--artifacts", type=Path, metavar="DIR", help="leave result, logs and rendered files in this folder, for CI"
     )
+    parser.add_argument("--plain", action="store_true", help="print Ansible's own lines, also on a terminal")
+    parser.add_argument("--json", action="store_true", dest="events", help="print an event a line, for programs")
     parser.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for the password of sudo first")
     parser.add_argument("-v", action="count", default=0, dest="verbosity", help="say more; up to -vvvv")
 
 
-def execute(arguments: argparse.Namespace, root: Path, report: Report, console: Console) -> None:
+def choose_console(arguments: argparse.Namespace, report: Report) -> Observer:
+    """Return what tells of a run: events for programs, a drawing on a terminal that can be drawn on, else lines.
+
+    Args:
+        arguments: The command line.
+        report: The run.
+    """
+    if getattr(arguments, "events", False):
+        return JsonLines(report, sys.stdout)
+    # Who asks for more than progress wants to read Ansible's own lines.
+    asked = [getattr(arguments, name, False) for name in ("verbosity", "check", "diff", "plain")]
+    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb" or any(asked):
+        return Console(report, os.environ, sys.stdout)
+    from .terminal import Terminal
+
+    return Terminal(report, sys.stdout)
+
+
+def execute(arguments: argparse.Namespace, root: Path, report: Report, console: Observer) -> None:
     """Do what a parsed command line says.
 
     Args:
@@ -98,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"there is no option {' '.join(wrong)}; olympia {arguments.verb} --help lists them")
     arguments.assignments += rest
     report = Report(arguments.verb)
-    console = Console(report, os.environ, sys.stdout)
+    console = choose_console(arguments, report)
     try:
         root = collection_root()
         make_importable(root)
@@ -110,4 +130,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    finally:
+        console.close()
     return ExitCode.DONE

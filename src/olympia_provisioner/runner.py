@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from . import artifacts
-from .console import Console
+from .console import Observer
 from .errors import ExitCode, OlympiaError
 from .playbook import Options, Outcome, arguments
 from .report import Report
@@ -27,6 +27,8 @@ from .report import Report
 KEPT_RUNS = 10
 # Seconds in which Ansible may end its workers and their children before they are killed.
 GRACE = 10.0
+# Seconds between two looks at what goes on.
+POLL = 0.2
 
 
 def parents() -> dict[int, int]:
@@ -151,7 +153,7 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
 class Run:
     """A run of a playbook, and what is collected after it."""
 
-    def __init__(self, playbook: Path, options: Options, *, root: Path, runs: Path, report: Report, console: Console):
+    def __init__(self, playbook: Path, options: Options, *, root: Path, runs: Path, report: Report, console: Observer):
         """Make its private directory.
 
         Args:
@@ -269,10 +271,24 @@ class Run:
         with os.fdopen(os.open(settings_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             json.dump(dict(options.settings), file)
 
+        def catch_up() -> None:
+            for event in progress.new():
+                self.console.progress(event)
+
+        def handle_in_order(event: dict[str, Any]) -> bool:
+            # What a module has told comes before what Ansible says of its end.
+            catch_up()
+            return handle(event)
+
         def poll() -> bool:
+            catch_up()
             self.console.beat()
             return interruption.overdue()
 
+        # Without this file ansible-runner forgets settings that it is given otherwise.
+        (self.private / "env").mkdir(exist_ok=True)
+        (self.private / "env/settings").write_text(json.dumps({"pexpect_timeout": POLL}))
+        progress = Progress(self.private / f"{playbook.stem}.progress")
         with interruption.handled():
             result = ansible_runner.run(
                 private_data_dir=str(self.private),
@@ -282,17 +298,41 @@ class Run:
                 inventory=options.inventory,
                 ident=playbook.stem,
                 cmdline=shlex.join(arguments(options, str(settings_file) if options.settings else "")),
-                envvars=ansible_environment(os.environ, self.root, sys.stdout.isatty()),
+                envvars=ansible_environment(os.environ, self.root, sys.stdout.isatty())
+                | {"OLYMPIA_PROGRESS": str(progress.path)},
                 passwords={r"BECOME password.*:\s*?$": password} if password else {},
-                settings={"pexpect_timeout": 1},
                 # They would keep the password.
                 suppress_env_files=True,
                 quiet=True,
-                event_handler=handle,
+                event_handler=handle_in_order,
                 cancel_callback=poll,
             )
             interruption.finish()
         return result.rc if isinstance(result.rc, int) else -1
+
+
+class Progress:
+    """What modules tell while they run, in a file that grows."""
+
+    def __init__(self, path: Path) -> None:
+        """Make an empty file.
+
+        Args:
+            path: Where.
+        """
+        self.path = path
+        path.touch(mode=0o600)
+        self._offset = 0
+
+    def new(self) -> list[dict[str, Any]]:
+        """Return what has been told since the last time."""
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        # The last line may be one that is still being written.
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
 
 
 def ask_password() -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import settings
-from ..console import Console
+from ..console import Observer
 from ..paths import find_inventory, state_dir
 from ..playbook import Options
 from ..report import Report
@@ -32,7 +32,7 @@ class Context:
     arguments: argparse.Namespace
     root: Path
     report: Report
-    console: Console
+    console: Observer
     folder: Path | None = None
     given: dict[str, str] = field(init=False)
 
