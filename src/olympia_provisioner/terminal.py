@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .board import Board
+from .errors import ExitCode
 from .report import Report
 
 # What Ansible prints of these is worth reading besides.
@@ -24,9 +25,16 @@ STYLES = {
     "cached": "dim",
     "failed": "bold red",
     "waiting": "dim",
+    "stopped": "yellow",
 }
-MARKS = {"running": "\N{BLACK CIRCLE}", "cached": "\N{CHECK MARK}", "failed": "\N{BALLOT X}", "waiting": " "}
-ASCII_MARKS = {"running": "*", "cached": "+", "failed": "x", "waiting": " "}
+MARKS = {
+    "running": "\N{BLACK CIRCLE}",
+    "cached": "\N{CHECK MARK}",
+    "failed": "\N{BALLOT X}",
+    "waiting": " ",
+    "stopped": "-",
+}
+ASCII_MARKS = {"running": "*", "cached": "+", "failed": "x", "waiting": " ", "stopped": "-"}
 
 
 class Terminal:
@@ -75,6 +83,8 @@ class Terminal:
 
     def close(self) -> None:
         """Draw a last time, and leave it there."""
+        if self._report.code is ExitCode.INTERRUPTED:
+            self._board.stop(self._clock())
         self._board.turn_to("", "", self._clock())
         self._live.stop()
 

@@ -46,7 +46,9 @@ class Checkout:
         indented = tasks.strip("\n").replace("\n", "\n    ")
         (self.path / "playbooks/up.yml").write_text(f"- hosts: all\n  gather_facts: false\n  tasks:\n    {indented}\n")
 
-    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE, **environment: str
+    ) -> subprocess.Popen[str]:
         """Start `olympia` with the arguments, in a session of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "olympia_provisioner", *arguments],
@@ -55,7 +57,7 @@ class Checkout:
             | {"PYTHONPATH": str(self.path / "src"), "XDG_STATE_HOME": str(self.state), "PYTHONUNBUFFERED": "1"}
             | environment,
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
