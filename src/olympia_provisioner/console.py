@@ -192,7 +192,7 @@ class JsonLines:
 
     def progress(self, event: Mapping[str, Any]) -> None:
         """Print what a module tells."""
-        data = {name: value for name, value in event.items() if name not in ("kind", "time")}
+        data = {name: value for name, value in event.items() if name != "kind"}
         self._say(str(event["kind"]), phase=self._report.phase, **data)
 
     def beat(self) -> None:

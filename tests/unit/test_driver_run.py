@@ -65,7 +65,7 @@ class Checkout:
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """Run `olympia` to its end; its code, output and errors."""
-        process = self.start(*arguments, stdin=subprocess.DEVNULL, **environment)
+        process = self.start(*arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **environment)
         output, errors = process.communicate()
         assert "Traceback" not in errors
         return process.returncode, output, errors

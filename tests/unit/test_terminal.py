@@ -22,11 +22,13 @@ SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
 
 
-def on_terminal(checkout: Checkout, *arguments: str, columns: int = 80, **environment: str) -> tuple[int, str]:
+def on_terminal(
+    checkout: Checkout, *arguments: str, columns: int = 80, term: str = "xterm", no_colour: str = ""
+) -> tuple[int, str]:
     """Run `olympia` with its output on a terminal; its code, and all that was written there."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = checkout.start(*arguments, stdout=theirs, **{"TERM": "xterm", "LC_ALL": "C.UTF-8"} | environment)
+    process = checkout.start(*arguments, stdout=theirs, TERM=term, NO_COLOR=no_colour, LC_ALL="C.UTF-8")
     os.close(theirs)
     written = b""
     # Once nobody has the other end any more, reading fails.
@@ -92,14 +94,12 @@ def test_a_failure_is_told_above_the_drawing(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment"),
-    [(["--plain"], {}), (["-v"], {}), (["--check"], {}), (["--diff"], {}), ([], {"TERM": "dumb"})],
+    ("arguments", "term"),
+    [(["--plain"], "xterm"), (["-v"], "xterm"), (["--check"], "xterm"), (["--diff"], "xterm"), ([], "dumb")],
 )
-def test_who_asks_for_lines_gets_ansibles_own(
-    checkout: Checkout, arguments: list[str], environment: dict[str, str]
-) -> None:
+def test_who_asks_for_lines_gets_ansibles_own(checkout: Checkout, arguments: list[str], term: str) -> None:
     phases(checkout, build="- ansible.builtin.command: echo built\n")
-    code, written = on_terminal(checkout, "up", *arguments, **environment)
+    code, written = on_terminal(checkout, "up", *arguments, term=term)
     assert code == 0, written
     assert "TASK [" in written
 
@@ -107,7 +107,7 @@ def test_who_asks_for_lines_gets_ansibles_own(
 def test_no_colour_where_none_is_wanted(checkout: Checkout) -> None:
     phases(checkout, build="- ansible.builtin.command: echo built\n")
     assert COLOUR.search(on_terminal(checkout, "up")[1])
-    assert not COLOUR.search(on_terminal(checkout, "up", NO_COLOR="1")[1])
+    assert not COLOUR.search(on_terminal(checkout, "up", no_colour="1")[1])
 
 
 @pytest.mark.parametrize("columns", [30, 80])
