@@ -19,6 +19,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.settings import SOU
 from olympia_provisioner.errors import ExitCode
 from olympia_provisioner.playbook import KINDS
 from olympia_provisioner.report import SCHEMA, Report
+from olympia_provisioner.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
