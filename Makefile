@@ -16,7 +16,7 @@ OLYMPIA = .venv/bin/olympia
 .PHONY: help up down build push test-site build_docker_image prune shell djshell test lint bench lock docs clean
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z_ ]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 28
+	@sed -n 's/^\([a-z_ -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 28
 	@echo; echo 'Settings follow the verb: make up HTTP_PORT=8080. Others: INVENTORY=ci, ARGS="--check --diff -K", PYTHON=python3.12.'
 
 up down build push test-site prune: ## run the stack, take it down (data stays), build or publish its image, run the site's tests, clear the build cache
