@@ -11,6 +11,7 @@ import jinja2
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.dotenv import DotenvError
+from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED, render
 
 TEMPLATES = Path(__file__).parents[2] / "roles/olympia_stack/templates"
@@ -24,7 +25,10 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Write what differs from the probed files, and return the paths that changed."""
+        """Write what differs from the probed files, and return the paths that changed.
+
+        The preflight's own result has secrets and is shown to nobody; what the report may tell of it is returned here.
+        """
         super().run(tmp, task_vars)
         preflight = self._task.args["preflight"]
         settings, probed = preflight["settings"], preflight["facts"]["rendered"]
@@ -40,7 +44,7 @@ class ActionModule(ActionBase):
         }
         stale = [name for name in probed if name not in contents]
         if not (differing or stale):
-            return {"changed": False, "files": []}
+            return {"changed": False, "files": []} | self._told(preflight)
         written: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.project_files",
             module_args={
@@ -52,7 +56,21 @@ class ActionModule(ActionBase):
             },
             task_vars=task_vars,
         )
-        return written
+        return written | self._told(preflight)
+
+    @staticmethod
+    def _told(preflight: dict[str, Any]) -> dict[str, Any]:
+        engine = preflight["facts"]["engine"]
+        versions = {
+            "Docker Engine": engine["docker"]["server"],
+            "docker (client)": engine["docker"]["client"],
+            "buildx": engine["buildx"],
+            "Compose": engine["compose"],
+        }
+        return {
+            "settings": mask(preflight["explained"]),
+            "versions": {name: version for name, version in versions.items() if version},
+        }
 
     @staticmethod
     def _state(probed: dict[str, Any] | None) -> tuple[str, str]:

@@ -24,6 +24,7 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian and Ubuntu
 INITIALIZED = ".initialized.json"  # below the project directory
 TEST_RESULTS = "test-results"  # below the project directory: what the site's own tests report
 DEPS_IMAGE = "deps/.image"  # the image that the mounted dependencies were taken from
+KEPT_CHECKS = 5  # healthchecks that the engine remembers of a container
 ENGINE_SOCKET = "/var/run/docker.sock"
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 REGISTRY_TIMEOUT = 15  # seconds; a registry that takes longer to answer is of no use for pulling gigabytes
@@ -140,6 +141,19 @@ def containers(run: Run, project: str) -> list[dict[str, Any]]:
     return [_container(entry, listed[entry["Id"]]) for entry in json.loads(output or "[]")]
 
 
+def healthy_at(checks: list[dict[str, Any]]) -> str:
+    """Return when a container became healthy; empty where it has not, or where that is too long ago to tell.
+
+    Args:
+        checks: Its last healthchecks, the oldest first, as the engine keeps them.
+    """
+    good = [not check["ExitCode"] for check in checks]
+    if True not in good or (len(checks) >= KEPT_CHECKS and good[0]):
+        return ""
+    end: str = checks[good.index(True)]["End"]
+    return end
+
+
 def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
     state, labels = entry["State"], entry["Config"]["Labels"]
     bindings = [binding for bound in (entry["HostConfig"]["PortBindings"] or {}).values() for binding in bound or []]
@@ -156,6 +170,7 @@ def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
         "oom_killed": state["OOMKilled"],
         "restarts": entry["RestartCount"],
         "started_at": state["StartedAt"],
+        "healthy_at": healthy_at(state.get("Health", {}).get("Log") or []),
         "ports": sorted(int(binding["HostPort"]) for binding in bindings if binding.get("HostPort")),
     }
 

@@ -74,6 +74,11 @@ history:
   type: list
   elements: dict
   sample: [{seconds: 0.1, service: web, state: running, health: starting}]
+times:
+  description: When each service's container was last started, and when it became healthy; empty where that cannot be told.
+  returned: always
+  type: dict
+  sample: {web: {started: "2026-01-01T12:00:00.123456789Z", healthy: "2026-01-01T12:00:05.123456789Z"}}
 failures:
   description: For each service that failed, what it is, its last healthcheck, its last log lines and what that mostly comes from.
   returned: failure
@@ -200,7 +205,12 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
             break
         time.sleep(POLL_SECONDS)
     failures = [explain(name, found.get(name), text) for name, text in wrong.items()]
-    result: dict[str, Any] = {"changed": False, "services": services, "history": history}
+    times = {
+        name: {"started": found[name]["started_at"], "healthy": found[name]["healthy_at"]}
+        for name in params["services"]
+        if name in found
+    }
+    result: dict[str, Any] = {"changed": False, "services": services, "history": history, "times": times}
     if failures:
         result |= {
             "failed": True,

@@ -31,9 +31,14 @@ def make_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in VERBS:
         one = verbs.add_parser(
-            verb.name, help=verb.summary, description=verb.summary.capitalize() + ".", parents=[common]
+            verb.name,
+            help=verb.summary,
+            description=verb.summary.capitalize() + ".",
+            parents=[common] if verb.takes_settings else [],
         )
         one.set_defaults(artifacts=None)
+        if not verb.takes_settings:
+            one.set_defaults(assignments=[], more=[])
         verb.add_arguments(one)
         if verb.on_hosts:
             add_host_arguments(one)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What happened in a run, told from its events: as JSON for programs, and as JUnit for CI services."""
+"""What happened in a run, told from its events: as JSON for programs, as JUnit for CI services, and as the record of a page."""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ STATUS = {
     "runner_on_unreachable": "failed",
 }
 RESULTS = {ExitCode.DONE: "done", ExitCode.INTERRUPTED: "interrupted"}
+NEVER = "0001-"  # Docker's word for the start of a container that was never started
 INCLUDES = re.compile(r"(^|\.)(include|import)_(tasks|role)$")
 # XML 1.0 has no way to write these.
 UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -36,6 +37,7 @@ class Task:
         status: One of ok, changed, skipped, failed.
         seconds: How long it took.
         message: Why it failed, or the empty string.
+        start: When it began, in seconds since the run did.
     """
 
     phase: str
@@ -44,6 +46,7 @@ class Task:
     status: str
     seconds: float
     message: str = ""
+    start: float = 0.0
 
 
 @dataclass
@@ -57,6 +60,10 @@ class Report:
         tasks: What was run, in order.
         failures: What failed, each with host, phase, task, kind, message and evidence.
         seconds: How long each phase took; the last one up to the last event.
+        stays: The same as a list of stays, each with phase, start and end in seconds since the run began.
+        builds: What each build was made of: host, phase, start, seconds, and its steps.
+        waits: What each wait for services saw: host, phase, start, the history, and the times of their containers.
+        hosts: What each host is told to be like: settings, versions, and the files that were written.
         phase: The phase that the run is in.
         task: The task that the run is in.
         code: What the command ends with; None until then.
@@ -69,11 +76,16 @@ class Report:
     tasks: list[Task] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    stays: list[dict[str, Any]] = field(default_factory=list)
+    builds: list[dict[str, Any]] = field(default_factory=list)
+    waits: list[dict[str, Any]] = field(default_factory=list)
+    hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
     phase: str = ""
     task: str = ""
     code: ExitCode | None = None
     error: str = ""
     _seen: datetime | None = None
+    _begun: dict[tuple[str, str], Task] = field(default_factory=dict)
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Take one event of ansible-runner into account."""
@@ -84,8 +96,10 @@ class Report:
             self.phase = _phase(data) or self.phase
         elif event.get("event") == "playbook_on_stats":
             self.phase = self.task = ""
+        elif event.get("event") == "runner_on_start" and not INCLUDES.search(str(data.get("task_action", ""))):
+            self._begin_task(str(event.get("created", "")), data)
         elif event.get("event") in STATUS:
-            self._end_task(str(event["event"]), data)
+            self._end_task(event, data)
 
     def end(self, code: ExitCode, error: str = "") -> None:
         """Close the report.
@@ -121,6 +135,28 @@ class Report:
             "hosts": dict(hosts),
         }
 
+    def as_record(self, versions: Mapping[str, str]) -> dict[str, Any]:
+        """Return the record: the JSON result, and what else the page of a run shows.
+
+        Args:
+            versions: Those of what ran here, by name.
+        """
+        last = self._since(self._seen) if self._seen else 0.0
+        # What has not ended by now was interrupted, or Ansible died of something.
+        unfinished = [replace(task, seconds=max(0.0, last - task.start)) for task in self._begun.values()]
+        tasks = [
+            task if self._has_failed(task) or task.status != "failed" else replace(task, status="rescued")
+            for task in (*self.tasks, *unfinished)
+        ]
+        more: dict[str, Any] = {
+            "stays": self.stays,
+            "tasks": [asdict(task) for task in tasks],
+            "builds": self.builds,
+            "waits": self.waits,
+            "versions": dict(versions),
+        }
+        return self.as_dict(self.hosts) | {key: _mask(value) for key, value in more.items()}
+
     def as_junit(self) -> str:
         """Return the report in JUnit's format: a suite for each phase, a case for each task on a host."""
         root = ElementTree.Element("testsuites", name=f"olympia {self.verb}")
@@ -153,12 +189,29 @@ class Report:
             now = datetime.fromisoformat(str(created))
             if self.phase and self._seen:
                 self.seconds[self.phase] = self.seconds.get(self.phase, 0.0) + (now - self._seen).total_seconds()
+                self._stay(self._since(self._seen), self._since(now))
             self._seen = now
 
-    def _end_task(self, event: str, data: Mapping[str, Any]) -> None:
+    def _since(self, time: datetime) -> float:
+        return round((time - self.started).total_seconds(), 3)
+
+    def _stay(self, start: float, end: float) -> None:
+        if self.stays and self.stays[-1]["phase"] == self.phase and self.stays[-1]["end"] == start:
+            self.stays[-1]["end"] = end
+        else:
+            self.stays.append({"phase": self.phase, "start": start, "end": end})
+
+    def _begin_task(self, created: str, data: Mapping[str, Any]) -> None:
+        start = self._since(datetime.fromisoformat(created)) if created else 0.0
+        host, name = str(data.get("host", "")), str(data.get("task", ""))
+        phase = _phase(data) or self.phase or "run"
+        self._begun[host, str(data.get("task_uuid", ""))] = Task(phase, host, name, "unfinished", 0.0, start=start)
+
+    def _end_task(self, event: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         result = data.get("res")
         result = result if isinstance(result, Mapping) else {}
-        status = STATUS[event]
+        status = STATUS[str(event["event"])]
+        begun = self._begun.pop((str(data.get("host", "")), str(data.get("task_uuid", ""))), None)
         if status == "failed" and data.get("ignore_errors"):
             status = "ok"
         if status == "ok" and result.get("changed"):
@@ -169,7 +222,11 @@ class Report:
         # Tasks that cannot be included have a reason in place of a message.
         said = _mask(str(result.get("msg") or result.get("reason") or "it failed and did not say why"))
         message = said if status == "failed" else ""
-        self.tasks.append(Task(phase, host, name, status, float(data.get("duration") or 0), message))
+        task = Task(
+            phase, host, name, status, float(data.get("duration") or 0), message, start=begun.start if begun else 0.0
+        )
+        self.tasks.append(task)
+        self._keep(str(data.get("task_action", "")).rpartition(".")[2], task, result)
         if status == "failed":
             marker = result.get("olympia")
             failure = {"host": host, "phase": phase, "task": name, "kind": "", "message": message}
@@ -180,6 +237,25 @@ class Report:
                 if key in result
             }
             self.failures.append(failure | {"evidence": _mask(evidence)})
+
+    def _keep(self, action: str, task: Task, result: Mapping[str, Any]) -> None:
+        """Keep what some of the collection's own actions tell."""
+        place = {"host": task.host, "phase": task.phase, "start": task.start, "seconds": task.seconds}
+        if action == "bake" and result.get("steps"):
+            self.builds.append(place | {"steps": result["steps"]})
+        elif action == "stack_wait" and "history" in result:
+            times = {
+                service: {
+                    name: self._since(datetime.fromisoformat(time))
+                    for name, time in known.items()
+                    if time and not time.startswith(NEVER)
+                }
+                for service, known in result.get("times", {}).items()
+            }
+            self.waits.append(place | {"history": result["history"], "times": times})
+        elif action == "render":
+            told = {key: result[key] for key in ("settings", "versions", "files") if key in result}
+            self.hosts[task.host] = self.hosts.get(task.host, {}) | _mask(told)
 
     def _has_failed(self, task: Task) -> bool:
         # In a run that has ended well, what failed was rescued.

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from . import artifacts
+from . import artifacts, record
 from .console import Observer
 from .errors import ExitCode, OlympiaError
 from .playbook import Options, Outcome, arguments
@@ -186,9 +186,12 @@ class Run:
                 observer.see(event)
             return True
 
-        return_code = self._play(self.playbook, self.options, password, handle, interruption)
-        error = self._error(outcome, return_code, bool(interruption.since))
-        self.report.end(error.code if error else ExitCode.DONE, str(error or ""))
+        try:
+            return_code = self._play(self.playbook, self.options, password, handle, interruption)
+            error = self._error(outcome, return_code, bool(interruption.since))
+            self.report.end(error.code if error else ExitCode.DONE, str(error or ""))
+        finally:
+            record.write(self.private, self.report, self.root)
         if self.options.artifacts:
             self._collect(self.options.artifacts, password)
         if error:

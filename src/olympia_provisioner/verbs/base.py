@@ -88,6 +88,7 @@ class Verb:
         run: Does it; raises OlympiaError where it cannot be done, or was not.
         add_arguments: Adds arguments of its own to its parser.
         on_hosts: Whether it runs a playbook, and takes the options for that.
+        takes_settings: Whether it takes `NAME=value`; without, it may have positional arguments of its own.
     """
 
     name: str
@@ -95,3 +96,4 @@ class Verb:
     run: Callable[[Context], None]
     add_arguments: Callable[[argparse.ArgumentParser], None] = no_arguments
     on_hosts: bool = True
+    takes_settings: bool = True
