@@ -123,9 +123,13 @@ class BuildLog:
         return changed
 
     def told(self) -> list[dict[str, Any]]:
-        """Return name, cached and seconds of the steps of stages, in the order in which they began."""
+        """Return name, cached, seconds and begin of the steps of stages, in the order in which they began."""
         begun = sorted((step for step in self.steps.values() if step.started), key=lambda step: step.started or 0)
-        return [{"name": step.name, "cached": step.cached, "seconds": step.seconds} for step in begun if step.of_stage]
+        return [
+            {"name": step.name, "cached": step.cached, "seconds": step.seconds, "started": step.started}
+            for step in begun
+            if step.of_stage
+        ]
 
     def materials(self) -> list[str]:
         """Return the images that the build started from, each with its digest."""

@@ -170,7 +170,7 @@ materials:
   elements: str
 steps:
   description: The build's steps, in the order in which BuildKit began them.
-  returned: success, but not in check mode
+  returned: when something was built, or failed to be; not in check mode
   type: list
   elements: dict
   contains:
@@ -182,6 +182,9 @@ steps:
       type: bool
     seconds:
       description: How long it took.
+      type: float
+    started:
+      description: When it began, in seconds since 1970 by the host's clock.
       type: float
 stderr:
   description: The end of what BuildKit told; of a failed build, the last 400 lines.
@@ -318,7 +321,8 @@ class Bake:
         for problem in log.cache_problems():
             self.module.warn(problem)
         if completed.rc != 0:
-            self.docker.fail(explain_failure(log, completed.rc), replace(completed, stderr=tail(completed.stderr, 400)))
+            shown = replace(completed, stderr=tail(completed.stderr, 400))
+            self.docker.fail(explain_failure(log, completed.rc), shown, steps=log.told())
         return completed
 
     @staticmethod

@@ -173,7 +173,7 @@ def _first(record: Mapping[str, Any], phase: str) -> float:
 
 
 def stages(build: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
-    """Return the stages of a build. BuildKit runs them in parallel and tells how long a step took, not when it began.
+    """Return the stages of a build, each with its steps.
 
     Args:
         build: One of the record's builds.
@@ -183,14 +183,14 @@ def stages(build: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
     for step in build["steps"]:
         match = STAGE.fullmatch(step["name"])
         name, what = (match["stage"], match["what"]) if match else ("other", step["name"])
-        found.setdefault(name, []).append(step | {"name": what})
+        bar = place(step["start"], step["start"] + step["seconds"], span)
+        found.setdefault(name, []).append(step | {"name": what, "bar": bar})
     return [
         {
             "name": name,
             "steps": steps,
             "cached": sum(step["cached"] for step in steps),
-            "seconds": (seconds := sum(step["seconds"] for step in steps)),
-            "bar": place(build["start"], build["start"] + seconds, span),
+            "seconds": sum(step["seconds"] for step in steps),
         }
         for name, steps in found.items()
     ]
@@ -210,17 +210,16 @@ def containers(wait: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
         ready = last["state"] == "running" and last["health"] in ("healthy", "")
         times = wait["times"].get(service, {})
         start = times.get("started", wait["start"])
-        if not ready:
-            # It was waited for until the end.
-            end = wait["start"] + wait["seconds"]
-        else:
-            end = times.get("healthy", wait["start"] + last["seconds"])
+        # What is not ready was waited for until the end.
+        until = wait["start"] + (last["seconds"] if ready else wait["seconds"])
+        end = times.get("healthy", until) if ready else until
+        state = last["health"] or last["state"] if last["state"] == "running" else last["state"]
         found.append(
             {
                 "service": service,
-                "state": (last["health"] or last["state"]) if last["state"] == "running" else last["state"],
-                "ready": ready,
-                "before": start < 0,
+                "state": state,
+                "kind": "ready" if ready else "failed" if service in wait["failed"] else "waiting",
+                "before": ready and start < 0,
                 # It was ready when it was first looked at, and the engine does not remember since when.
                 "at_most": ready and len(history) == 1 and "healthy" not in times,
                 "seconds": end - start,

@@ -62,7 +62,8 @@ class Report:
         seconds: How long each phase took; the last one up to the last event.
         stays: The same as a list of stays, each with phase, start and end in seconds since the run began.
         builds: What each build was made of: host, phase, start, seconds, and its steps.
-        waits: What each wait for services saw: host, phase, start, the history, and the times of their containers.
+        waits: What each wait for services saw: host, phase, start, the history, the times of
+            their containers, and which of them failed.
         hosts: What each host is told to be like: settings, versions, and the files that were written.
         phase: The phase that the run is in.
         task: The task that the run is in.
@@ -155,7 +156,7 @@ class Report:
             "waits": self.waits,
             "versions": dict(versions),
         }
-        return self.as_dict(self.hosts) | {key: _mask(value) for key, value in more.items()}
+        return {key: _mask(value) for key, value in (self.as_dict(self.hosts) | more).items()}
 
     def as_junit(self) -> str:
         """Return the report in JUnit's format: a suite for each phase, a case for each task on a host."""
@@ -242,7 +243,12 @@ class Report:
         """Keep what some of the collection's own actions tell."""
         place = {"host": task.host, "phase": task.phase, "start": task.start, "seconds": task.seconds}
         if action == "bake" and result.get("steps"):
-            self.builds.append(place | {"steps": result["steps"]})
+            steps = [
+                {"name": step["name"], "cached": step["cached"], "seconds": step["seconds"]}
+                | {"start": self._since(datetime.fromtimestamp(step["started"], UTC))}
+                for step in result["steps"]
+            ]
+            self.builds.append(place | {"steps": steps})
         elif action == "stack_wait" and "history" in result:
             times = {
                 service: {
@@ -252,7 +258,8 @@ class Report:
                 }
                 for service, known in result.get("times", {}).items()
             }
-            self.waits.append(place | {"history": result["history"], "times": times})
+            failed = [one["service"] for one in result.get("failures", [])]
+            self.waits.append(place | {"history": result["history"], "times": times, "failed": failed})
         elif action == "render":
             told = {key: result[key] for key in ("settings", "versions", "files") if key in result}
             self.hosts[task.host] = self.hosts.get(task.host, {}) | _mask(told)

@@ -42,7 +42,7 @@ def test_a_step_goes_from_waiting_to_its_end(indent: int | None) -> None:
         indent=indent,
     )
     assert changes == [("[one 2/3] RUN make", "running"), ("[one 2/3] RUN make", "done")]
-    assert log.told() == [{"name": "[one 2/3] RUN make", "cached": False, "seconds": 2.2}]
+    assert log.told() == [{"name": "[one 2/3] RUN make", "cached": False, "seconds": 2.2, "started": seconds_of(at(1))}]
 
 
 def test_a_step_that_runs_in_parts_lasts_from_first_to_last() -> None:
