@@ -174,6 +174,12 @@ def hostile() -> dict[str, Any]:
     service = {"service": evil, "wrong": evil, "healthcheck": evil, "log": [evil], "cause": evil}
     waited(story, [service], host=evil)
     story.report.waits[0]["history"][0]["service"] = evil
-    more = {"msg": f"{evil}\n\x1b[31m{evil}\x1b[0m", "cmd": [evil], "rc": 1, "stdout": evil, "stderr": evil}
+    more: dict[str, Any] = {
+        "msg": f"{evil}\n\x1b[31m{evil}\x1b[0m",
+        "cmd": [evil],
+        "rc": 1,
+        "stdout": evil,
+        "stderr": evil,
+    }
     story.task("health", evil, event="runner_on_failed", host=evil, failures=[evil], **more)
     return story.end(ExitCode.UNEXPECTED, evil)

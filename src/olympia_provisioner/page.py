@@ -50,7 +50,7 @@ def render(record: Mapping[str, Any], links: Iterable[tuple[str, str]]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "duration": duration,
+        "duration": unbroken_duration,
         "moment": moment,
         "tail": tail,
         "value": value,
@@ -124,9 +124,18 @@ def failure(found: Mapping[str, Any]) -> dict[str, Any]:
         title, _, rest = plain(found["message"]).strip().partition("\n")
     return {
         **found,
-        "title": title,
+        "title": title.rstrip(":"),
         "rest": rest,
         "services": services,
+        # Some messages end with the output; once is enough.
+        "output": {
+            title: text
+            for title, text in (
+                ("End of its errors", tail(evidence.get("stderr", ""))),
+                ("End of its output", tail(evidence.get("stdout", ""))),
+            )
+            if not all(line.strip() in rest for line in text.splitlines()[-5:])
+        },
         "names": [one for one in evidence.get("failures", []) if isinstance(one, str)],
     }
 
@@ -325,6 +334,15 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def unbroken_duration(seconds: float) -> str:
+    """Return the same with each number kept beside its unit.
+
+    Args:
+        seconds: Its length.
+    """
+    return duration(seconds).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def moment(text: str) -> str:

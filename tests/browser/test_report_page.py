@@ -184,6 +184,7 @@ def test_a_screen_reader_hears_the_timeline(browser: Chromium, pages: dict[str, 
     nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
     seen = [node for node in nodes if not node.get("ignored")]
     heard = " ".join(str(node.get("name", {}).get("value", "")) for node in seen)
+    heard = " ".join(heard.split())
     assert "from 18.0 s to 38.0 s, failed" in heard
     roles = [node["role"]["value"] for node in seen]
     assert {"main", "navigation", "banner", "contentinfo", "table", "columnheader", "rowheader"} <= set(roles)

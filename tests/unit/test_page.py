@@ -144,6 +144,21 @@ def test_a_failed_command_is_shown_with_its_return_code() -> None:
         assert part in text
 
 
+def test_output_that_the_message_ends_with_is_shown_once() -> None:
+    story = records.Story().task(
+        "build",
+        "Make",
+        event="runner_on_failed",
+        msg="It broke:\n  one\n  two",
+        rc=2,
+        stderr="one\ntwo",
+        stdout="three",
+    )
+    text = shown(story.end(ExitCode.BUILD)).text
+    assert "End of its errors" not in text
+    assert "End of its output three" in text
+
+
 def test_an_interruption_names_what_was_going_on() -> None:
     found = shown(records.interrupted())
     assert "Where it was interrupted" in found.text

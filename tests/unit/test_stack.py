@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils import application, cache, checks, stack
+from ansible_collections.addons.olympia.plugins.module_utils import application, cache, checks, host, stack
 
 ROLES = Path(__file__).parents[2] / "roles"
 PACKAGE_IMAGES = {
@@ -283,3 +283,15 @@ def test_the_instances_own_port_is_not_taken() -> None:
 
 def test_all_problems_come_at_once() -> None:
     assert len(checks.check_host(values(), facts(memory_mb=1, listening_ports=[80], source_missing=["manage.py"]))) == 3
+
+
+@pytest.mark.parametrize(
+    ("codes", "healthy"),
+    [([], None), ([1, 1], None), ([0], 0), ([1, 0, 0], 1), ([1, 1, 1, 1, 0], 4), ([0, 0, 0, 0, 0], None)],
+)
+def test_the_first_good_healthcheck_tells_since_when_a_container_is_healthy(
+    codes: list[int], healthy: int | None
+) -> None:
+    # The engine remembers five: when all of them are good, the first one may be long forgotten.
+    checks = [{"ExitCode": code, "End": f"2026-01-01T12:00:0{number}Z"} for number, code in enumerate(codes)]
+    assert host.healthy_at(checks) == ("" if healthy is None else checks[healthy]["End"])
