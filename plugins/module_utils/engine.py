@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -559,7 +560,7 @@ def ask_url(url: str, seconds: float = PROBE_SECONDS) -> UrlAnswer:
     return outcome[0] if outcome else UrlAnswer(f"no answer within {seconds:g} s")
 
 
-def _url_answer(error: str, status: int, headers: Mapping[str, str]) -> UrlAnswer:
+def _url_answer(error: str, status: int, headers: Message) -> UrlAnswer:
     return UrlAnswer(error, status, headers.get("Date", ""), headers.get("Age", ""))
 
 
