@@ -191,6 +191,8 @@ def _component(name: str) -> Callable[[Findings], Verdict]:
         evidence = f"{versions[name] or 'none'}, of {least} needed"
         if docker["client"] is None:
             return Verdict(FAILED, docker["server_error"], "Run 'make up', which installs it.")
+        if name == "engine" and versions[name] is None and "permission denied" in docker["server_error"]:
+            return Verdict(UNKNOWN, "this user may not ask it", ENGINE_FIRST)
         if satisfies(name, versions[name]):
             return Verdict(OK, evidence)
         return Verdict(FAILED, evidence, "Run 'make up', which installs it; see the check engine-setup.")
@@ -213,11 +215,11 @@ def _daemon(findings: Findings) -> Verdict:
         return Verdict(OK, docker["host"] or f"context {docker['context']}")
     if "permission denied" in docker["server_error"]:
         return Verdict(FAILED, docker["server_error"], "See the check docker-group.")
-    return Verdict(
-        FAILED,
-        docker["server_error"],
-        "Start it ('sudo systemctl start docker'), or run 'make up', which installs and starts what is missing.",
-    )
+    if docker["host"] or docker["context"] != "default":
+        way_out = "Unset DOCKER_HOST and run 'docker context use default', or put that engine right."
+    else:
+        way_out = "Run 'make up', which installs and starts what is missing."
+    return Verdict(FAILED, docker["server_error"], way_out)
 
 
 def _docker_group(findings: Findings) -> Verdict:
@@ -315,7 +317,7 @@ def _ownership(findings: Findings) -> Verdict:
         owner, directory = deps_uid(findings.settings), f"{findings.settings['project_dir']}/deps"
         return Verdict(
             FAILED,
-            f"{len(foreign)} files of deps do not belong to UID {owner}, such as {foreign[0]}",
+            f"not of UID {owner} in deps: {len(foreign)}, such as {foreign[0]}",
             f"Run: sudo chown --recursive {owner} {directory}",
             safe=True,
         )
@@ -349,7 +351,7 @@ def _rendered_files(findings: Findings) -> Verdict:
     if closed:
         return Verdict(
             FAILED,
-            f"in {findings.facts['project_dir']}: {', '.join(closed)}",
+            f"{len(closed)} cannot be read in {findings.facts['project_dir']}, such as {closed[0]}",
             "Move away what is there, or give it to yourself; 'make up' writes it anew.",
         )
     if verdict.state == FAILED:

@@ -186,17 +186,18 @@ def one_off_containers(run: Run, project: str) -> list[dict[str, str]]:
     return [{"name": name, "state": state} for name, state in rows]
 
 
-def foreign_files(directory: Path, uid: int) -> list[Path]:
+def foreign_files(directory: Path, uid: int, except_names: Iterable[str] = ()) -> list[Path]:
     """Return what below a directory, itself included, does not belong to a user; nothing where there is no directory.
 
     Args:
         directory: The directory. A link to one is not followed.
         uid: The user.
+        except_names: Names of files that may belong to anybody.
     """
     if directory.is_symlink() or not directory.is_dir():
         return []
     paths = [directory, *(Path(base, name) for base, folders, files in os.walk(directory) for name in folders + files)]
-    return [path for path in paths if path.lstat().st_uid != uid]
+    return [path for path in paths if path.name not in except_names and path.lstat().st_uid != uid]
 
 
 def service_hashes(run: Run, project: Path, files: Iterable[str]) -> dict[str, str]:

@@ -188,7 +188,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
         "ca_bundle_error": certificate_error(settings["ca_bundle"]),
         "environment": mask(environment)
         | {name: os.environ[name] for name in doctor.CA_VARIABLES if os.environ.get(name)},
-        "foreign_deps": [str(path) for path in host.foreign_files(project / "deps", doctor.deps_uid(settings))],
+        "foreign_deps": [str(path) for path in foreign_deps(project / "deps", doctor.deps_uid(settings))],
         "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
         "one_off": host.one_off_containers(host.run, settings["instance"]),
         "overrides": [name for name in doctor.OVERRIDES if host.exists(project / name)],
@@ -245,14 +245,25 @@ def remove_containers(names: list[str]) -> None:
         raise NotDone(errors.strip())
 
 
-def give_files(directory: Path, uid: int) -> None:
-    """Give everything below a directory, itself included, to a user. Links are given, not followed.
+def foreign_deps(deps: Path, uid: int) -> list[Path]:
+    """Return what of the mounted dependencies does not belong to a user, and should.
 
     Args:
-        directory: The directory.
+        deps: Their directory.
         uid: The user.
     """
-    for path in host.foreign_files(directory, uid):
+    # The provisioner's own note, which only it writes.
+    return host.foreign_files(deps, uid, (Path(host.DEPS_IMAGE).name,))
+
+
+def give_files(directory: Path, uid: int) -> None:
+    """Give the mounted dependencies, their directory included, to a user. Links are given, not followed.
+
+    Args:
+        directory: Their directory.
+        uid: The user.
+    """
+    for path in foreign_deps(directory, uid):
         os.chown(path, uid, -1, follow_symlinks=False)
 
 
@@ -270,9 +281,7 @@ def fixes(settings: dict[str, Any], values: dict[str, Any], seen: dict[str, Any]
     return {
         "hosts-entry": Fix(f"add the line '{line}' to {HOSTS}", lambda: add_hosts_line(line)),
         "map-count": Fix(f"set vm.max_map_count to {count}, now and in {SYSCTL_FILE}", lambda: raise_map_count(count)),
-        "ownership": Fix(
-            f"give {len(seen['foreign_deps'])} files of {deps} to UID {uid}", lambda: give_files(deps, uid)
-        ),
+        "ownership": Fix(f"give {deps} to UID {uid}", lambda: give_files(deps, uid)),
         "leftovers": Fix(f"remove {', '.join(ended)}", lambda: remove_containers(ended), needs_root=False),
     }
 

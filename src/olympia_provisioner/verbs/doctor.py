@@ -129,6 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fix", action="store_true", help="mend what is safe to mend, and say what was done")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(takes_names=True)
+    parser.epilog = "CHECK is a name in docs/doctor.md; without one, all checks are made."
     parser.usage = f"{parser.prog} [-h] [--fix] [--json] [CHECK ...] [NAME=value ...] [options of all verbs]"
 
 
