@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.dotenv import DotenvError
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
-from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED, render
+from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED, differing, render
 
 TEMPLATES = Path(__file__).parents[2] / "roles/olympia_stack/templates"
 
@@ -37,19 +36,15 @@ class ActionModule(ActionBase):
             contents = render(TEMPLATES, settings, preflight["choices"], secrets)
         except (jinja2.TemplateError, DotenvError) as error:
             raise AnsibleActionFail(f"The project directory cannot be rendered: {error}") from error
-        differing = {
-            name: {"content": content, "mode": RENDERED[name].mode}
-            for name, content in contents.items()
-            if self._state(probed.get(name)) != (hashlib.sha256(content.encode()).hexdigest(), RENDERED[name].mode)
-        }
+        files = {name: {"content": contents[name], "mode": RENDERED[name].mode} for name in differing(contents, probed)}
         stale = [name for name in probed if name not in contents]
-        if not (differing or stale):
+        if not (files or stale):
             return {"changed": False, "files": []} | self._told(preflight)
         written: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.project_files",
             module_args={
                 "directory": settings["project_dir"],
-                "files": differing,
+                "files": files,
                 "absent": stale,
                 "directories": [] if settings["closed"] else ["deps"],
                 "secrets": [*secrets.values(), settings["pip_config"], settings["npm_config"]],
@@ -71,7 +66,3 @@ class ActionModule(ActionBase):
             "settings": mask(preflight["explained"]),
             "versions": {name: version for name, version in versions.items() if version},
         }
-
-    @staticmethod
-    def _state(probed: dict[str, Any] | None) -> tuple[str, str]:
-        return (probed["sha256"], probed["mode"]) if probed else ("", "")

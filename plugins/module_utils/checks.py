@@ -20,6 +20,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack import (
 
 MAX_UID = 2**32 - 2
 MAX_PORT = 65535
+PORTS = ("olympia_stack_http_port", "olympia_stack_mysql_port")
 RESERVED_NAMES = ("runs",)  # the driver's directory beside those of the instances
 # Compose's own rule for project names, and a container name has at least two characters.
 INSTANCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]+")
@@ -33,11 +34,15 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         facts: What the probe found.
     """
     return [
-        *_check_files(values, facts),
-        *_check_source(values, facts),
-        *_check_ports(values, facts),
-        *_check_room(values, facts),
-        *_check_builder(values, facts),
+        *check_compose_files(values, facts),
+        *check_env(facts),
+        *check_rendered(facts),
+        *check_source(values, facts),
+        *(problem for variable in PORTS for problem in check_port(values, facts, variable)),
+        *check_memory(values, facts),
+        *(problem for path in facts["disk_free_mb"] for problem in check_disk(values, facts, path)),
+        *check_map_count(values, facts),
+        *check_builder(values, facts),
         *application.check_registry(values, facts),
         *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
     ]
@@ -68,7 +73,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
                 way_out=f"HOST_UID takes a number from 0 to {MAX_UID} (0 stands for {OLYMPIA_UID}).",
             )
         )
-    for variable in ("olympia_stack_http_port", "olympia_stack_mysql_port"):
+    for variable in PORTS:
         port = values[variable]
         if not 0 <= port <= MAX_PORT or (port == 0 and variable == "olympia_stack_http_port"):
             problems.append(
@@ -100,7 +105,13 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _check_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_compose_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return a problem for each file that COMPOSE_FILE names, and that neither exists nor is rendered.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
     problems = []
     project = facts["project_dir"]
     names = [name for name in values["olympia_stack_compose_file"].split(":") if name]
@@ -114,28 +125,51 @@ def _check_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pr
                     way_out=f"Put the file there, or take it out: make up COMPOSE_FILE={BASE_FILE}",
                 )
             )
-    if facts["env_error"]:
-        problems.append(
-            Problem(
-                what=f"{project}/.env cannot be read",
-                evidence=facts["env_error"],
-                way_out="Mend that line (or its permissions). The file holds the instance's passwords: keep the others.",
-            )
-        )
-    for name, file in facts["rendered"].items():
-        if not file["managed"]:
-            problems.append(
-                Problem(
-                    what=f"{project}/{name} was not written by this collection, and a rendered file goes there",
-                    setting="olympia_stack_project_dir",
-                    evidence="its first lines lack the 'managed by' header",
-                    way_out="Move it away, or choose another project directory.",
-                )
-            )
     return problems
 
 
-def _check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_env(facts: Mapping[str, Any]) -> list[Problem]:
+    """Return why the instance's `.env` cannot be read.
+
+    Args:
+        facts: What the probe found.
+    """
+    if not facts["env_error"]:
+        return []
+    return [
+        Problem(
+            what=f"{facts['project_dir']}/.env cannot be read",
+            evidence=facts["env_error"],
+            way_out="Mend that line (or its permissions). The file holds the instance's passwords: keep the others.",
+        )
+    ]
+
+
+def check_rendered(facts: Mapping[str, Any]) -> list[Problem]:
+    """Return a problem for each file of the user's that stands where a rendered one goes.
+
+    Args:
+        facts: What the probe found.
+    """
+    return [
+        Problem(
+            what=f"{facts['project_dir']}/{name} was not written by this collection, and a rendered file goes there",
+            setting="olympia_stack_project_dir",
+            evidence="its first lines lack the 'managed by' header",
+            way_out="Move it away, or choose another project directory.",
+        )
+        for name, file in facts["rendered"].items()
+        if not file["managed"]
+    ]
+
+
+def check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return what a source tree that was named lacks to be one.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
     if source_kind(values, facts) != "given" or not facts["source_missing"]:
         return []
     return [
@@ -148,58 +182,95 @@ def _check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[P
     ]
 
 
-def _check_ports(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: str) -> list[Problem]:
+    """Return whether another program has the port that a setting names.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+        variable: One of PORTS.
+    """
     ours = {port for container in facts["containers"] if container["state"] == "running" for port in container["ports"]}
-    problems = []
-    for variable in ("olympia_stack_http_port", "olympia_stack_mysql_port"):
-        port = values[variable]
-        if port in facts["listening_ports"] and port not in ours:
-            problems.append(
-                Problem(
-                    what=f"port {port} is taken",
-                    setting=variable,
-                    evidence="another program on this host listens on it",
-                    way_out=f"Choose another: make up {short_name(variable)}={port % 1000 + 8000}, or stop that program.",
-                )
-            )
-    return problems
-
-
-def _check_room(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    problems = []
-    if facts["memory_mb"] < values["olympia_stack_min_memory_mb"]:
-        problems.append(
-            Problem(
-                what="this host has too little memory for the stack",
-                setting="olympia_stack_min_memory_mb",
-                evidence=f"{facts['memory_mb']} MiB, of {values['olympia_stack_min_memory_mb']} MiB needed",
-                way_out="Give the machine more memory; or lower the setting, and expect containers to be killed (exit 137).",
-            )
+    port = values[variable]
+    if port not in facts["listening_ports"] or port in ours:
+        return []
+    return [
+        Problem(
+            what=f"port {port} is taken",
+            setting=variable,
+            evidence="another program on this host listens on it",
+            way_out=f"Choose another: make up {short_name(variable)}={port % 1000 + 8000}, or stop that program.",
         )
-    for path, free in facts["disk_free_mb"].items():
-        if free < values["olympia_stack_min_disk_mb"]:
-            problems.append(
-                Problem(
-                    what=f"too little disk space at {path}",
-                    setting="olympia_stack_min_disk_mb",
-                    evidence=f"{free} MiB free, of {values['olympia_stack_min_disk_mb']} MiB needed",
-                    way_out="Free some space ('make prune' clears the build cache), or lower the setting.",
-                )
-            )
+    ]
+
+
+def check_memory(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether the host has too little memory.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
+    if facts["memory_mb"] >= values["olympia_stack_min_memory_mb"]:
+        return []
+    return [
+        Problem(
+            what="this host has too little memory for the stack",
+            setting="olympia_stack_min_memory_mb",
+            evidence=f"{facts['memory_mb']} MiB, of {values['olympia_stack_min_memory_mb']} MiB needed",
+            way_out="Give the machine more memory; or lower the setting, and expect containers to be killed (exit 137).",
+        )
+    ]
+
+
+def check_disk(values: Mapping[str, Any], facts: Mapping[str, Any], path: str) -> list[Problem]:
+    """Return whether there is too little space at a path.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+        path: One of those that the probe has looked at.
+    """
+    free = facts["disk_free_mb"][path]
+    if free >= values["olympia_stack_min_disk_mb"]:
+        return []
+    return [
+        Problem(
+            what=f"too little disk space at {path}",
+            setting="olympia_stack_min_disk_mb",
+            evidence=f"{free} MiB free, of {values['olympia_stack_min_disk_mb']} MiB needed",
+            way_out="Free some space ('make prune' clears the build cache), or lower the setting.",
+        )
+    ]
+
+
+def check_map_count(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether the kernel allows too few memory maps; only a registry's Elasticsearch wants many.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
     map_count = values["olympia_stack_min_map_count"]
-    if image_origin(values, facts) == "registry" and facts["max_map_count"] < map_count:
-        problems.append(
-            Problem(
-                what="vm.max_map_count is too low for Elasticsearch",
-                setting="olympia_stack_min_map_count",
-                evidence=f"{facts['max_map_count']}, of {map_count} needed",
-                way_out=f"Run: sudo sysctl -w vm.max_map_count={map_count}; or lower the setting for another server.",
-            )
+    if image_origin(values, facts) != "registry" or facts["max_map_count"] >= map_count:
+        return []
+    return [
+        Problem(
+            what="vm.max_map_count is too low for Elasticsearch",
+            setting="olympia_stack_min_map_count",
+            evidence=f"{facts['max_map_count']}, of {map_count} needed",
+            way_out=f"Run: sudo sysctl -w vm.max_map_count={map_count}; or lower the setting for another server.",
         )
-    return problems
+    ]
 
 
-def _check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether the chosen builder cannot see the base image.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
     driver = values["olympia_docker_builder_driver"]
     if driver == "docker" or values["olympia_stack_base_image"] or image_origin(values, facts) != "packages":
         return []

@@ -9,6 +9,7 @@ resulting plan says and decides nothing by itself.
 from __future__ import annotations
 
 import grp
+import http.client
 import json
 import os
 import pwd
@@ -16,10 +17,12 @@ import re
 import shutil
 import ssl
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -511,13 +514,30 @@ def _choose_source(facts: Mapping[str, Any], options: EngineOptions) -> tuple[st
     return "distribution", f"{url}: {error}"
 
 
-def probe_url(url: str, seconds: float = PROBE_SECONDS) -> str | None:
-    """Fetch a small file and return None, or the reason why that failed.
+@dataclass(frozen=True)
+class UrlAnswer:
+    """What came of fetching a small file.
+
+    Attributes:
+        error: Why that failed, or the empty string.
+        status: The HTTP status; 0 where no server answered.
+        date: The server's clock, as its Date header says; empty where there is none.
+        age: Seconds that a cache on the way has kept the answer, as its Age header says; empty where there is none.
+    """
+
+    error: str = ""
+    status: int = 0
+    date: str = ""
+    age: str = ""
+
+
+def ask_url(url: str, seconds: float = PROBE_SECONDS) -> UrlAnswer:
+    """Fetch a small file.
 
     :param seconds: for the whole attempt; a name server that never answers has no time-out of its own here,
         therefore the attempt runs in a thread that is left behind.
     """
-    outcome: list[str | None] = []
+    outcome: list[UrlAnswer] = []
 
     def attempt() -> None:
         context = ssl.create_default_context()
@@ -528,14 +548,28 @@ def probe_url(url: str, seconds: float = PROBE_SECONDS) -> str | None:
         try:
             with opener.open(url, timeout=seconds) as answer:
                 answer.read(64)
-            outcome.append(None)
-        except (OSError, ValueError) as error:
-            outcome.append(str(getattr(error, "reason", None) or error))
+                outcome.append(_url_answer("", answer.status, answer.headers))
+        except urllib.error.HTTPError as error:
+            outcome.append(_url_answer(str(error.reason or error), error.code, error.headers))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            outcome.append(UrlAnswer(str(getattr(error, "reason", None) or error)))
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
     thread.join(seconds)
-    return outcome[0] if outcome else f"no answer within {seconds:g} s"
+    return outcome[0] if outcome else UrlAnswer(f"no answer within {seconds:g} s")
+
+
+def _url_answer(error: str, status: int, headers: Message) -> UrlAnswer:
+    return UrlAnswer(error, status, headers.get("Date", ""), headers.get("Age", ""))
+
+
+def probe_url(url: str, seconds: float = PROBE_SECONDS) -> str | None:
+    """Fetch a small file and return None, or the reason why that failed.
+
+    :param seconds: for the whole attempt.
+    """
+    return ask_url(url, seconds).error or None
 
 
 # --- deciding ------------------------------------------------------------------------------------

@@ -68,9 +68,17 @@ def memory_mb() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
 
 
+def exists(path: Path) -> bool:
+    """Return whether something is at a path, as far as this user can see."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def free_disk_mb(path: Path) -> int:
     """Return the free space in MiB where a path is, or would be."""
-    while not path.exists():
+    while not exists(path):
         path = path.parent
     return shutil.disk_usage(path).free // 2**20
 
@@ -173,6 +181,38 @@ def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
         "healthy_at": healthy_at(state.get("Health", {}).get("Log") or []),
         "ports": sorted(int(binding["HostPort"]) for binding in bindings if binding.get("HostPort")),
     }
+
+
+def one_off_containers(run: Run, project: str) -> list[dict[str, str]]:
+    """Return name and state of a Compose project's one-off containers, as `docker compose run` makes them.
+
+    Args:
+        run: Runs a command.
+        project: The Compose project's name.
+    """
+    code, output, _ = run(
+        [
+            "docker", "ps", "--all", "--format", "{{.Names}} {{.State}}",
+            "--filter", f"label=com.docker.compose.project={project}",
+            "--filter", "label=com.docker.compose.oneoff=True",
+        ]
+    )  # fmt: skip
+    rows = [] if code else [line.split() for line in output.splitlines()]
+    return [{"name": name, "state": state} for name, state in rows]
+
+
+def foreign_files(directory: Path, uid: int, except_names: Iterable[str] = ()) -> list[Path]:
+    """Return what below a directory, itself included, does not belong to a user; nothing where there is no directory.
+
+    Args:
+        directory: The directory. A link to one is not followed.
+        uid: The user.
+        except_names: Names of files that may belong to anybody.
+    """
+    if directory.is_symlink() or not directory.is_dir():
+        return []
+    paths = [directory, *(Path(base, name) for base, folders, files in os.walk(directory) for name in folders + files)]
+    return [path for path in paths if path.name not in except_names and path.lstat().st_uid != uid]
 
 
 def service_hashes(run: Run, project: Path, files: Iterable[str]) -> dict[str, str]:

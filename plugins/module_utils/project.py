@@ -89,6 +89,24 @@ def render(
     }
 
 
+def differing(contents: Mapping[str, str], probed: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the rendered files that are not on the host as they should be.
+
+    Args:
+        contents: Content by path, as `render` gives it.
+        probed: Checksum and mode of what is there, by path.
+    """
+
+    def state(name: str) -> tuple[str, str]:
+        return (probed[name]["sha256"], probed[name]["mode"]) if name in probed else ("", "")
+
+    return [
+        name
+        for name, content in contents.items()
+        if state(name) != (hashlib.sha256(content.encode()).hexdigest(), RENDERED[name].mode)
+    ]
+
+
 def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return what the Compose files read from `.env`, besides secrets.
 

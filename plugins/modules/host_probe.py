@@ -172,7 +172,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         "max_map_count": host.kernel_setting("vm.max_map_count"),
         "listening_ports": host.listening_ports(),
         "rendered": host.rendered_files(project, files),
-        "compose_files_present": [name for name in compose_files if (project / name).exists()],
+        "compose_files_present": [name for name in compose_files if host.exists(project / name)],
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(
             values["olympia_images_release"], values["olympia_images_mirror"], values["olympia_images_security_mirror"]
@@ -237,7 +237,7 @@ def main() -> None:
             "image_origin": sections["derived"].get("IMAGE_ORIGIN") or probe_origin(resolution.values, facts["engine"]),
             "source_dir": str(source),
             "autograph": host.read_text(source / AUTOGRAPH_CONFIG),
-            "source_missing": [name for name in SOURCE_MARKS if not (source / name).exists()],
+            "source_missing": [name for name in SOURCE_MARKS if not host.exists(source / name)],
         },
     )
 

@@ -117,6 +117,11 @@ class Console:
         self._open = ""
         self._doing = ""
         self._last = clock()
+        self._quiet = False
+
+    def be_quiet(self) -> None:
+        """Print nothing from here on: standard output belongs to a document."""
+        self._quiet = True
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Print what an event of ansible-runner has to say."""
@@ -155,7 +160,7 @@ class Console:
             self._write(self._style.failure(f"olympia {self._report.verb}{place}", failure["message"]))
 
     def _write(self, text: str) -> None:
-        if text:
+        if text and not self._quiet:
             self._stream.write(text)
             self._stream.flush()
             self._last = self._clock()

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from . import inside, playbooks, report
+from . import doctor, inside, playbooks, report
 from .base import Context, Verb
 
-VERBS: tuple[Verb, ...] = (*playbooks.VERBS, *inside.VERBS, report.VERB)
+VERBS: tuple[Verb, ...] = (*playbooks.VERBS, *inside.VERBS, *doctor.VERBS, *report.VERBS)
 
 __all__ = ["VERBS", "Context", "Verb"]

@@ -27,6 +27,8 @@ class Context:
         report: What is to be told of a run.
         console: What prints it.
         folder: The folder for artifacts, if any.
+        given: The settings of the command line, by variable.
+        names: Its arguments that are no settings, where the verb takes such (`takes_names` in its parser's defaults).
     """
 
     arguments: argparse.Namespace
@@ -34,6 +36,7 @@ class Context:
     report: Report
     console: Observer
     folder: Path | None = None
+    names: list[str] = field(init=False)
     given: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,7 +45,10 @@ class Context:
         Raises:
             OlympiaError: One of them is none.
         """
-        self.given = settings.parse([*self.arguments.assignments, *self.arguments.more], self.root)
+        words = [*self.arguments.assignments, *self.arguments.more]
+        takes_names = getattr(self.arguments, "takes_names", False)
+        self.names = [word for word in words if "=" not in word] if takes_names else []
+        self.given = settings.parse([word for word in words if word not in self.names], self.root)
 
     def prepare(self, playbook: str) -> Run:
         """Return a run of a playbook, as the command line wants it.

@@ -70,6 +70,6 @@ def listing(runs: list[tuple[str, dict[str, Any]]]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-VERB = Verb(
-    "report", "write what happened in a run as a page", run, add_arguments, on_hosts=False, takes_settings=False
+VERBS = (
+    Verb("report", "write what happened in a run as a page", run, add_arguments, on_hosts=False, takes_settings=False),
 )
