@@ -16,10 +16,10 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.settings import SOURCES
 
-from olympia_provisioner.cli import PLAYBOOKS
 from olympia_provisioner.errors import ExitCode
 from olympia_provisioner.playbook import KINDS
 from olympia_provisioner.report import SCHEMA, Report
+from olympia_provisioner.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -383,7 +383,7 @@ def test_the_schema_is_valid_and_describes_every_property() -> None:
 def test_the_schema_knows_the_words_of_the_code() -> None:
     found = dict(properties(DESCRIPTION))
     assert found["/schema"]["const"] == SCHEMA
-    assert found["/verb"]["enum"] == list(PLAYBOOKS)
+    assert found["/verb"]["enum"] == [verb.name for verb in VERBS if verb.changes]
     assert found["/exit_code"]["enum"] == [code.value for code in ExitCode]
     assert found["/failures/*/kind"]["enum"] == ["", *KINDS]
     assert found["/hosts/*/settings/*/source"]["enum"] == list(SOURCES)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from . import inside, playbooks
+from . import explain, inside, playbooks
 from .base import Context, Verb
 
-VERBS: tuple[Verb, ...] = (*playbooks.VERBS, *inside.VERBS)
+VERBS: tuple[Verb, ...] = (*playbooks.VERBS, *explain.VERBS, *inside.VERBS)
 
 __all__ = ["VERBS", "Context", "Verb"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .. import settings
 from ..console import Console
+from ..errors import ExitCode
 from ..paths import find_inventory, state_dir
 from ..playbook import Options
 from ..report import Report
@@ -27,6 +28,8 @@ class Context:
         report: What is to be told of a run.
         console: What prints it.
         folder: The folder for artifacts, if any.
+        given: The settings of the command line, by variable.
+        words: What else stands there, for the verbs that take words.
     """
 
     arguments: argparse.Namespace
@@ -35,6 +38,7 @@ class Context:
     console: Console
     folder: Path | None = None
     given: dict[str, str] = field(init=False)
+    words: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the settings of the command line.
@@ -42,7 +46,8 @@ class Context:
         Raises:
             OlympiaError: One of them is none.
         """
-        self.given = settings.parse([*self.arguments.assignments, *self.arguments.more], self.root)
+        self.words, assignments = self.arguments.divide(self.arguments.assignments)
+        self.given = settings.parse([*assignments, *self.arguments.more], self.root)
 
     def prepare(self, playbook: str) -> Run:
         """Return a run of a playbook, as the command line wants it.
@@ -74,6 +79,24 @@ class Context:
         )
 
 
+def all_assignments(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return no words, and every argument as an assignment.
+
+    Args:
+        arguments: The positional ones.
+    """
+    return [], arguments
+
+
+def words_and_assignments(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words among the arguments, and the assignments; they may stand in any order.
+
+    Args:
+        arguments: The positional ones.
+    """
+    return [one for one in arguments if "=" not in one], [one for one in arguments if "=" in one]
+
+
 def no_arguments(_parser: argparse.ArgumentParser) -> None:
     """Add nothing."""
 
@@ -85,13 +108,19 @@ class Verb:
     Attributes:
         name: What it is called.
         summary: What it does, as the help says it.
-        run: Does it; raises OlympiaError where it cannot be done, or was not.
+        run: Does it; raises OlympiaError where it cannot be done, or was not. Returns the exit code where that is not 0.
         add_arguments: Adds arguments of its own to its parser.
         on_hosts: Whether it runs a playbook, and takes the options for that.
+        changes: Whether that playbook changes something: it can be planned, leaves artifacts, and is alone with its instance.
+        divide: Tells words and assignments apart.
+        words: What the words are, as the usage names them, where it takes any.
     """
 
     name: str
     summary: str
-    run: Callable[[Context], None]
+    run: Callable[[Context], ExitCode | None]
     add_arguments: Callable[[argparse.ArgumentParser], None] = no_arguments
     on_hosts: bool = True
+    changes: bool = False
+    divide: Callable[[list[str]], tuple[list[str], list[str]]] = all_assignments
+    words: str = ""

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Mistyped words, and texts for people."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that a mistyped one comes nearest to, or the empty string.
+
+    Args:
+        word: The mistyped one.
+        known: The right ones.
+    """
+    names = sorted(known)
+    # Swapped letters are the commonest slip, and make a short word unlike itself to difflib.
+    swapped = [name for name in names if sorted(name) == sorted(word)]
+    return next(iter(swapped or difflib.get_close_matches(word, names, n=1)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the question that answers a mistyped word, or the empty string where nothing comes near.
+
+    Args:
+        word: The mistyped one.
+        known: The right ones.
+    """
+    nearest = closest(word, known)
+    return f"Did you mean {nearest}?" if nearest else ""
