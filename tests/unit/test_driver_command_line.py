@@ -76,13 +76,21 @@ def test_an_inventory_is_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.Mo
     assert caught.value.code is ExitCode.USAGE
 
 
-def test_the_instance_of_a_shell_is_found_as_settings_are() -> None:
-    state = {"XDG_STATE_HOME": "/s"}
-    assert inside.project_dir({}, state) == Path("/s/olympia/addons-server")
-    assert inside.project_dir({}, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/two")
-    given = {"olympia_stack_instance": "three"}
-    assert inside.project_dir(given, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/three")
-    assert inside.project_dir(given | {"olympia_stack_project_dir": "/p"}, state) == Path("/p")
+def context(*argv: str) -> Context:
+    """Return what a verb is given for a command line."""
+    arguments, rest = make_parser().parse_known_args(argv)
+    assert rest == []
+    report = Report(arguments.verb)
+    return Context(arguments, ROOT, report, Console(report, {}, io.StringIO()))
+
+
+def test_the_instance_of_a_shell_is_found_as_settings_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/s")
+    assert inside.project_dir(context("shell")) == Path("/s/olympia/addons-server")
+    monkeypatch.setenv("OLYMPIA_STACK_INSTANCE", "two")
+    assert inside.project_dir(context("shell")) == Path("/s/olympia/two")
+    assert inside.project_dir(context("shell", "INSTANCE=three")) == Path("/s/olympia/three")
+    assert inside.project_dir(context("shell", "INSTANCE=three", "PROJECT_DIR=/p")) == Path("/p")
 
 
 def test_a_shell_without_a_terminal_asks_for_none() -> None:
@@ -108,9 +116,8 @@ def test_only_the_applications_containers_have_the_applications_user() -> None:
     ],
 )
 def test_what_follows_the_service_is_the_commands_own(argv: list[str], words: list[str], given: dict[str, str]) -> None:
-    arguments, rest = make_parser().parse_known_args(["exec", *argv])
-    context = Context(arguments, ROOT, Report("exec"), Console(Report("exec"), {}, io.StringIO()))
-    assert (context.words, context.given, rest) == (words, given, [])
+    found = context("exec", *argv)
+    assert (found.words, found.given) == (words, given)
 
 
 def test_logs_are_composes() -> None:

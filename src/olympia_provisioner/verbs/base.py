@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import settings
+from .. import locks, settings
 from ..console import Console
 from ..errors import ExitCode
-from ..paths import find_inventory, state_dir
+from ..paths import INSTANCE, find_inventory, state_dir
 from ..playbook import Options
 from ..report import Report
 from ..runner import Run
@@ -28,6 +29,7 @@ class Context:
         report: What is to be told of a run.
         console: What prints it.
         folder: The folder for artifacts, if any.
+        quiet: Print nothing besides, and ask nothing.
         given: The settings of the command line, by variable.
         words: What else stands there, for the verbs that take words.
     """
@@ -37,6 +39,7 @@ class Context:
     report: Report
     console: Console
     folder: Path | None = None
+    quiet: bool = False
     given: dict[str, str] = field(init=False)
     words: list[str] = field(init=False)
 
@@ -49,11 +52,12 @@ class Context:
         self.words, assignments = self.arguments.divide(self.arguments.assignments)
         self.given = settings.parse([*assignments, *self.arguments.more], self.root)
 
-    def prepare(self, playbook: str) -> Run:
+    def prepare(self, playbook: str, check: bool = False) -> Run:
         """Return a run of a playbook, as the command line wants it.
 
         Args:
             playbook: Its name, without suffix.
+            check: Only plan it, whatever the command line says.
 
         Raises:
             OlympiaError: There is no such inventory, or no place for the run.
@@ -63,7 +67,7 @@ class Context:
             inventory=self.report.inventory,
             settings=self.given,
             limit=self.arguments.limit,
-            check=self.arguments.check,
+            check=check or self.arguments.check,
             diff=self.arguments.diff,
             artifacts=self.folder,
             ask_become_pass=self.arguments.ask_become_pass,
@@ -76,7 +80,33 @@ class Context:
             runs=state_dir(os.environ) / "runs",
             report=self.report,
             console=self.console,
+            quiet=self.quiet,
         )
+
+    def setting(self, variable: str) -> str:
+        """Return a setting as command line or environment give it, or the empty string.
+
+        Only for the few that say where an instance is, which no instance can keep.
+
+        Args:
+            variable: The setting's variable.
+        """
+        return self.given.get(variable) or os.environ.get(variable.upper(), "")
+
+    @property
+    def instance(self) -> str:
+        """The instance that is meant."""
+        return self.setting("olympia_stack_instance") or INSTANCE
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which no other run changes the instance; a plan changes nothing, and waits for nobody.
+
+        Raises:
+            OlympiaError: On entering: another run is in progress.
+        """
+        if self.arguments.check:
+            return contextlib.nullcontext()
+        return locks.held(state_dir(os.environ), self.instance, self.arguments.verb)
 
 
 def all_assignments(arguments: list[str]) -> tuple[list[str], list[str]]:

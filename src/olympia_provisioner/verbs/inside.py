@@ -8,12 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from ..errors import ExitCode, OlympiaError
-from ..paths import INSTANCE, state_dir
+from ..paths import state_dir
 from ..words import did_you_mean
 from .base import Context, Verb, words_and_assignments
 
@@ -21,19 +21,14 @@ from .base import Context, Verb, words_and_assignments
 APPLICATION = ("web", "worker")
 
 
-def project_dir(settings: Mapping[str, str], environment: Mapping[str, str]) -> Path:
+def project_dir(context: Context) -> Path:
     """Return the project directory of the instance that is meant.
 
     Args:
-        settings: Those of the command line, by variable.
-        environment: The process environment.
+        context: The command.
     """
-
-    def given(variable: str) -> str:
-        return settings.get(variable) or environment.get(variable.upper(), "")
-
-    path = given("olympia_stack_project_dir")
-    return Path(path).expanduser() if path else state_dir(environment) / (given("olympia_stack_instance") or INSTANCE)
+    path = context.setting("olympia_stack_project_dir")
+    return Path(path).expanduser() if path else state_dir(os.environ) / context.instance
 
 
 def command_after_service(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -163,7 +158,7 @@ def shell(name: str, summary: str, inside: Sequence[str], root: bool = False) ->
     """
 
     def run(context: Context) -> NoReturn:
-        enter(project_dir(context.given, os.environ))
+        enter(project_dir(context))
         become(exec_command("web", inside, sys.stdin.isatty(), root))
 
     return Verb(name, summary, run, on_hosts=False)
@@ -183,7 +178,7 @@ def run_exec(context: Context) -> NoReturn:
         raise OlympiaError(
             "exec takes a service and a command", way_out="olympia exec web python3 --version", code=ExitCode.USAGE
         )
-    enter(project_dir(context.given, os.environ))
+    enter(project_dir(context))
     check_services([service], known_services())
     become(exec_command(service, inside, sys.stdin.isatty()))
 
@@ -197,7 +192,7 @@ def run_logs(context: Context) -> NoReturn:
     Raises:
         OlympiaError: There is no such stack or service.
     """
-    enter(project_dir(context.given, os.environ))
+    enter(project_dir(context))
     check_services(context.words, known_services())
     become(logs_command(context.words, context.arguments.follow, context.arguments.tail))
 

@@ -15,7 +15,8 @@ def run(context: Context) -> None:
     Raises:
         OlympiaError: It did not end well.
     """
-    context.prepare(context.arguments.verb).execute()
+    with context.alone():
+        context.prepare(context.arguments.verb).execute()
 
 
 def changing(name: str, summary: str) -> Verb:
