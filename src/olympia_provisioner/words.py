@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterable
+
+WIDTH = 80  # of what people read on any terminal
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -29,3 +32,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     nearest = closest(word, known)
     return f"Did you mean {nearest}?" if nearest else ""
+
+
+def wrap(text: str, indent: str = "") -> str:
+    """Return a sentence in lines that fit a terminal; no word is broken.
+
+    Args:
+        text: The sentence.
+        indent: What each line but the first begins with.
+    """
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -3,9 +3,16 @@
 
 from __future__ import annotations
 
-from . import explain, inside, playbooks
+from . import destroy, explain, inside, playbooks, render, status
 from .base import Context, Verb
 
-VERBS: tuple[Verb, ...] = (*playbooks.VERBS, *explain.VERBS, *inside.VERBS)
+VERBS: tuple[Verb, ...] = (
+    *playbooks.VERBS,
+    *destroy.VERBS,
+    *status.VERBS,
+    *explain.VERBS,
+    *render.VERBS,
+    *inside.VERBS,
+)
 
 __all__ = ["VERBS", "Context", "Verb"]
