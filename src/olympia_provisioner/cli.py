@@ -20,18 +20,29 @@ from .words import did_you_mean
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
+    return _parsers()[0]
+
+
+def verb_parsers() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each verb's arguments."""
+    return _parsers()[1]
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(prog="olympia", description="Runs the addons-server stack.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parsers = {}
     for verb in VERBS:
         one = verbs.add_parser(verb.name, help=verb.summary, description=verb.summary.capitalize() + ".")
         one.set_defaults(check=False, diff=False, artifacts=None, divide=verb.divide)
-        add_common_arguments(one, verb)
         verb.add_arguments(one)
+        add_common_arguments(one, verb)
         if verb.on_hosts:
             add_host_arguments(one)
         if verb.changes:
             add_change_arguments(one)
-    return parser
+        parsers[verb.name] = one
+    return parser, parsers
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, verb: Verb) -> None:

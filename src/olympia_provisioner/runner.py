@@ -59,11 +59,13 @@ class Interruption:
     not end in time, or by the second one, is killed.
 
     Attributes:
+        quiet: Print nothing.
         since: When the first one came, in seconds of the monotonic clock; 0 before.
         impatient: Whether another one came.
         started: What ran when the first one came.
     """
 
+    quiet: bool = False
     since: float = 0.0
     impatient: bool = False
     started: set[int] = field(default_factory=set)
@@ -74,7 +76,8 @@ class Interruption:
             self.impatient = True
             return
         self.since = time.monotonic()
-        print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
+        if not self.quiet:
+            print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
         self.started = descendants()
         for pid, parent in parents().items():
             if parent == os.getpid():
@@ -245,7 +248,7 @@ class Run:
         if self.options.ask_become_pass:
             self._password = ask_password()
         while True:
-            outcome, interruption = Outcome(), Interruption()
+            outcome, interruption = Outcome(), Interruption(self.quiet)
 
             def handle(event: dict[str, Any], outcome: Outcome = outcome) -> bool:
                 for observer in (outcome.see, self.report.see, see):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import destroy, explain, inside, playbooks, render, status
+from . import completion, destroy, explain, inside, playbooks, render, status
 from .base import Context, Verb
 
 VERBS: tuple[Verb, ...] = (
@@ -13,6 +13,7 @@ VERBS: tuple[Verb, ...] = (
     *explain.VERBS,
     *render.VERBS,
     *inside.VERBS,
+    *completion.VERBS,
 )
 
 __all__ = ["VERBS", "Context", "Verb"]
