@@ -172,6 +172,21 @@ def test_a_second_run_is_refused_until_the_first_has_died(stack: Stack) -> None:
     assert olympia(stack, "up").code == 0
 
 
+def test_programs_get_typed_answers(stack: Stack) -> None:
+    program = (
+        "from olympia_provisioner import Stack\n"
+        f"stack = Stack(instance={stack.instance!r})\n"
+        "assert stack.up().changed == 0\n"
+        "assert stack.status().healthy\n"
+        "assert stack.render().files == ()\n"
+        f"assert stack.explain().settings['olympia_stack_http_port'].value == {stack.port}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=stack.environment, text=True, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_status_names_what_is_not_healthy(stack: Stack) -> None:
     stack.docker("compose", "stop", "memcached")
     run = stack.olympia("status")

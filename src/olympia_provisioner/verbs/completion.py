@@ -38,7 +38,7 @@ ZSH = """\
 #compdef olympia
 # To use it now: eval "$(olympia completion zsh)". For good: put that into ~/.zshrc, after compinit.
 _olympia() {
-    local -a verbs words
+    local -a verbs
     verbs=(
 @VERBS@
     )
