@@ -4,7 +4,7 @@ INVENTORY = local
 ARGS =
 PART =
 
-OWN = PYTHON INVENTORY ARGS PART MAKEFLAGS MAKEOVERRIDES
+OWN = PYTHON INVENTORY ARGS PART VERBS INSIDE MAKEFLAGS MAKEOVERRIDES
 quote = '$(subst ','\'',$(1))'
 # Every variable of make's command line but those above, quoted for the shell.
 SETTINGS = $(foreach name,$(filter-out $(OWN),$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(call quote,$(name)=$(value $(name)))))
@@ -13,21 +13,29 @@ BOOTSTRAP = $(PYTHON) scripts/bootstrap
 OLYMPIA = .venv/bin/olympia
 
 .DEFAULT_GOAL := help
-.PHONY: help up down build push test-site build_docker_image prune shell djshell test lint bench lock docs clean
+VERBS = up down build push init test-site prune destroy status explain render
+INSIDE = logs exec shell rootshell djshell
+
+.PHONY: help $(VERBS) $(INSIDE) build_docker_image test lint bench lock docs clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z_ -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 28
 	@echo; echo 'Settings follow the verb: make up HTTP_PORT=8080. Others: INVENTORY=ci, ARGS="--check --diff -K", PYTHON=python3.12.'
 
 up down build push test-site prune: ## run the stack, take it down (data stays), build or publish its image, run the site's tests, clear the build cache
+init destroy: ## initialize again; remove the instance with ALL its data (asks first)
+status explain render: ## how it is, where settings come from (ARGS=HTTP_PORT), what would be written
+$(VERBS):
 	@$(BOOTSTRAP)
 	@$(OLYMPIA) $@ -i $(call quote,$(INVENTORY)) $(ARGS) $(SETTINGS)
 
 build_docker_image: build ## what addons-server calls build
 
-shell djshell: ## a shell, or Django's, in the web container
+logs exec: ## logs (ARGS="-f web"), or a command in a service's container (ARGS="web id")
+shell rootshell djshell: ## a shell, one as root, or Django's, in the web container
+$(INSIDE):
 	@$(BOOTSTRAP)
-	@$(OLYMPIA) $@ $(ARGS) $(SETTINGS)
+	@$(OLYMPIA) $@ $(SETTINGS) $(ARGS)
 
 test: ## prove everything; PART=unit runs one part
 	@$(BOOTSTRAP) --dev

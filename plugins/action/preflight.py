@@ -126,9 +126,16 @@ class ActionModule(ActionBase):
             "healthy": stack.healthy(derived, facts),
             "initialized": stack.initialized(derived, facts),
             "explained": {
-                name: {"value": value, "source": resolution["sources"][name]}
+                name: {
+                    "name": settings.short_name(name),
+                    "value": value,
+                    "source": resolution["sources"][name],
+                    "overruled": resolution["overruled"][name],
+                }
                 for name, value in resolution["values"].items()
             },
+            # Only `look` gets here with any.
+            "wrong_settings": [problem.as_dict() for problem in wrong_settings],
             "choices": {
                 settings.short_name(name): settings.encode(value) for name, value in resolution["choices"].items()
             },

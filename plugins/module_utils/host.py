@@ -170,6 +170,7 @@ def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
         "config_hash": labels.get("com.docker.compose.config-hash", ""),
         "id": entry["Id"],
         "image": entry["Image"],
+        "image_name": entry["Config"]["Image"],
         # The list has a bare ID once the reference that the container was made from names another image.
         "image_replaced": listed_image != entry["Config"]["Image"],
         "state": state["Status"],

@@ -64,12 +64,14 @@ class Resolution:
     Attributes:
         values: Value by variable name.
         sources: One of SOURCES by variable name.
+        overruled: What weaker sources say, strongest first, each with source and value, by variable name.
         choices: The choices to persist, by variable name.
         problems: Values that their specification refuses.
     """
 
     values: dict[str, Any]
     sources: dict[str, str]
+    overruled: dict[str, list[dict[str, Any]]]
     choices: dict[str, Any]
     problems: list[Problem] = field(default_factory=list)
 
@@ -166,6 +168,7 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
 
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
+    overruled: dict[str, list[dict[str, Any]]] = {}
     choices: dict[str, Any] = {}
     problems: list[Problem] = []
     for variable, spec in specs.items():
@@ -178,9 +181,11 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
                 del found[source]
                 if persists:
                     found.pop("persisted choice", None)
-        source = next(source for source in SOURCES if source in found)
-        raw = found[source]
-        value = decode(raw, spec["type"]) if isinstance(raw, str) else raw
+        # They are in the order of SOURCES.
+        (source, value), *weaker = (
+            (source, decode(raw, spec["type"]) if isinstance(raw, str) else raw) for source, raw in found.items()
+        )
+        overruled[variable] = [{"source": name, "value": other} for name, other in weaker]
         validated = ArgumentSpecValidator({variable: dict(spec)}).validate({variable: value})
         if validated.error_messages:
             problems.append(
@@ -201,4 +206,4 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
         sources[variable] = source
         if persists and source in SOURCES[:3]:
             choices[variable] = values[variable]
-    return Resolution(values, sources, choices, problems)
+    return Resolution(values, sources, overruled, choices, problems)

@@ -42,6 +42,10 @@ options:
     type: list
     elements: str
     default: []
+  force:
+    description: Run the command also when it has run for the state of now.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -89,6 +93,7 @@ def main() -> None:
             "volume": {"type": "str", "required": True},
             "volatile_services": {"type": "list", "elements": "str", "default": []},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -99,10 +104,16 @@ def main() -> None:
     state = host.initialization_state(
         host.volume_created(host.run, params["volume"]), containers, params["service"], params["volatile_services"]
     )
-    if host.read_initialization(marker) == state:
+    if not params["force"] and host.read_initialization(marker) == state:
         module.exit_json(changed=False, stdout="")
     if module.check_mode:
         module.exit_json(changed=True, stdout="")
+    if not any(entry["service"] == params["service"] and entry["state"] == "running" for entry in containers):
+        module.fail_json(
+            msg=f"The service {params['service']} of {params['project']} does not run, so nothing was initialized: "
+            "bring the stack up first.",
+            olympia={"phase": "initialize", "kind": "unhealthy"},
+        )
     completed = docker.run(
         ["compose", "--project-directory", params["project_src"], "exec", "-T", params["service"], *params["command"]],
         cwd=params["project_src"],

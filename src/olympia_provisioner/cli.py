@@ -14,35 +14,52 @@ from .console import Console, JsonLines, Observer
 from .errors import ExitCode, OlympiaError
 from .paths import collection_root, make_importable
 from .report import Report
-from .verbs import VERBS, Context
+from .verbs import VERBS, Context, Verb, inside
+from .words import did_you_mean
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "assignments",
-        nargs="*",
-        metavar="NAME=value",
-        help="a setting, such as HTTP_PORT=8080 or COMPOSE_FILE=a.yml:b.yml",
-    )
-    common.add_argument("-e", action="append", default=[], metavar="NAME=value", dest="more", help="the same")
+    return _parsers()[0]
+
+
+def verb_parsers() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each verb's arguments."""
+    return _parsers()[1]
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(prog="olympia", description="Runs the addons-server stack.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parsers = {}
     for verb in VERBS:
-        one = verbs.add_parser(
-            verb.name,
-            help=verb.summary,
-            description=verb.summary.capitalize() + ".",
-            parents=[common] if verb.takes_settings else [],
-        )
-        one.set_defaults(artifacts=None)
-        if not verb.takes_settings:
-            one.set_defaults(assignments=[], more=[])
+        one = verbs.add_parser(verb.name, help=verb.summary, description=verb.summary.capitalize() + ".")
+        one.set_defaults(check=False, diff=False, artifacts=None, events=False, divide=verb.divide)
         verb.add_arguments(one)
+        add_common_arguments(one, verb)
         if verb.on_hosts:
             add_host_arguments(one)
-    return parser
+        if verb.changes:
+            add_change_arguments(one)
+        parsers[verb.name] = one
+    return parser, parsers
+
+
+def add_common_arguments(parser: argparse.ArgumentParser, verb: Verb) -> None:
+    """Add settings, and the words that the verb takes.
+
+    Args:
+        parser: The verb's parser.
+        verb: The verb.
+    """
+    parser.add_argument(
+        "assignments",
+        # Options after the service belong to the command that is run there.
+        nargs=argparse.REMAINDER if verb.divide is inside.command_after_service else "*",
+        metavar=f"{verb.words} NAME=value".strip(),
+        help="NAME=value is a setting, such as HTTP_PORT=8080 or COMPOSE_FILE=a.yml:b.yml",
+    )
+    parser.add_argument("-e", action="append", default=[], metavar="NAME=value", dest="more", help="a setting")
 
 
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +72,16 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
         "-i", default="local", metavar="local|ci|PATH", dest="inventory", help="the inventory (default: local)"
     )
     parser.add_argument("--limit", default="", metavar="HOSTS", help="only these hosts of the inventory")
+    parser.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for the password of sudo first")
+    parser.add_argument("-v", action="count", default=0, dest="verbosity", help="say more; up to -vvvv")
+
+
+def add_change_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of verbs that change something on a host.
+
+    Args:
+        parser: The verb's parser.
+    """
     parser.add_argument("--check", action="store_true", help="say what would change, and change nothing")
     parser.add_argument("--diff", action="store_true", help="show what changes in files")
     parser.add_argument(
@@ -62,8 +89,6 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plain", action="store_true", help="print Ansible's own lines, also on a terminal")
     parser.add_argument("--json", action="store_true", dest="events", help="print an event a line, for programs")
-    parser.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for the password of sudo first")
-    parser.add_argument("-v", action="count", default=0, dest="verbosity", help="say more; up to -vvvv")
 
 
 def choose_console(arguments: argparse.Namespace, report: Report) -> Observer:
@@ -73,7 +98,7 @@ def choose_console(arguments: argparse.Namespace, report: Report) -> Observer:
         arguments: The command line.
         report: The run.
     """
-    if getattr(arguments, "events", False):
+    if arguments.events:
         return JsonLines(report, sys.stdout)
     # Who asks for more than progress wants to read Ansible's own lines.
     asked = [getattr(arguments, name, False) for name in ("verbosity", "check", "diff", "plain")]
@@ -84,8 +109,8 @@ def choose_console(arguments: argparse.Namespace, report: Report) -> Observer:
     return Terminal(report, sys.stdout)
 
 
-def execute(arguments: argparse.Namespace, root: Path, report: Report, console: Observer) -> None:
-    """Do what a parsed command line says.
+def execute(arguments: argparse.Namespace, root: Path, report: Report, console: Observer) -> ExitCode:
+    """Do what a parsed command line says, and return the exit code.
 
     Args:
         arguments: The command line.
@@ -101,7 +126,7 @@ def execute(arguments: argparse.Namespace, root: Path, report: Report, console: 
         artifacts.prepare(folder)
     verb = next(verb for verb in VERBS if verb.name == arguments.verb)
     try:
-        verb.run(Context(arguments, root, report, console, folder))
+        return verb.run(Context(arguments, root, report, console, folder)) or ExitCode.DONE
     except OlympiaError as error:
         report.end(error.code, str(error))
         if folder:
@@ -116,7 +141,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; those of the process when None.
     """
     parser = make_parser()
-    arguments, rest = parser.parse_known_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    names = [verb.name for verb in VERBS]
+    if given and not given[0].startswith("-") and given[0] not in names:
+        parser.error(f"{given[0]} is not a verb. {did_you_mean(given[0], names) or 'olympia --help lists them.'}")
+    arguments, rest = parser.parse_known_args(given)
     # argparse takes positional arguments in one place only; assignments may stand between options.
     wrong = [argument for argument in rest if argument.startswith("-")]
     if wrong:
@@ -127,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         root = collection_root()
         make_importable(root)
-        execute(arguments, root, report, console)
+        return execute(arguments, root, report, console)
     except OlympiaError as error:
         report.end(error.code, str(error))
         console.fail()
@@ -137,4 +166,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     finally:
         console.close()
-    return ExitCode.DONE

@@ -117,11 +117,6 @@ class Console:
         self._open = ""
         self._doing = ""
         self._last = clock()
-        self._quiet = False
-
-    def be_quiet(self) -> None:
-        """Print nothing from here on: standard output belongs to a document."""
-        self._quiet = True
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Print what an event of ansible-runner has to say."""
@@ -160,7 +155,7 @@ class Console:
             self._write(self._style.failure(f"olympia {self._report.verb}{place}", failure["message"]))
 
     def _write(self, text: str) -> None:
-        if text and not self._quiet:
+        if text:
             self._stream.write(text)
             self._stream.flush()
             self._last = self._clock()
@@ -214,3 +209,22 @@ class JsonLines:
     def _say(self, event: str, **data: Any) -> None:
         self._stream.write(json.dumps({"event": event, "time": round(time.time(), 3), **data}) + "\n")
         self._stream.flush()
+
+
+class Silent:
+    """Prints nothing: standard output belongs to an answer."""
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def progress(self, event: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def beat(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def fail(self) -> None:
+        """Do nothing."""

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ KINDS = {
     "conflict": ExitCode.CONFLICT,
     "tests": ExitCode.TESTS,
 }
+# What a task says that needs root where sudo wants a password: sudo's own words, and Ansible's.
+NO_PASSWORD = ("sudo: a password is required", "Missing sudo password")
 # What the failure of a phase comes to when its task does not say so itself.
 PHASE_KINDS = {
     "images": "build",
@@ -70,6 +73,17 @@ def arguments(options: Options, settings_file: str) -> list[str]:
     return given
 
 
+def pasteable(environment: Mapping[str, str], command: Sequence[str]) -> str:
+    """Return a command line, quoted for a shell, that can be pasted.
+
+    Args:
+        environment: What the command needs of it.
+        command: The command and its arguments.
+    """
+    assignments = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
+    return " ".join([*assignments, shlex.join(command)])
+
+
 @dataclass
 class Outcome:
     """What the events of a run come to.
@@ -79,12 +93,14 @@ class Outcome:
         kind: Its kind, one of KINDS.
         no_hosts: No host matched.
         unreachable: A host could not be reached.
+        password: A task failed because sudo wants a password.
     """
 
     phase: str = ""
     kind: str = ""
     no_hosts: bool = False
     unreachable: bool = False
+    password: bool = False
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Take one event of ansible-runner into account. The last marked failure counts: a rescue may name it better."""
@@ -95,6 +111,7 @@ class Outcome:
             self.unreachable = True
         elif event.get("event") == "runner_on_failed" and not data.get("ignore_errors"):
             result = data.get("res")
+            self.password = self.password or any(words in str(result) for words in NO_PASSWORD)
             marker = result.get("olympia") if isinstance(result, Mapping) else None
             if isinstance(marker, Mapping):
                 self.phase, self.kind = str(marker.get("phase", "")), str(marker.get("kind", ""))

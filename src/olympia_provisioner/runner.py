@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,9 +20,9 @@ from types import FrameType
 from typing import Any
 
 from . import artifacts, record
-from .console import Observer
+from .console import Observer, Silent
 from .errors import ExitCode, OlympiaError
-from .playbook import Options, Outcome, arguments
+from .playbook import Options, Outcome, arguments, pasteable
 from .report import Report
 
 KEPT_RUNS = 10
@@ -60,11 +61,13 @@ class Interruption:
     not end in time, or by the second one, is killed.
 
     Attributes:
+        quiet: Print nothing.
         since: When the first one came, in seconds of the monotonic clock; 0 before.
         impatient: Whether another one came.
         started: What ran when the first one came.
     """
 
+    quiet: bool = False
     since: float = 0.0
     impatient: bool = False
     started: set[int] = field(default_factory=set)
@@ -75,7 +78,8 @@ class Interruption:
             self.impatient = True
             return
         self.since = time.monotonic()
-        print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
+        if not self.quiet:
+            print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
         self.started = descendants()
         for pid, parent in parents().items():
             if parent == os.getpid():
@@ -97,7 +101,10 @@ class Interruption:
 
     @contextlib.contextmanager
     def handled(self) -> Iterator[None]:
-        """Handle the signals meanwhile."""
+        """Handle the signals meanwhile; only the main thread of a program can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
@@ -151,9 +158,23 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
 
 
 class Run:
-    """A run of a playbook, and what is collected after it."""
+    """A run of a playbook, and what is collected after it.
 
-    def __init__(self, playbook: Path, options: Options, *, root: Path, runs: Path, report: Report, console: Observer):
+    Attributes:
+        differences: What the playbook would change in files, or has changed, by host: each with before, after and header.
+    """
+
+    def __init__(
+        self,
+        playbook: Path,
+        options: Options,
+        *,
+        root: Path,
+        runs: Path,
+        report: Report,
+        console: Observer,
+        quiet: bool = False,
+    ):
         """Make its private directory.
 
         Args:
@@ -163,14 +184,17 @@ class Run:
             runs: The folder of all runs.
             report: What is to be told of it.
             console: What prints it.
+            quiet: Print nothing besides, and ask nothing.
 
         Raises:
             OlympiaError: A folder cannot be written.
         """
         self.playbook, self.options, self.root = playbook, options, root
-        self.report, self.console = report, console
+        self.report, self.console, self.quiet = report, console, quiet
         self.private = new_run(runs, playbook.stem)
         self.log = self.private / "artifacts" / playbook.stem / "stdout"
+        self.differences: dict[str, list[dict[str, Any]]] = {}
+        self._password = ""
 
     def execute(self) -> None:
         """Run the playbook, printing what it prints.
@@ -178,22 +202,13 @@ class Run:
         Raises:
             OlympiaError: It did not end well; the code says how.
         """
-        password = ask_password() if self.options.ask_become_pass else ""
-        outcome, interruption = Outcome(), Interruption()
-
-        def handle(event: dict[str, Any]) -> bool:
-            for observer in (outcome, self.report, self.console):
-                observer.see(event)
-            return True
-
         try:
-            return_code = self._play(self.playbook, self.options, password, handle, interruption)
-            error = self._error(outcome, return_code, bool(interruption.since))
+            error = self._perform(self.console.see)
             self.report.end(error.code if error else ExitCode.DONE, str(error or ""))
         finally:
             record.write(self.private, self.report, self.root)
         if self.options.artifacts:
-            self._collect(self.options.artifacts, password)
+            self._collect(self.options.artifacts)
         if error:
             raise error
 
@@ -205,24 +220,61 @@ class Run:
         Raises:
             OlympiaError: It did not end well; what failed has been printed.
         """
-        password = ask_password() if self.options.ask_become_pass else ""
-        outcome, interruption = Outcome(), Interruption()
         answers: dict[str, Any] = {}
+        self.console = Silent()
 
-        def handle(event: dict[str, Any]) -> bool:
-            outcome.see(event)
-            self.report.see(event)
+        def see(event: dict[str, Any]) -> None:
             data = event.get("event_data") or {}
             if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
-                print(str(event.get("stdout", "")).replace("\r\n", "\n"), file=sys.stderr)
+                self._say(str(event.get("stdout", "")).replace("\r\n", "\n"))
+            elif event.get("event") == "runner_on_file_diff":
+                self.differences[str(data["host"])] = data["diff"]
             elif event.get("event") == "runner_on_ok" and isinstance(message := data["res"].get("msg"), dict | list):
                 answers[str(data["host"])] = message
-            return True
 
-        return_code = self._play(self.playbook, self.options, password, handle, interruption)
-        if error := self._error(outcome, return_code, bool(interruption.since)):
+        if error := self._perform(see):
             raise error
+        if not self.options.verbosity:
+            # A look is not worth keeping in place of an older run, which may still be going on.
+            shutil.rmtree(self.private, ignore_errors=True)
         return answers
+
+    def _perform(self, see: Callable[[dict[str, Any]], None]) -> OlympiaError | None:
+        """Run the playbook, once more with the password of sudo where only that was missing.
+
+        Args:
+            see: Takes each event.
+
+        Returns:
+            What it has come to, or None where all went well.
+
+        Raises:
+            OlympiaError: The password cannot be asked for.
+        """
+        if self.options.ask_become_pass:
+            self._password = ask_password()
+        while True:
+            outcome, interruption = Outcome(), Interruption(self.quiet)
+
+            def handle(event: dict[str, Any], outcome: Outcome = outcome) -> bool:
+                for observer in (outcome.see, self.report.see, see):
+                    observer(event)
+                return True
+
+            return_code = self._play(self.playbook, self.options, handle, interruption)
+            error = self._error(outcome, return_code, bool(interruption.since))
+            if not (error and outcome.password) or self._password or self.quiet or not sys.stdin.isatty():
+                return error
+            self._say("\nSudo wants a password for that. The run begins again with it.")
+            self._password = ask_password()
+            self.options = replace(self.options, ask_become_pass=True)
+            # They are not what the run has come to.
+            self.report.failures.clear()
+
+    def _say(self, text: str) -> None:
+        """Tell something besides the answer."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
 
     def _error(self, outcome: Outcome, return_code: int, interrupted: bool) -> OlympiaError | None:
         """Return what the run has come to, or None where all went well."""
@@ -239,10 +291,18 @@ class Run:
             return OlympiaError(
                 "No host matched", where=self.options.inventory, way_out="See -i and --limit", code=code
             )
+        if outcome.password and code is not ExitCode.DONE:
+            return OlympiaError(
+                f"{name} needs root, and sudo wants a password",
+                where=str(self.log),
+                way_out="Run it on a terminal, where it asks; or as root or with passwordless sudo; or set "
+                "ANSIBLE_BECOME_PASSWORD_FILE to a file that has the password",
+                code=code,
+            )
         phase = f" in the phase {outcome.phase}" if outcome.phase else ""
         return None if code is ExitCode.DONE else OlympiaError(f"{name} failed{phase}", where=str(self.log), code=code)
 
-    def _collect(self, directory: Path, password: str) -> None:
+    def _collect(self, directory: Path) -> None:
         """Leave behind what a run has to show: first what is known here, then what the hosts know."""
         artifacts.write(directory, self.report)
         artifacts.write_log(directory, self.log)
@@ -252,17 +312,16 @@ class Run:
 
         def handle(event: dict[str, Any]) -> bool:
             if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
-                print(f"The host was not asked: {event.get('stdout')}", file=sys.stderr)
+                self._say(f"The host was not asked: {event.get('stdout')}")
             return True
 
-        self._play(self.root / "playbooks/collect.yml", options, password, handle, Interruption())
+        self._play(self.root / "playbooks/collect.yml", options, handle, Interruption())
         artifacts.write(directory, self.report)
 
     def _play(
         self,
         playbook: Path,
         options: Options,
-        password: str,
         handle: Callable[[dict[str, Any]], bool],
         interruption: Interruption,
     ) -> int:
@@ -273,6 +332,18 @@ class Run:
         settings_file = self.private / f"{playbook.stem}.json"
         with os.fdopen(os.open(settings_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             json.dump(dict(options.settings), file)
+
+        cmdline = arguments(options, str(settings_file) if options.settings else "")
+        environment = ansible_environment(os.environ, self.root, sys.stdout.isatty())
+        if options.verbosity:
+            program = Path(sys.executable).with_name("ansible-playbook")
+            needed = {name: value for name, value in environment.items() if name != "PATH"}
+            self._say(pasteable(needed, [str(program), f"--inventory={options.inventory}", *cmdline, str(playbook)]))
+
+        # Without this file ansible-runner forgets settings that it is given otherwise.
+        (self.private / "env").mkdir(exist_ok=True)
+        (self.private / "env/settings").write_text(json.dumps({"pexpect_timeout": POLL}))
+        progress = Progress(self.private / f"{playbook.stem}.progress")
 
         def catch_up() -> None:
             for event in progress.new():
@@ -288,10 +359,6 @@ class Run:
             self.console.beat()
             return interruption.overdue()
 
-        # Without this file ansible-runner forgets settings that it is given otherwise.
-        (self.private / "env").mkdir(exist_ok=True)
-        (self.private / "env/settings").write_text(json.dumps({"pexpect_timeout": POLL}))
-        progress = Progress(self.private / f"{playbook.stem}.progress")
         with interruption.handled():
             result = ansible_runner.run(
                 private_data_dir=str(self.private),
@@ -300,10 +367,9 @@ class Run:
                 playbook=str(playbook),
                 inventory=options.inventory,
                 ident=playbook.stem,
-                cmdline=shlex.join(arguments(options, str(settings_file) if options.settings else "")),
-                envvars=ansible_environment(os.environ, self.root, sys.stdout.isatty())
-                | {"OLYMPIA_PROGRESS": str(progress.path)},
-                passwords={r"BECOME password.*:\s*?$": password} if password else {},
+                cmdline=shlex.join(cmdline),
+                envvars=environment | {"OLYMPIA_PROGRESS": str(progress.path)},
+                passwords={r"BECOME password.*:\s*?$": self._password} if self._password else {},
                 # They would keep the password.
                 suppress_env_files=True,
                 quiet=True,

@@ -164,7 +164,7 @@ def test_a_run_that_could_not_begin_is_told(checkout: Checkout) -> None:
     checkout.state.write_text("a file where the folder for runs should go")
     assert checkout.run("up", "--artifacts", "out")[0] == 1
     result = result_in(checkout.path / "out")
-    assert (result["exit_code"], result["error"].splitlines()[0]) == (1, "The directory for runs cannot be written")
+    assert (result["exit_code"], result["error"].splitlines()[0]) == (1, "The lock of the instance cannot be made")
 
 
 def test_a_folder_with_other_files_is_refused_and_left_as_it_is(checkout: Checkout) -> None:

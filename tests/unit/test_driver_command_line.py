@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
 from olympia_provisioner import paths, settings
-from olympia_provisioner.cli import main
+from olympia_provisioner.cli import main, make_parser
+from olympia_provisioner.console import Console
 from olympia_provisioner.errors import ExitCode, OlympiaError
+from olympia_provisioner.report import Report
 from olympia_provisioner.runner import ansible_environment
-from olympia_provisioner.verbs import inside
+from olympia_provisioner.verbs import Context, inside
+from olympia_provisioner.words import closest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,26 +76,75 @@ def test_an_inventory_is_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.Mo
     assert caught.value.code is ExitCode.USAGE
 
 
-def test_the_instance_of_a_shell_is_found_as_settings_are() -> None:
-    state = {"XDG_STATE_HOME": "/s"}
-    assert inside.project_dir({}, state) == Path("/s/olympia/addons-server")
-    assert inside.project_dir({}, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/two")
-    given = {"olympia_stack_instance": "three"}
-    assert inside.project_dir(given, state | {"OLYMPIA_STACK_INSTANCE": "two"}) == Path("/s/olympia/three")
-    assert inside.project_dir(given | {"olympia_stack_project_dir": "/p"}, state) == Path("/p")
+def context(*argv: str) -> Context:
+    """Return what a verb is given for a command line."""
+    arguments, rest = make_parser().parse_known_args(argv)
+    assert rest == []
+    report = Report(arguments.verb)
+    return Context(arguments, ROOT, report, Console(report, {}, io.StringIO()))
+
+
+def test_the_instance_of_a_shell_is_found_as_settings_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/s")
+    assert inside.project_dir(context("shell")) == Path("/s/olympia/addons-server")
+    monkeypatch.setenv("OLYMPIA_STACK_INSTANCE", "two")
+    assert inside.project_dir(context("shell")) == Path("/s/olympia/two")
+    assert inside.project_dir(context("shell", "INSTANCE=three")) == Path("/s/olympia/three")
+    assert inside.project_dir(context("shell", "INSTANCE=three", "PROJECT_DIR=/p")) == Path("/p")
 
 
 def test_a_shell_without_a_terminal_asks_for_none() -> None:
-    assert inside.command(["bash"], terminal=True) == ["docker", "compose", "exec", "web", "olympia-entrypoint", "bash"]
-    assert inside.command(["bash"], terminal=False) == [
-        "docker",
-        "compose",
-        "exec",
-        "-T",
-        "web",
-        "olympia-entrypoint",
-        "bash",
-    ]
+    compose = ["docker", "compose", "exec"]
+    assert inside.exec_command("web", ["bash"], True) == [*compose, "web", "olympia-entrypoint", "bash"]
+    assert inside.exec_command("web", ["bash"], False) == [*compose, "-T", "web", "olympia-entrypoint", "bash"]
+
+
+def test_only_the_applications_containers_have_the_applications_user() -> None:
+    compose = ["docker", "compose", "exec"]
+    assert inside.exec_command("redis", ["redis-cli"], True) == [*compose, "redis", "redis-cli"]
+    assert inside.exec_command("web", ["bash"], True, root=True) == [*compose, "--user=root", "web", "bash"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words", "given"),
+    [
+        (["web", "env", "A=b"], ["web", "env", "A=b"], {}),
+        (["INSTANCE=two", "web", "env", "A=b"], ["web", "env", "A=b"], {"olympia_stack_instance": "two"}),
+        (["-e", "INSTANCE=two", "web", "ls", "-e", "-x"], ["web", "ls", "-e", "-x"], {"olympia_stack_instance": "two"}),
+        (["web", "sh", "-c", "exit 3"], ["web", "sh", "-c", "exit 3"], {}),
+        (["web", "python3", "--help"], ["web", "python3", "--help"], {}),
+    ],
+)
+def test_what_follows_the_service_is_the_commands_own(argv: list[str], words: list[str], given: dict[str, str]) -> None:
+    found = context("exec", *argv)
+    assert (found.words, found.given) == (words, given)
+
+
+def test_logs_are_composes() -> None:
+    assert inside.logs_command([], follow=False, tail="all") == ["docker", "compose", "logs", "--tail=all"]
+    wanted = ["docker", "compose", "logs", "--follow", "--tail=5", "web", "redis"]
+    assert inside.logs_command(["web", "redis"], follow=True, tail="5") == wanted
+
+
+def test_an_unknown_service_is_answered_with_the_nearest() -> None:
+    with pytest.raises(OlympiaError) as caught:
+        inside.check_services(["wbe", "redis", "quux"], ["redis", "web"])
+    assert str(caught.value).splitlines()[:2] == ["wbe is not a service. Did you mean web?", "quux is not a service."]
+    assert caught.value.code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"), [("pu", "up"), ("dwon", "down"), ("upp", "up"), ("biuld", "build"), ("xyz", "")]
+)
+def test_the_nearest_word_is_found(word: str, nearest: str) -> None:
+    assert closest(word, ["up", "down", "build", "push"]) == nearest
+
+
+def test_a_mistyped_verb_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["pu", "HTTP_PORT=80"])
+    assert ended.value.code == 2
+    assert "pu is not a verb. Did you mean up?" in capsys.readouterr().err
 
 
 def test_colours_only_where_they_are_wanted() -> None:

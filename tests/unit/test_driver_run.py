@@ -209,11 +209,17 @@ def test_a_second_interruption_kills_what_ignores_the_first(checkout: Checkout, 
     wait_for(lambda: not alive(child), "the deaf command has ended")
 
 
-def test_the_password_of_sudo_is_asked_for_and_kept_nowhere(checkout: Checkout) -> None:
+# Root, too, is to use sudo: else a test that root runs tests nothing.
+SUDO_FOR_ALL = {"ANSIBLE_BECOME_ALLOW_SAME_USER": "True"}
+
+
+def sudo_in(checkout: Checkout) -> None:
+    """Write a sudo that wants a password, and up.yml with a task that needs it."""
     sudo = checkout.path / "sudo"
-    # What Ansible needs of sudo: -p PROMPT, a password from standard input, then the command.
+    # What Ansible needs of sudo: -p PROMPT, a password from standard input, then the command; -n for not asking.
     sudo.write_text(
         """#!/bin/sh
+case " $* " in *" -n "*) echo 'sudo: a password is required' >&2; exit 1 ;; esac
 while [ "$#" -gt 0 ]; do
   case $1 in
     -p) prompt=$2; shift 2 ;;
@@ -233,8 +239,12 @@ exec "$@"
         f"- ansible.builtin.command: echo became\n  become: true\n  vars: {{ansible_become_exe: {sudo}}}\n"
         "  register: result\n- ansible.builtin.debug: {var: result.stdout}"
     )
+
+
+def test_the_password_of_sudo_is_asked_for_and_kept_nowhere(checkout: Checkout) -> None:
+    sudo_in(checkout)
     terminal, other_end = os.openpty()
-    process = checkout.start("up", "-K", stdin=other_end)
+    process = checkout.start("up", "-K", stdin=other_end, **SUDO_FOR_ALL)
     # What is typed before the question is thrown away.
     assert process.stderr
     assert process.stderr.read(len("sudo password: ")) == "sudo password: "
@@ -243,6 +253,42 @@ exec "$@"
     assert (process.returncode, "result.stdout: became" in output) == (0, True), output + errors
     for path in checkout.state.rglob("*"):
         assert not path.is_file() or b"sesame" not in path.read_bytes(), path
+
+
+def test_the_password_is_asked_for_where_it_turns_out_to_be_needed(checkout: Checkout) -> None:
+    sudo_in(checkout)
+    terminal, other_end = os.openpty()
+    process = checkout.start("up", stdin=other_end, **SUDO_FOR_ALL)
+    assert process.stderr
+    question = ""
+    while not question.endswith("sudo password: "):
+        letter = process.stderr.read(1)
+        assert letter, question
+        question += letter
+    assert "Sudo wants a password for that." in question
+    os.write(terminal, b"open sesame\n")
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, "result.stdout: became" in output) == (0, True), output + errors
+    for path in checkout.state.rglob("*"):
+        assert not path.is_file() or b"sesame" not in path.read_bytes(), path
+
+
+def test_a_password_that_is_needed_and_cannot_be_asked_for_has_a_way_out(checkout: Checkout) -> None:
+    sudo_in(checkout)
+    code, _output, errors = checkout.run("up", **SUDO_FOR_ALL)
+    assert code == 1
+    assert "up needs root, and sudo wants a password" in errors
+    assert "ANSIBLE_BECOME_PASSWORD_FILE" in errors
+
+
+def test_the_command_that_is_run_can_be_pasted(checkout: Checkout) -> None:
+    checkout.playbook('- ansible.builtin.debug: {msg: "port <{{ olympia_stack_http_port }}>"}')
+    assert "ansible-playbook" not in checkout.run("up")[2]
+    code, _output, errors = checkout.run("up", "-v", "HTTP_PORT=80 81", "--check")
+    assert code == 0
+    pasted = subprocess.run(errors, shell=True, text=True, capture_output=True, check=False)  # noqa: S602
+    assert pasted.returncode == 0, pasted
+    assert "port <80 81>" in pasted.stdout
 
 
 def test_the_password_cannot_be_asked_for_without_a_terminal(checkout: Checkout) -> None:
@@ -262,12 +308,21 @@ def test_old_runs_are_removed_and_young_ones_kept(checkout: Checkout) -> None:
     assert names[0] == "20200101T000006-up-x"
 
 
-def test_a_place_for_runs_that_cannot_be_written_is_a_sentence(checkout: Checkout) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["up"], "The lock of the instance cannot be made"),
+        (["up", "--check"], "The directory for runs cannot be written"),
+    ],
+)
+def test_a_state_directory_that_cannot_be_written_is_a_sentence(
+    checkout: Checkout, arguments: list[str], sentence: str
+) -> None:
     checkout.playbook("- ansible.builtin.debug: {msg: x}")
     checkout.state.write_text("a file where the folder should go")
-    code, _output, errors = checkout.run("up")
+    code, _output, errors = checkout.run(*arguments)
     assert code == 1
-    assert "The directory for runs cannot be written" in errors
+    assert sentence in errors
 
 
 def test_large_output_arrives_whole(checkout: Checkout) -> None:

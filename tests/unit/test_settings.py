@@ -71,6 +71,24 @@ def test_an_empty_value_takes_a_choice_back() -> None:
     assert resolution.choices == {}
 
 
+def test_what_a_value_overrules_is_told_strongest_first() -> None:
+    layers: dict[str, dict[str, object]] = {
+        "command line": {"olympia_stack_http_port": "80"},
+        "environment": {"olympia_stack_http_port": ""},
+        "persisted choice": {"olympia_stack_wait_timeouts": '{"web": 3}'},
+        "inventory": {"olympia_stack_http_port": 81},
+    }
+    overruled = settings.resolve(layers, SPECS).overruled
+    assert overruled["olympia_stack_http_port"] == [
+        {"source": "inventory", "value": 81},
+        {"source": "role default", "value": SPECS["olympia_stack_http_port"]["default"]},
+    ]
+    assert overruled["olympia_stack_wait_timeouts"] == [
+        {"source": "role default", "value": SPECS["olympia_stack_wait_timeouts"]["default"]}
+    ]
+    assert overruled["olympia_stack_target"] == []
+
+
 def test_every_refused_value_is_a_problem_with_its_source() -> None:
     layers = {
         "command line": {"olympia_stack_http_port": "eighty"},

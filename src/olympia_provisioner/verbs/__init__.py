@@ -3,9 +3,19 @@
 
 from __future__ import annotations
 
-from . import doctor, inside, playbooks, report
+from . import completion, destroy, doctor, explain, inside, playbooks, render, report, status
 from .base import Context, Verb
 
-VERBS: tuple[Verb, ...] = (*playbooks.VERBS, *inside.VERBS, *doctor.VERBS, *report.VERBS)
+VERBS: tuple[Verb, ...] = (
+    *playbooks.VERBS,
+    *destroy.VERBS,
+    *status.VERBS,
+    *explain.VERBS,
+    *render.VERBS,
+    *inside.VERBS,
+    *doctor.VERBS,
+    *report.VERBS,
+    *completion.VERBS,
+)
 
 __all__ = ["VERBS", "Context", "Verb"]

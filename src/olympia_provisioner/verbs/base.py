@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import settings
+from .. import locks, settings
 from ..console import Observer
-from ..paths import find_inventory, state_dir
+from ..errors import ExitCode
+from ..paths import INSTANCE, find_inventory, state_dir
 from ..playbook import Options
 from ..report import Report
 from ..runner import Run
@@ -27,8 +29,9 @@ class Context:
         report: What is to be told of a run.
         console: What prints it.
         folder: The folder for artifacts, if any.
+        quiet: Print nothing besides, and ask nothing.
         given: The settings of the command line, by variable.
-        names: Its arguments that are no settings, where the verb takes such (`takes_names` in its parser's defaults).
+        words: What else stands there, for the verbs that take words.
     """
 
     arguments: argparse.Namespace
@@ -36,8 +39,9 @@ class Context:
     report: Report
     console: Observer
     folder: Path | None = None
-    names: list[str] = field(init=False)
+    quiet: bool = False
     given: dict[str, str] = field(init=False)
+    words: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the settings of the command line.
@@ -45,16 +49,15 @@ class Context:
         Raises:
             OlympiaError: One of them is none.
         """
-        words = [*self.arguments.assignments, *self.arguments.more]
-        takes_names = getattr(self.arguments, "takes_names", False)
-        self.names = [word for word in words if "=" not in word] if takes_names else []
-        self.given = settings.parse([word for word in words if word not in self.names], self.root)
+        self.words, assignments = self.arguments.divide(self.arguments.assignments)
+        self.given = settings.parse([*assignments, *self.arguments.more], self.root)
 
-    def prepare(self, playbook: str) -> Run:
+    def prepare(self, playbook: str, check: bool = False) -> Run:
         """Return a run of a playbook, as the command line wants it.
 
         Args:
             playbook: Its name, without suffix.
+            check: Only plan it, whatever the command line says.
 
         Raises:
             OlympiaError: There is no such inventory, or no place for the run.
@@ -64,7 +67,7 @@ class Context:
             inventory=self.report.inventory,
             settings=self.given,
             limit=self.arguments.limit,
-            check=self.arguments.check,
+            check=check or self.arguments.check,
             diff=self.arguments.diff,
             artifacts=self.folder,
             ask_become_pass=self.arguments.ask_become_pass,
@@ -77,7 +80,51 @@ class Context:
             runs=state_dir(os.environ) / "runs",
             report=self.report,
             console=self.console,
+            quiet=self.quiet,
         )
+
+    def setting(self, variable: str) -> str:
+        """Return a setting as command line or environment give it, or the empty string.
+
+        Only for the few that say where an instance is, which no instance can keep.
+
+        Args:
+            variable: The setting's variable.
+        """
+        return self.given.get(variable) or os.environ.get(variable.upper(), "")
+
+    @property
+    def instance(self) -> str:
+        """The instance that is meant."""
+        return self.setting("olympia_stack_instance") or INSTANCE
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which no other run changes the instance; a plan changes nothing, and waits for nobody.
+
+        Raises:
+            OlympiaError: On entering: another run is in progress.
+        """
+        if self.arguments.check:
+            return contextlib.nullcontext()
+        return locks.held(state_dir(os.environ), self.instance, self.arguments.verb)
+
+
+def all_assignments(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return no words, and every argument as an assignment.
+
+    Args:
+        arguments: The positional ones.
+    """
+    return [], arguments
+
+
+def words_and_assignments(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words among the arguments, and the assignments; they may stand in any order.
+
+    Args:
+        arguments: The positional ones.
+    """
+    return [one for one in arguments if "=" not in one], [one for one in arguments if "=" in one]
 
 
 def no_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -91,15 +138,19 @@ class Verb:
     Attributes:
         name: What it is called.
         summary: What it does, as the help says it.
-        run: Does it; raises OlympiaError where it cannot be done, or was not.
+        run: Does it; raises OlympiaError where it cannot be done, or was not. Returns the exit code where that is not 0.
         add_arguments: Adds arguments of its own to its parser.
         on_hosts: Whether it runs a playbook, and takes the options for that.
-        takes_settings: Whether it takes `NAME=value`; without, it may have positional arguments of its own.
+        changes: Whether that playbook changes something: it can be planned, leaves artifacts, and is alone with its instance.
+        divide: Tells words and assignments apart.
+        words: What the words are, as the usage names them, where it takes any.
     """
 
     name: str
     summary: str
-    run: Callable[[Context], None]
+    run: Callable[[Context], ExitCode | None]
     add_arguments: Callable[[argparse.ArgumentParser], None] = no_arguments
     on_hosts: bool = True
-    takes_settings: bool = True
+    changes: bool = False
+    divide: Callable[[list[str]], tuple[list[str], list[str]]] = all_assignments
+    words: str = ""

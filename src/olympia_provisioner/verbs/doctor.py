@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ExitCode, OlympiaError
-from .base import Context, Verb
+from .base import Context, Verb, words_and_assignments
 
 SCHEMA = 1  # of the JSON document; docs/doctor.md describes it
 WIDTH = 80
@@ -99,25 +99,22 @@ def check_names(names: Iterable[str]) -> None:
         ) from error
 
 
-def run(context: Context) -> None:
-    """Ask the doctor, and print what it says.
+def run(context: Context) -> ExitCode:
+    """Ask the doctor, print what it says, and return the exit code.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: A check failed, or there is no such check.
+        OlympiaError: There is no such check, or no host to look at.
     """
-    if context.arguments.json:
-        context.console.be_quiet()
-    check_names(context.names)
-    asked = {"__olympia_stack_doctor_checks": ",".join(context.names)} if context.names else {}
+    check_names(context.words)
+    asked = {"__olympia_stack_doctor_checks": ",".join(context.words)} if context.words else {}
     asked |= {"__olympia_stack_doctor_fix": "true"} if context.arguments.fix else {}
     context.given |= asked
     found = document(context.prepare("doctor").ask())
     print(json.dumps(found, indent=2) if context.arguments.json else text(found))
-    if failed := found["summary"]["failed"]:
-        raise OlympiaError(f"{failed} check{'s' if failed > 1 else ''} failed", code=ExitCode.PREFLIGHT)
+    return ExitCode.PREFLIGHT if found["summary"]["failed"] else ExitCode.DONE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,9 +125,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument("--fix", action="store_true", help="mend what is safe to mend, and say what was done")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.set_defaults(takes_names=True)
     parser.epilog = "CHECK is a name in docs/doctor.md; without one, all checks are made."
-    parser.usage = f"{parser.prog} [-h] [--fix] [--json] [CHECK ...] [NAME=value ...] [options of all verbs]"
 
 
-VERBS = (Verb("doctor", "say what could stand in the way of the stack; --fix mends what is safe", run, add_arguments),)
+VERBS = (
+    Verb(
+        "doctor",
+        "say what could stand in the way of the stack; --fix mends what is safe",
+        run,
+        add_arguments,
+        divide=words_and_assignments,
+        words="CHECK",
+    ),
+)

@@ -3,48 +3,83 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from ..errors import ExitCode, OlympiaError
-from ..paths import INSTANCE, state_dir
-from .base import Context, Verb
+from ..paths import state_dir
+from ..words import did_you_mean
+from .base import Context, Verb, words_and_assignments
+
+# The services whose containers run the application, from its image.
+APPLICATION = ("web", "worker")
 
 
-def project_dir(settings: Mapping[str, str], environment: Mapping[str, str]) -> Path:
+def project_dir(context: Context) -> Path:
     """Return the project directory of the instance that is meant.
 
     Args:
-        settings: Those of the command line, by variable.
-        environment: The process environment.
+        context: The command.
     """
-
-    def given(variable: str) -> str:
-        return settings.get(variable) or environment.get(variable.upper(), "")
-
-    path = given("olympia_stack_project_dir")
-    return Path(path).expanduser() if path else state_dir(environment) / (given("olympia_stack_instance") or INSTANCE)
+    path = context.setting("olympia_stack_project_dir")
+    return Path(path).expanduser() if path else state_dir(os.environ) / context.instance
 
 
-def command(inside: Sequence[str], terminal: bool) -> list[str]:
-    """Return the command that runs something in the web container as the application's user.
+def command_after_service(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return service and command as words, and the assignments that stand before them.
 
     Args:
-        inside: The command to run there.
+        arguments: The positional ones. What follows the service is the command's own, whatever it looks like.
+
+    Raises:
+        OlympiaError: An option stands where only assignments may.
+    """
+    service = next((place for place, one in enumerate(arguments) if "=" not in one), len(arguments))
+    words = arguments[service:]
+    if words and words[0].startswith("-"):
+        raise OlympiaError(
+            f"{words[0]} stands between the settings and the service",
+            way_out="olympia exec [-e NAME=value] [NAME=value ...] SERVICE COMMAND [ARGUMENT ...]",
+            code=ExitCode.USAGE,
+        )
+    return words, arguments[:service]
+
+
+def exec_command(service: str, inside: Sequence[str], terminal: bool, root: bool = False) -> list[str]:
+    """Return the command that runs something in a service's container.
+
+    Args:
+        service: The service.
+        inside: The command to run there. In the application's containers the application's user runs it.
         terminal: Whether standard input is a terminal.
+        root: Whether root runs it there, too.
     """
-    return ["docker", "compose", "exec", *([] if terminal else ["-T"]), "web", "olympia-entrypoint", *inside]
+    entrypoint = ["olympia-entrypoint"] if service in APPLICATION and not root else []
+    options = [*([] if terminal else ["-T"]), *(["--user=root"] if root else [])]
+    return ["docker", "compose", "exec", *options, service, *entrypoint, *inside]
 
 
-def enter(inside: Sequence[str], directory: Path) -> NoReturn:
-    """Become a command inside the stack of a project directory: signals, terminal and exit code are its own.
+def logs_command(services: Sequence[str], follow: bool, tail: str) -> list[str]:
+    """Return the command that prints logs.
 
     Args:
-        inside: The command to run there.
+        services: Those of these services; of all where there are none.
+        follow: Go on with what is logged from now on.
+        tail: Only so many lines of each, or `all`.
+    """
+    return ["docker", "compose", "logs", *(["--follow"] if follow else []), f"--tail={tail}", *services]
+
+
+def enter(directory: Path) -> None:
+    """Go into a project directory, so that Compose means its stack.
+
+    Args:
         directory: The project directory.
 
     Raises:
@@ -65,27 +100,142 @@ def enter(inside: Sequence[str], directory: Path) -> NoReturn:
     for name in ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME"):
         os.environ.pop(name, None)
     os.chdir(directory)
+
+
+def check_services(names: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse services that the stack does not have.
+
+    Args:
+        names: As given.
+        known: Those of the stack.
+
+    Raises:
+        OlympiaError: One is unknown; the message has the nearest.
+    """
+    if unknown := [name for name in names if name not in known]:
+        raise OlympiaError(
+            "\n".join(f"{name} is not a service. {did_you_mean(name, known)}".strip() for name in unknown),
+            way_out=f"This stack has {', '.join(sorted(known))}",
+            code=ExitCode.USAGE,
+        )
+
+
+def known_services() -> list[str]:
+    """Return the services of the project directory that is the working directory.
+
+    Raises:
+        OlympiaError: Compose cannot read it.
+    """
+    listed = subprocess.run(["docker", "compose", "config", "--services"], text=True, capture_output=True, check=False)
+    if listed.returncode:
+        raise OlympiaError(
+            "Compose cannot read the project directory",
+            where=str(Path.cwd()),
+            evidence=listed.stderr,
+            way_out="make up",
+        )
+    return listed.stdout.split()
+
+
+def become(arguments: list[str]) -> NoReturn:
+    """Become a command: signals, terminal and exit code are its own.
+
+    Args:
+        arguments: The command line.
+    """
     sys.stdout.flush()
-    arguments = command(inside, sys.stdin.isatty())
     os.execvp(arguments[0], arguments)
 
 
-def verb(name: str, summary: str, inside: Sequence[str]) -> Verb:
+def shell(name: str, summary: str, inside: Sequence[str], root: bool = False) -> Verb:
     """Return a verb that becomes a command in the web container.
 
     Args:
         name: What it is called.
         summary: What it does.
         inside: The command.
+        root: Whether root runs it there.
     """
 
-    def run(context: Context) -> None:
-        enter(inside, project_dir(context.given, os.environ))
+    def run(context: Context) -> NoReturn:
+        enter(project_dir(context))
+        become(exec_command("web", inside, sys.stdin.isatty(), root))
 
     return Verb(name, summary, run, on_hosts=False)
 
 
+def run_exec(context: Context) -> NoReturn:
+    """Become a command in a service's container.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: There is no such stack or service, or no command to run.
+    """
+    service, *inside = context.words or [""]
+    if not inside:
+        raise OlympiaError(
+            "exec takes a service and a command", way_out="olympia exec web python3 --version", code=ExitCode.USAGE
+        )
+    enter(project_dir(context))
+    check_services([service], known_services())
+    become(exec_command(service, inside, sys.stdin.isatty()))
+
+
+def run_logs(context: Context) -> NoReturn:
+    """Become the command that prints logs.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: There is no such stack or service.
+    """
+    enter(project_dir(context))
+    check_services(context.words, known_services())
+    become(logs_command(context.words, context.arguments.follow, context.arguments.tail))
+
+
+def add_exec_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say how `exec` is used, which argparse cannot tell.
+
+    Args:
+        parser: Its parser.
+    """
+    parser.usage = "olympia exec [-h] [-e NAME=value] [NAME=value ...] SERVICE COMMAND [ARGUMENT ...]"
+
+
+def add_log_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `logs`.
+
+    Args:
+        parser: Its parser.
+    """
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what is logged from now on")
+    parser.add_argument("--tail", default="all", metavar="N", help="only the last N lines of each service")
+
+
 VERBS = (
-    verb("shell", "open a shell in the web container", ["bash"]),
-    verb("djshell", "open Django's shell in the web container", ["python3", "manage.py", "shell"]),
+    Verb(
+        "logs",
+        "print the services' logs",
+        run_logs,
+        add_log_arguments,
+        on_hosts=False,
+        divide=words_and_assignments,
+        words="SERVICE",
+    ),
+    Verb(
+        "exec",
+        "run a command in a service's container; in web and worker as the application's user",
+        run_exec,
+        add_exec_arguments,
+        on_hosts=False,
+        divide=command_after_service,
+        words="SERVICE COMMAND",
+    ),
+    shell("shell", "open a shell in the web container", ["bash"]),
+    shell("rootshell", "open a shell in the web container, as root", ["bash"], root=True),
+    shell("djshell", "open Django's shell in the web container", ["python3", "manage.py", "shell"]),
 )

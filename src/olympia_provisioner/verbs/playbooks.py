@@ -15,14 +15,26 @@ def run(context: Context) -> None:
     Raises:
         OlympiaError: It did not end well.
     """
-    context.prepare(context.arguments.verb).execute()
+    with context.alone():
+        context.prepare(context.arguments.verb).execute()
+
+
+def changing(name: str, summary: str) -> Verb:
+    """Return a verb that changes something by running the playbook of its name.
+
+    Args:
+        name: What it is called.
+        summary: What it does.
+    """
+    return Verb(name, summary, run, changes=True)
 
 
 VERBS = (
-    Verb("up", "bring the stack up, changing only what differs", run),
-    Verb("down", "remove containers and networks; data stays", run),
-    Verb("build", "build the application's image", run),
-    Verb("push", "build the application's image and publish it under its version", run),
-    Verb("test-site", "bring the stack up and run the site's own tests in it", run),
-    Verb("prune", "clear the builder's cache", run),
+    changing("up", "bring the stack up, changing only what differs"),
+    changing("down", "remove containers and networks; data stays"),
+    changing("build", "build the application's image"),
+    changing("push", "build the application's image and publish it under its version"),
+    changing("init", "initialize again: migrations, search index, first content"),
+    changing("test-site", "bring the stack up and run the site's own tests in it"),
+    changing("prune", "clear the builder's cache"),
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import page, record
 from ..errors import OlympiaError
-from .base import Context, Verb
+from .base import Context, Verb, words_and_assignments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     Args:
         parser: The verb's parser.
     """
-    parser.add_argument("run", nargs="?", default="", metavar="RUN", help="name of a run (default: the newest)")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="where to write it (default: report.html in the run's directory)"
     )
@@ -39,7 +38,7 @@ def run(context: Context) -> None:
     if context.arguments.list:
         print(listing([(directory.name, found) for directory, found in record.recorded(runs)]), end="")
         return
-    directory = record.find(context.arguments.run, runs)
+    directory = record.find(next(iter(context.words), ""), runs)
     given = context.arguments.output
     output = given.expanduser().absolute() if given else directory / "report.html"
     text = page.render(record.read(directory), page.links(directory, output.parent))
@@ -71,5 +70,13 @@ def listing(runs: list[tuple[str, dict[str, Any]]]) -> str:
 
 
 VERBS = (
-    Verb("report", "write what happened in a run as a page", run, add_arguments, on_hosts=False, takes_settings=False),
+    Verb(
+        "report",
+        "write what happened in a run, the newest by default, as a page",
+        run,
+        add_arguments,
+        on_hosts=False,
+        divide=words_and_assignments,
+        words="RUN",
+    ),
 )

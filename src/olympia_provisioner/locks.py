@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One run at a time for each instance."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import getpass
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from .errors import ExitCode, OlympiaError
+
+
+def lock_file(state: Path, instance: str) -> Path:
+    """Return the file that a run locks.
+
+    Args:
+        state: The folder for what the provisioner keeps.
+        instance: The instance's name, as it was given: nobody has refused a wrong one yet.
+    """
+    return state / "locks" / f"{quote(instance, safe='')}.lock"
+
+
+@contextlib.contextmanager
+def held(state: Path, instance: str, verb: str) -> Iterator[None]:
+    """Be the one run of an instance meanwhile. The kernel ends it with the process, however that ends.
+
+    Args:
+        state: The folder for what the provisioner keeps.
+        instance: The instance.
+        verb: What is run.
+
+    Raises:
+        OlympiaError: Another run is in progress, or the lock cannot be made.
+    """
+    path = lock_file(state, instance)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Not truncated: it says who holds it, and that may be somebody else.
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise OlympiaError(
+            "The lock of the instance cannot be made",
+            where=str(path),
+            evidence=str(error),
+            way_out="Make room or give the folder to yourself, or set XDG_STATE_HOME to another one",
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise _conflict(path, instance, file.read()) from None
+        file.truncate(0)
+        holder = {
+            "verb": verb,
+            "pid": os.getpid(),
+            "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "user": getpass.getuser(),
+        }
+        file.write(json.dumps(holder) + "\n")
+        file.flush()
+        yield
+
+
+def _conflict(path: Path, instance: str, text: str) -> OlympiaError:
+    try:
+        holder = json.loads(text)
+    except ValueError:
+        # It was read in the moment between locking and writing.
+        holder = {}
+    known = "olympia {verb}, process {pid}, since {since}, started by {user}".format(**holder) if holder else ""
+    return OlympiaError(
+        f"Another run for the instance {instance} is in progress",
+        where=str(path),
+        evidence=known,
+        way_out=f"Wait for its end, or end it: kill {holder['pid']}" if holder else "Wait for its end",
+        code=ExitCode.CONFLICT,
+    )

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a stack is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..errors import ExitCode
+from ..paths import INSTANCE
+from ..words import WIDTH, wrap
+from .base import Context, Verb
+
+COLUMNS = ("SERVICE", "STATE", "HEALTH", "SINCE", "PORTS", "IMAGE")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service, and its container.
+
+    Attributes:
+        name: The service.
+        state: Its container's, in the engine's words; `missing` where it has none.
+        health: What its healthcheck says; empty where it has none.
+        since: When the container was started, as the engine says it; empty where it does not run.
+        image: The image that it was made from.
+        ports: The host's ports that lead to it.
+        wanted: Whether the settings have it.
+    """
+
+    name: str
+    state: str
+    health: str = ""
+    since: str = ""
+    image: str = ""
+    ports: tuple[int, ...] = ()
+    wanted: bool = True
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it runs and is healthy."""
+        return self.state == "running" and self.health == "healthy"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the stack of a host is.
+
+    Attributes:
+        instance: Its name.
+        project_dir: Where its rendered files are.
+        site: The sentence that says where the site is.
+        engine: Whether an engine answers.
+        services: Its services.
+        pending: What `up` would do, as far as that is known without building anything.
+    """
+
+    instance: str
+    project_dir: str
+    site: str
+    engine: bool
+    services: tuple[Service, ...]
+    pending: tuple[str, ...]
+
+    @property
+    def running(self) -> bool:
+        """Whether any service runs."""
+        return any(service.state == "running" for service in self.services)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every service that the settings have runs and is healthy."""
+        return all(service.healthy for service in self.services if service.wanted)
+
+
+def read(answer: Mapping[str, Any]) -> Status:
+    """Return what a host has answered.
+
+    Args:
+        answer: The message of status.yml.
+    """
+    containers = {found["service"]: found for found in answer["containers"]}
+    names = [*answer["services"], *sorted(set(containers) - set(answer["services"]))]
+    return Status(
+        answer["instance"],
+        answer["project_dir"],
+        answer["site"],
+        answer["engine"],
+        tuple(_service(name, containers.get(name), name in answer["services"]) for name in names),
+        _pending(answer),
+    )
+
+
+def _service(name: str, container: Mapping[str, Any] | None, wanted: bool) -> Service:
+    if container is None:
+        return Service(name, "missing", wanted=wanted)
+    running = container["state"] == "running"
+    return Service(
+        name,
+        container["state"],
+        container["health"] if running else "",
+        container["started_at"] if running else "",
+        container["image_name"],
+        # One for each address that it is bound to.
+        tuple(sorted(set(container["ports"]))),
+        wanted,
+    )
+
+
+def _pending(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    pending = {
+        "install an engine": not answer["engine"],
+        f"render {', '.join(answer['render'])}, and replace what that changes": bool(answer["render"]),
+        "get the application image": not answer["image"],
+        "start or replace containers": not answer["started"],
+        "initialize the database": not answer["initialized"],
+    }
+    return tuple(what for what, is_pending in pending.items() if is_pending)
+
+
+def ask(context: Context) -> dict[str, Status]:
+    """Return how the stack is, by host.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: A host did not answer.
+    """
+    return {host: read(answer) for host, answer in context.prepare("status").ask().items()}
+
+
+def ago(since: str, now: datetime) -> str:
+    """Return a time as what has passed since then, in its largest unit.
+
+    Args:
+        since: The time, as the engine writes it; or the empty string.
+        now: The time now.
+    """
+    if not since:
+        return ""
+    # The engine writes nanoseconds.
+    passed = now - datetime.fromisoformat(since[:19]).replace(tzinfo=UTC)
+    units = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", timedelta(minutes=1)))
+    # The host's clock may be ahead.
+    seconds = max(0, int(passed.total_seconds()))
+    return next((f"{passed // unit} {name}" for name, unit in units if passed >= unit), f"{seconds} s")
+
+
+def as_text(status: Status, now: datetime) -> str:
+    """Return a status for people.
+
+    Args:
+        status: Of one host.
+        now: The time now.
+    """
+    if not status.engine:
+        return f"Nothing runs: no engine answers on this host. {_up(status)} installs one and starts the stack."
+    if not status.running:
+        return f"Nothing of the instance {status.instance} runs. {_up(status)} starts it."
+    rows: list[Sequence[str]] = [COLUMNS]
+    rows += [
+        (
+            service.name,
+            service.state,
+            service.health,
+            ago(service.since, now),
+            " ".join(map(str, service.ports)),
+            service.image.rpartition("/")[2],
+        )
+        for service in status.services
+    ]
+    lines = [*table(rows), ""]
+    said = [status.site]
+    sick = [service.name for service in status.services if service.wanted and not service.healthy]
+    said += [f"Not healthy: {', '.join(sick)}. olympia logs {sick[0]} says more."] if sick else []
+    foreign = [service.name for service in status.services if not service.wanted]
+    said += [f"No setting has {', '.join(foreign)}."] if foreign else []
+    said.append(f"{_up(status)} would: {'; '.join(status.pending)}." if status.pending else "up would change nothing.")
+    return "\n".join([*lines, *map(wrap, said)])
+
+
+def _up(status: Status) -> str:
+    return "olympia up" if status.instance == INSTANCE else f"olympia up INSTANCE={status.instance}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines with the cells below one another; the last column is cut off where a terminal ends.
+
+    Args:
+        rows: Cells of each row, as many in each.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..." for line in lines]
+
+
+def run(context: Context) -> ExitCode:
+    """Print how the stack is, and return whether it is healthy.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: A host did not answer.
+    """
+    answers = ask(context)
+    if context.arguments.json:
+        print(
+            json.dumps(
+                {host: asdict(status) | {"healthy": status.healthy} for host, status in answers.items()}, indent=2
+            )
+        )
+    else:
+        for host, status in answers.items():
+            if len(answers) > 1:
+                print(f"{host}:")
+            print(as_text(status, datetime.now(UTC)))
+    return ExitCode.DONE if all(status.healthy for status in answers.values()) else ExitCode.UNHEALTHY
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `status`.
+
+    Args:
+        parser: Its parser.
+    """
+    parser.add_argument("--json", action="store_true", help="for a program, by host")
+
+
+VERBS = (Verb("status", "say how each service is; the exit code is 5 when one is not healthy", run, add_arguments),)

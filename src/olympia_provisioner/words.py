@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Mistyped words, and texts for people."""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+from collections.abc import Iterable
+
+WIDTH = 80  # of what people read on any terminal
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that a mistyped one comes nearest to, or the empty string.
+
+    Args:
+        word: The mistyped one.
+        known: The right ones.
+    """
+    names = sorted(known)
+    # Swapped letters are the commonest slip, and make a short word unlike itself to difflib.
+    swapped = [name for name in names if sorted(name) == sorted(word)]
+    return next(iter(swapped or difflib.get_close_matches(word, names, n=1)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the question that answers a mistyped word, or the empty string where nothing comes near.
+
+    Args:
+        word: The mistyped one.
+        known: The right ones.
+    """
+    nearest = closest(word, known)
+    return f"Did you mean {nearest}?" if nearest else ""
+
+
+def wrap(text: str, indent: str = "") -> str:
+    """Return a sentence in lines that fit a terminal; no word is broken.
+
+    Args:
+        text: The sentence.
+        indent: What each line but the first begins with.
+    """
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The verbs that look at a stack, go into it and end it, on a real one. The tests build on one another."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, Run, Stack, wait_until
+
+SERVICES = {"web", "worker", "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached"}
+SECRETS = re.compile(r"^(?:MYSQL_ROOT_PASSWORD|RABBITMQ_PASSWORD|SECRET_KEY)=(.+)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: Callable[..., Stack]) -> Stack:
+    """Return a running instance."""
+    made = make_stack()
+    run = made.olympia("up", f"HTTP_PORT={made.port}")
+    assert run.code == 0, run.output
+    return made
+
+
+def start(stack: Stack, *arguments: str) -> subprocess.Popen[str]:
+    """Start `olympia` with nothing behind the arguments; the environment names the instance."""
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name("olympia")), *arguments],
+        cwd=ROOT, env=stack.environment | {"OLYMPIA_STACK_INSTANCE": stack.instance}, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def olympia(stack: Stack, *arguments: str) -> Run:
+    """Run `olympia` to its end."""
+    process = start(stack, *arguments)
+    output, _ = process.communicate()
+    return Run(process.returncode, output)
+
+
+def instance_volumes(stack: Stack) -> list[str]:
+    """Return the volumes whose names begin as the instance does."""
+    return stack.docker("volume", "ls", "--quiet", "--filter", f"name=^{stack.instance}_").split()
+
+
+def test_status_of_what_was_never_brought_up_is_a_sentence(make_stack: Callable[..., Stack]) -> None:
+    never = make_stack()
+    run = never.olympia("status")
+    assert (run.code, run.output) == (
+        5,
+        f"Nothing of the instance {never.instance} runs. olympia up INSTANCE={never.instance} starts it.\n",
+    )
+
+
+def test_status_tells_each_service_on_80_columns(stack: Stack) -> None:
+    run = stack.olympia("status")
+    assert run.code == 0, run.output
+    assert {line.split()[0] for line in run.output.splitlines() if " healthy " in line} == SERVICES
+    assert stack.url in run.output
+    assert "up would change nothing" in run.output
+    assert max(map(len, run.output.splitlines())) <= 80
+
+
+def test_status_for_programs(stack: Stack) -> None:
+    run = stack.olympia("status", "--json")
+    (found,) = json.loads(run.output).values()
+    assert (found["healthy"], found["pending"]) == (True, [])
+    assert {service["name"]: service["ports"] for service in found["services"]}["nginx"] == [stack.port]
+
+
+def test_explain_tells_the_file_of_a_choice_and_what_it_overrules(stack: Stack) -> None:
+    run = stack.olympia("explain", "HTTP_PORT", "olympia_stack_tag")
+    assert run.code == 0, run.output
+    assert f"HTTP_PORT={stack.port}\n  from: persisted choice in {stack.project}/.env" in run.output
+    assert "  instead of: 80 (role default)" in run.output
+    assert "DOCKER_TAG=''\n  from: role default" in run.output
+
+
+def test_explain_knows_all_sources_and_masks_credentials(stack: Stack) -> None:
+    run = stack.olympia("explain", "HTTP_PROXY=http://me:swordfish@proxy.test:1", DOCKER_TARGET="development")
+    assert run.code == 0, run.output
+    assert "HTTP_PROXY=http://********@proxy.test:1\n  from: command line" in run.output
+    assert "DOCKER_TARGET=development\n  from: environment" in run.output
+    assert re.search(r"^\d+ more are role defaults; --all", run.output, re.MULTILINE)
+    assert "swordfish" not in run.output
+    everything = json.loads(stack.olympia("explain", "--json").output)["localhost"]["settings"]
+    assert everything["HTTP_PORT"]["source"].startswith("persisted choice in ")
+    assert everything["INSTANCE"]["overruled"] == [{"source": "role default", "value": "addons-server"}]
+
+
+def test_render_shows_what_would_change_and_writes_nothing(stack: Stack) -> None:
+    run = stack.olympia("render")
+    assert run.code == 0, run.output
+    assert run.output.startswith("Nothing would be written")
+    before = (stack.project / ".env").read_text()
+    run = stack.olympia("render", "DEBUG=false")
+    assert run.code == 0, run.output
+    assert "+DEBUG=false" in run.output
+    assert "Nothing was written." in run.output
+    assert (stack.project / ".env").read_text() == before
+
+
+def test_render_shows_no_secret(stack: Stack, make_stack: Callable[..., Stack]) -> None:
+    secrets = SECRETS.findall((stack.project / ".env").read_text())
+    output = stack.olympia("render", "-vvv", "DEBUG=false", "HTTP_PROXY=http://me:swordfish@proxy.test:1").output
+    assert "MYSQL_ROOT_PASSWORD" in output
+    assert [secret for secret in [*secrets, "swordfish"] if secret in output] == []
+    # Those of an instance that is not there yet are made up for the look.
+    fresh = make_stack().olympia("render").output
+    assert SECRETS.findall(fresh.replace("\n+", "\n")) == ["********"] * 3
+
+
+def test_logs_are_those_of_the_service(stack: Stack) -> None:
+    run = stack.olympia("logs", "redis", "--tail", "1")
+    assert run.code == 0, run.output
+    assert len(run.output.splitlines()) == 1
+    assert "redis-1" in run.output
+    run = stack.olympia("logs", "reddis")
+    assert (run.code, "Did you mean redis?" in run.output) == (2, True)
+
+
+def test_followed_logs_end_with_an_interruption(stack: Stack) -> None:
+    process = start(stack, "logs", "-f", "--tail", "1", "web")
+    assert process.stdout
+    assert "web-1" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode in (0, 130, -signal.SIGINT)
+
+
+def test_exec_runs_the_command_as_it_stands(stack: Stack) -> None:
+    assert olympia(stack, "exec", "web", "env", "A=b", "sh", "-c", 'echo "<$A>"; id -un; exit 9') == Run(
+        9, "<b>\nolympia\n"
+    )
+    assert olympia(stack, "exec", "redis", "redis-cli", "ping") == Run(0, "PONG\n")
+
+
+def test_rootshell_is_root(stack: Stack) -> None:
+    run = stack.olympia("rootshell", stdin="id -un; exit 7\n")
+    assert (run.code, run.output.split()) == (7, ["root"])
+
+
+def test_init_runs_again_and_keeps_the_data(stack: Stack) -> None:
+    count = "from olympia.addons.models import Addon; print('rows', Addon.objects.count())\n"
+    before = stack.olympia("djshell", stdin=count).output
+    assert "rows" in before
+    run = stack.olympia("init")
+    assert run.code == 0, run.output
+    assert run.changed == 1
+    assert stack.olympia("djshell", stdin=count).output == before
+    assert stack.olympia("up").changed == 0
+
+
+def test_a_second_run_is_refused_until_the_first_has_died(stack: Stack) -> None:
+    process = start(stack, "init")
+    lock = stack.state / f"olympia/locks/{stack.instance}.lock"
+    wait_until(lambda: f'"pid": {process.pid}' in lock.read_text(), "the run holds the lock")
+    refused = olympia(stack, "down")
+    assert refused.code == 7, refused.output
+    assert f"olympia init, process {process.pid}" in refused.output
+    # Who only looks waits for nobody.
+    assert olympia(stack, "status").code == 0
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert olympia(stack, "up").code == 0
+
+
+def test_programs_get_typed_answers(stack: Stack) -> None:
+    program = (
+        "from olympia_provisioner import Stack\n"
+        f"stack = Stack(instance={stack.instance!r})\n"
+        "assert stack.up().changed == 0\n"
+        "assert stack.status().healthy\n"
+        "assert stack.render().files == ()\n"
+        f"assert stack.explain().settings['olympia_stack_http_port'].value == {stack.port}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=stack.environment, text=True, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_status_names_what_is_not_healthy(stack: Stack) -> None:
+    stack.docker("compose", "stop", "memcached")
+    run = stack.olympia("status")
+    assert run.code == 5
+    assert "Not healthy: memcached." in run.output
+    assert "would: start or replace containers." in run.output
+    assert stack.olympia("up").code == 0
+
+
+def test_destroy_without_a_terminal_wants_a_yes(stack: Stack) -> None:
+    run = stack.olympia("destroy")
+    assert run.code == 2, run.output
+    assert f"{stack.instance}_data_mysqld" in run.output
+    assert "--yes answers beforehand" in run.output
+    assert stack.healthy() == SERVICES
+
+
+def test_destroy_asks_for_the_name(stack: Stack) -> None:
+    terminal, other_end = os.openpty()
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("olympia")), "destroy", f"INSTANCE={stack.instance}"],
+        cwd=ROOT, env=stack.environment, text=True,
+        stdin=other_end, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    os.write(terminal, b"something else\n")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert f"Type {stack.instance} to destroy it" in output
+    assert "Nothing was destroyed" in output
+    assert stack.healthy() == SERVICES
+
+
+def test_destroy_takes_everything_of_the_instance_and_nothing_else(
+    stack: Stack, make_stack: Callable[..., Stack]
+) -> None:
+    other = make_stack()
+    other.docker("volume", "create", f"{stack.instance}_data_mysqld_of_mine")
+    own = stack.project / "docker-compose.override.yml"
+    own.write_text("services: {}\n")
+    listed = stack.olympia("destroy", "--check")
+    assert listed.code == 0, listed.output
+    assert stack.healthy() == SERVICES
+    run = stack.olympia("destroy", "--yes")
+    assert run.code == 0, run.output
+    everything = ["--all", "--quiet", "--filter", f"label=com.docker.compose.project={stack.instance}"]
+    assert stack.docker("ps", *everything) == ""
+    assert instance_volumes(stack) == [f"{stack.instance}_data_mysqld_of_mine"]
+    assert stack.docker("image", "ls", "--quiet", "--filter", f"label=addons.olympia.instance={stack.instance}") == ""
+    assert stack.docker("network", "ls", "--quiet", "--filter", f"name=^{stack.instance}_") == ""
+    assert [path.name for path in stack.project.iterdir()] == [own.name]
+    own.unlink()
+    again = stack.olympia("destroy", "--yes")
+    assert (again.code, "nothing is there" in again.output) == (0, True)
+
+
+def test_destroy_refuses_where_the_project_is_also_somebody_elses(
+    make_stack: Callable[..., Stack], tmp_path: Path, stack: Stack
+) -> None:
+    other = make_stack()
+    image = next(
+        name
+        for name in stack.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
+        if name.startswith("olympia/redis:")
+    )
+    (tmp_path / "compose.yml").write_text(f"services: {{own: {{image: '{image}'}}}}\n")
+    compose = ["docker", "compose", "--project-name", other.instance]
+    subprocess.run([*compose, "up", "--detach"], cwd=tmp_path, check=True, capture_output=True)
+    try:
+        run = other.olympia("destroy", "--yes")
+        assert run.code == 3, run.output
+        assert str(tmp_path) in run.output
+        assert subprocess.run([*compose, "ps", "-q"], cwd=tmp_path, check=True, capture_output=True).stdout
+    finally:
+        subprocess.run([*compose, "down"], cwd=tmp_path, check=True, capture_output=True)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What `explain` says of settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from olympia_provisioner.errors import ExitCode, OlympiaError
+from olympia_provisioner.paths import make_importable
+from olympia_provisioner.verbs import explain
+
+ROOT = Path(__file__).resolve().parents[2]
+make_importable(ROOT)
+PORT, TAG = "olympia_stack_http_port", "olympia_stack_tag"
+ANSWER = {
+    "choices_file": "/s/two/.env",
+    "settings": {
+        PORT: {
+            "name": "HTTP_PORT",
+            "value": 90,
+            "source": "command line",
+            "overruled": [{"source": "persisted choice", "value": "91"}, {"source": "role default", "value": 80}],
+        },
+        TAG: {"name": "DOCKER_TAG", "value": "", "source": "role default", "overruled": []},
+    },
+    "problems": [{"what": "X is bad", "evidence": "seen", "way_out": "mend it", "setting": "", "where": ""}],
+}
+
+
+@pytest.mark.parametrize("name", ["HTTP_PORT", "olympia_stack_http_port", "OLYMPIA_STACK_HTTP_PORT"])
+def test_a_setting_is_known_by_all_its_names(name: str) -> None:
+    assert explain.variables([name, "DOCKER_TAG"], ROOT) == [PORT, TAG]
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(OlympiaError, match=r"HTTP_PROT is not a setting. Did you mean HTTP_PORT\?") as caught:
+        explain.variables(["HTTP_PROT"], ROOT)
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_a_value_is_told_with_its_source_and_what_it_overrules() -> None:
+    text = explain.as_text(explain.read(ANSWER), [PORT], everything=False)
+    assert text.splitlines()[:4] == [
+        "HTTP_PORT=90",
+        "  from: command line",
+        "  instead of: 91 (persisted choice in /s/two/.env)",
+        "  instead of: 80 (role default)",
+    ]
+
+
+def test_without_names_the_defaults_are_counted() -> None:
+    text = explain.as_text(explain.read(ANSWER), [], everything=False)
+    assert "DOCKER_TAG" not in text
+    assert "1 more are role defaults; --all shows them, too." in text
+    assert "Refused: X is bad. seen. mend it" in text
+    everything = explain.as_text(explain.read(ANSWER), [], everything=True)
+    assert "DOCKER_TAG=''" in everything
+    assert "more are" not in everything
