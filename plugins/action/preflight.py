@@ -139,7 +139,6 @@ class ActionModule(ActionBase):
             "choices": {
                 settings.short_name(name): settings.encode(value) for name, value in resolution["choices"].items()
             },
-            "wrong_settings": [problem.as_dict() for problem in wrong_settings],
             "facts": facts,
             # Made once: what the instance's .env holds is never replaced.
             "secrets": {name: probe["secrets"].get(name) or secrets.token_urlsafe(24) for name in SECRETS},

@@ -244,7 +244,7 @@ exec "$@"
 def test_the_password_of_sudo_is_asked_for_and_kept_nowhere(checkout: Checkout) -> None:
     sudo_in(checkout)
     terminal, other_end = os.openpty()
-    process = checkout.start("up", "-K", stdin=other_end, **SUDO_FOR_ALL)
+    process = checkout.start("up", "-K", stdin=other_end, stdout=subprocess.PIPE, **SUDO_FOR_ALL)
     # What is typed before the question is thrown away.
     assert process.stderr
     assert process.stderr.read(len("sudo password: ")) == "sudo password: "
@@ -258,7 +258,7 @@ def test_the_password_of_sudo_is_asked_for_and_kept_nowhere(checkout: Checkout) 
 def test_the_password_is_asked_for_where_it_turns_out_to_be_needed(checkout: Checkout) -> None:
     sudo_in(checkout)
     terminal, other_end = os.openpty()
-    process = checkout.start("up", stdin=other_end, **SUDO_FOR_ALL)
+    process = checkout.start("up", stdin=other_end, stdout=subprocess.PIPE, **SUDO_FOR_ALL)
     assert process.stderr
     question = ""
     while not question.endswith("sudo password: "):
