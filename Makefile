@@ -13,8 +13,8 @@ BOOTSTRAP = $(PYTHON) scripts/bootstrap
 OLYMPIA = .venv/bin/olympia
 
 .DEFAULT_GOAL := help
-VERBS = up down build push init test-site prune destroy status explain render
-INSIDE = logs exec shell rootshell djshell
+VERBS = up down build push init test-site prune destroy status explain render doctor
+INSIDE = logs exec shell rootshell djshell report
 
 .PHONY: help $(VERBS) $(INSIDE) build_docker_image test lint bench lock docs clean
 
@@ -24,7 +24,7 @@ help: ## list the verbs
 
 up down build push test-site prune: ## run the stack, take it down (data stays), build or publish its image, run the site's tests, clear the build cache
 init destroy: ## initialize again; remove the instance with ALL its data (asks first)
-status explain render: ## how it is, where settings come from (ARGS=HTTP_PORT), what would be written
+status explain render doctor: ## how it is, where settings come from (ARGS=HTTP_PORT), what would be written, what is wrong
 $(VERBS):
 	@$(BOOTSTRAP)
 	@$(OLYMPIA) $@ -i $(call quote,$(INVENTORY)) $(ARGS) $(SETTINGS)
@@ -32,6 +32,7 @@ $(VERBS):
 build_docker_image: build ## what addons-server calls build
 
 logs exec: ## logs (ARGS="-f web"), or a command in a service's container (ARGS="web id")
+report: ## the page of the last run
 shell rootshell djshell: ## a shell, one as root, or Django's, in the web container
 $(INSIDE):
 	@$(BOOTSTRAP)

@@ -194,12 +194,14 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
     port = values[variable]
     if port not in facts["listening_ports"] or port in ours:
         return []
+    taken = facts["listening_ports"]
+    free = next(other for other in range(port % 1000 + 8000, MAX_PORT) if other not in taken)
     return [
         Problem(
             what=f"port {port} is taken",
             setting=variable,
             evidence="another program on this host listens on it",
-            way_out=f"Choose another: make up {short_name(variable)}={port % 1000 + 8000}, or stop that program.",
+            way_out=f"Choose another: make up {short_name(variable)}={free}, or stop that program.",
         )
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -26,6 +27,9 @@ ALIASES: dict[str, str] = {
 }
 # Read from the process environment besides OLYMPIA_STACK_*. Short, because other tools own most short names.
 ENVIRONMENT_NAMES = ("COMPOSE_FILE", "DATA_BACKUP_SKIP", "HOST_UID", *ALIASES)
+
+# Ansible's marks in descriptions, such as C(production).
+MARKUP = re.compile(r"\b[A-Z]\(([^)]*)\)")
 
 # Strongest first.
 SOURCES = ("command line", "environment", "persisted choice", "inventory", "role default")
@@ -154,6 +158,18 @@ def encode(value: Any) -> str:
     return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
 
 
+def refusal(spec: Mapping[str, Any], value: Any, errors: Iterable[str]) -> str:
+    """Return why a value is refused, in a sentence.
+
+    Args:
+        spec: The option's specification.
+        value: The value.
+        errors: Ansible's words for it.
+    """
+    choices = [str(choice) for choice in spec.get("choices", ()) if choice != ""]
+    return f"'{value}' is none of {', '.join(choices)}" if choices else "; ".join(errors)
+
+
 def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping[str, Any]]) -> Resolution:
     """Resolve the settings from their layers.
 
@@ -188,12 +204,13 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
         overruled[variable] = [{"source": name, "value": other} for name, other in weaker]
         validated = ArgumentSpecValidator({variable: dict(spec)}).validate({variable: value})
         if validated.error_messages:
+            accepted = MARKUP.sub(r"\1", spec["description"])
             problems.append(
                 Problem(
                     what=f"{variable} has a value that it does not accept",
                     setting=variable,
-                    evidence=f"{'; '.join(validated.error_messages)} (from: {source})",
-                    way_out=f"{short_name(variable)} takes: {spec['description']}",
+                    evidence=f"{refusal(spec, value, validated.error_messages)} (from: {source})",
+                    way_out=f"{short_name(variable)} takes: {accepted}",
                 )
             )
             values[variable] = spec["default"]

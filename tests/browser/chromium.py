@@ -25,7 +25,9 @@ def install() -> str:
         become = [] if os.geteuid() == 0 else ["sudo", "-n"]
         for arguments in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "chromium"]):
             environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
-            subprocess.run([*become, *environment, "apt-get", *arguments], check=True, timeout=600)
+            subprocess.run(
+                [*become, *environment, "apt-get", "-o", "DPkg::Lock::Timeout=600", *arguments], check=True, timeout=600
+            )
     found = shutil.which("chromium")
     assert found, "apt-get has installed chromium, but there is no such command"
     return found

@@ -340,3 +340,12 @@ def test_check_and_diff_are_passed_on(checkout: Checkout, tmp_path: Path) -> Non
     assert code == 0
     assert "+hello" in output
     assert not target.exists()
+
+
+def test_a_reader_that_goes_away_is_no_traceback(checkout: Checkout) -> None:
+    checkout.playbook("- ansible.builtin.debug: {msg: x}")
+    process = checkout.start("completion", "bash")
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.wait()

@@ -132,3 +132,10 @@ def test_the_environment_gives_only_names_that_are_ours() -> None:
         "olympia_stack_target": "production",
         "olympia_stack_http_port": "2",
     }
+
+
+def test_a_refused_choice_is_answered_with_those_there_are() -> None:
+    spec = {"type": "str", "default": "", "choices": ["", "a", "b"], "description": "Say C(a) or C(b)."}
+    (problem,) = settings.resolve({"command line": {"olympia_stack_x": "c"}}, {"olympia_stack_x": spec}).problems
+    assert problem.evidence == "'c' is none of a, b (from: command line)"
+    assert problem.way_out == "X takes: Say a or b."

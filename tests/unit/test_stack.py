@@ -295,3 +295,9 @@ def test_the_first_good_healthcheck_tells_since_when_a_container_is_healthy(
     # The engine remembers five: when all of them are good, the first one may be long forgotten.
     checks = [{"ExitCode": code, "End": f"2026-01-01T12:00:0{number}Z"} for number, code in enumerate(codes)]
     assert host.healthy_at(checks) == ("" if healthy is None else checks[healthy]["End"])
+
+
+def test_the_port_that_is_suggested_is_a_free_one() -> None:
+    found = facts(listening_ports=[8100, 8101])
+    (problem,) = checks.check_port(values(http_port=8100), found, "olympia_stack_http_port")
+    assert "make up HTTP_PORT=8102," in problem.way_out
