@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
@@ -63,6 +66,37 @@ class DockerCli:
         cmd = self.command(arguments)
         rc, stdout, stderr = self._module.run_command(cmd, cwd=cwd, environ_update={**(environment or {}), **LOCALE})
         return Completed(cmd, rc, stdout, stderr)
+
+    def stream(
+        self,
+        arguments: Sequence[str],
+        see: Callable[[str], None],
+        cwd: str,
+        environment: Mapping[str, str],
+    ) -> Completed:
+        """Run ``docker ARGUMENTS`` to its end like :meth:`run`, and show ``see`` each line of its errors as it comes."""
+        cmd = self.command(arguments)
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stdout,
+            subprocess.Popen(
+                cmd,
+                cwd=cwd,
+                env={**os.environ, **environment, **LOCALE},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+            ) as process,
+        ):
+            lines = []
+            for line in process.stderr or ():
+                lines.append(line)
+                see(line.rstrip("\n"))
+            rc = process.wait()
+            stdout.seek(0)
+            return Completed(cmd, rc, stdout.read(), "".join(lines))
 
     def fail(self, msg: str, completed: Completed, **result: Any) -> NoReturn:
         """End the module with ``msg`` and the command, return code and output as evidence."""

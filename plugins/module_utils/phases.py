@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROLE_PHASES = {"olympia_docker": "engine", "olympia_images": "images"}
 STACK_ROLE = "olympia_stack"
-CONTENTS = ("main", "image")  # they only say which phases follow
+NO_PHASES = ("main", "image", "summary")  # they say which phases follow, and what has come of them
 
 
 def phase_of(task_path: str) -> str:
@@ -23,4 +23,4 @@ def phase_of(task_path: str) -> str:
     if role != STACK_ROLE:
         return ROLE_PHASES.get(role, "")
     name = Path(parts[-1]).stem
-    return "" if name in CONTENTS else name
+    return "" if name in NO_PHASES else name

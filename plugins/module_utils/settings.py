@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 STACK_PREFIX = "olympia_stack_"
 PREFIXES = (STACK_PREFIX, "olympia_docker_", "olympia_images_")
 
@@ -165,6 +163,9 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
         layers: Values by variable, by source (a name of SOURCES). A layer may be missing.
         specs: Option specification by variable, as in an argument specification; each has a default.
     """
+    # Slow to import, and the driver needs no more than the names.
+    from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     overruled: dict[str, list[dict[str, Any]]] = {}

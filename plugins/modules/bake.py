@@ -92,6 +92,16 @@ options:
       - File on the host that receives bake's own account of what it built, relative to the project's folder. What it was made
         from, and the times of the build's steps, are added to it as RV(materials) and RV(steps).
     type: path
+  progress:
+    description: Where to append an event for each change while the module runs. The action plugin of the same name fills it in.
+    type: dict
+    suboptions:
+      file:
+        description: Path of a file on this host.
+        type: path
+      host:
+        description: What the events call this host.
+        type: str
 seealso:
   - module: community.docker.docker_image_build
   - module: community.docker.docker_compose_v2
@@ -174,7 +184,7 @@ steps:
       description: How long it took.
       type: float
 stderr:
-  description: The end of BuildKit's output; of a failed build, the last 400 lines.
+  description: The end of what BuildKit told; of a failed build, the last 400 lines.
   returned: always
   type: str
 cmd:
@@ -201,18 +211,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.cli import (
-    Completed,
-    DockerCli,
-    tail,
-)
-
-STEP_DONE = re.compile(r"DONE (\d+\.\d)s")
-MOUNT = re.compile(r"--mount=\S+")  # they would be most of a step's name
-STAGE = re.compile(r"\[(\S+ )?\S+ +\d+/\d+\] ")  # [target stage 2/5], not [internal] load metadata
-CACHE_STEP = re.compile(r"^#(\d+) (importing cache manifest from .*|exporting cache to .*)$", re.MULTILINE)
-MATERIAL = re.compile(r"\] FROM (\S+@sha256:[0-9a-f]{64})")
-FAILED_STEP = re.compile(r"^#(\d+) ERROR: (.*)$", re.MULTILINE)
+from ansible_collections.addons.olympia.plugins.module_utils.buildkit import BuildLog
+from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 
 def targets_to_build(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -234,49 +235,14 @@ def targets_to_build(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]
     return wanted
 
 
-def parse_steps(log: str) -> list[dict[str, Any]]:
-    """Return the steps of stages, with their outcome, from what ``bake --progress plain`` prints.
-
-    Output of parallel steps is interleaved: each line begins with the step's number.
-    """
-    steps: dict[str, dict[str, Any]] = {}
-    for line in log.splitlines():
-        number, _, rest = line.partition(" ")
-        if rest.startswith("["):
-            steps.setdefault(number, {"name": rest, "cached": False, "seconds": 0.0})
-        elif number in steps and rest == "CACHED":
-            steps[number]["cached"] = True
-        elif number in steps and (done := STEP_DONE.fullmatch(rest)):
-            steps[number]["seconds"] = float(done[1])
-    return [
-        step | {"name": " ".join(MOUNT.sub("", step["name"]).split())}
-        for step in steps.values()
-        if STAGE.match(step["name"])
-    ]
-
-
-def cache_problems(log: str) -> list[str]:
-    """Return a sentence for each outside cache that a build could not read or write, from the same output."""
-    errors = dict(FAILED_STEP.findall(log))
-    return [
-        f"The build went on without a cache: {step} failed: {errors[number]}"
-        for number, step in CACHE_STEP.findall(log)
-        if number in errors
-    ]
-
-
-def explain_failure(completed: Completed) -> str:
+def explain_failure(log: BuildLog, rc: int) -> str:
     """Say in a few sentences which build step failed and show the end of its output."""
-    log = completed.stderr
-    errors = [line for line in log.splitlines() if line.startswith("ERROR: ")]
-    reason = errors[-1].removeprefix("ERROR: ") if errors else f"return code {completed.rc}"
-    failed = FAILED_STEP.search(log)
+    errors = [line for line in log.words if line.startswith("ERROR: ")]
+    reason = errors[-1].removeprefix("ERROR: ") if errors else f"return code {rc}"
+    failed = log.failed()
     if not failed:
-        return f"The build failed: {reason}\n{tail(log, 40)}"
-    # Targets build in parallel and their output is interleaved: pick out the lines of the step that failed.
-    number = failed.group(1)
-    step = [line.removeprefix(f"#{number} ") for line in log.splitlines() if line.startswith(f"#{number} ")]
-    return "\n".join([f"The build failed at the step {step[0]}", *step[1:][-40:], reason])
+        return f"The build failed: {reason}\n{tail(log.text(), 40)}"
+    return "\n".join([f"The build failed at the step {failed.name}", *failed.log.splitlines()[-40:], reason])
 
 
 class Bake:
@@ -302,13 +268,13 @@ class Bake:
         targets = targets_to_build(json.loads(printed.stdout))
         tags = [tag for target in targets.values() for tag in target.get("tags", [])]
         before = self.docker.image_ids(tags)
-        completed = printed if self.module.check_mode else self._build(selection, targets)
+        log = BuildLog()
+        completed = printed if self.module.check_mode else self._build(selection, targets, log)
         after = dict(before) if self.module.check_mode else self.docker.image_ids(tags)
         changed = {tag for tag in tags if before.get(tag) != after.get(tag) or tag not in after}
-        steps = parse_steps(completed.stderr)
-        materials = sorted(set(MATERIAL.findall("\n".join(step["name"] for step in steps))))
+        told = {"materials": log.materials(), "steps": log.told()}
         if self.params["metadata_file"] and not self.module.check_mode:
-            self._complete(Path(self.project, self.params["metadata_file"]), {"materials": materials, "steps": steps})
+            self._complete(Path(self.project, self.params["metadata_file"]), told)
         return {
             "changed": bool(changed),
             "images": {
@@ -321,8 +287,7 @@ class Bake:
                 for name, target in targets.items()
             },
             "command": completed.cmd,
-            "materials": materials,
-            "steps": steps,
+            **told,
             "stderr": tail(completed.stderr, 40),
             "diff": {
                 "before": {tag: before.get(tag, "(none)") for tag in tags},
@@ -330,8 +295,8 @@ class Bake:
             },
         }
 
-    def _build(self, selection: list[str], targets: Mapping[str, Any]) -> Completed:
-        arguments = ["--progress", "plain"]
+    def _build(self, selection: list[str], targets: Mapping[str, Any], log: BuildLog) -> Completed:
+        arguments = ["--progress", "rawjson"]
         for flag in ("pull", "no_cache"):
             if self.params[flag]:
                 arguments.append("--" + flag.replace("_", "-"))
@@ -341,11 +306,19 @@ class Bake:
         for name, target in targets.items():
             if not target.get("output"):
                 arguments += ["--set", f"{name}.output=type=docker,compression={self.params['compression']}"]
-        completed = self._call([*arguments, *selection])
-        for problem in cache_problems(completed.stderr):
+        tell = teller(self.params["progress"])
+
+        def see(line: str) -> None:
+            for step in log.feed(line):
+                if not step.name.startswith("[internal]"):
+                    tell("step", id=step.number, name=step.name, state=step.state, seconds=step.seconds)
+
+        completed = self.docker.stream(["buildx", "bake", *arguments, *selection], see, self.project, self.environment)
+        completed = replace(completed, stderr=log.text())
+        for problem in log.cache_problems():
             self.module.warn(problem)
         if completed.rc != 0:
-            self.docker.fail(explain_failure(completed), replace(completed, stderr=tail(completed.stderr, 400)))
+            self.docker.fail(explain_failure(log, completed.rc), replace(completed, stderr=tail(completed.stderr, 400)))
         return completed
 
     @staticmethod
@@ -413,6 +386,7 @@ def main() -> None:
             "pull": {"type": "bool", "default": False},
             "no_cache": {"type": "bool", "default": False},
             "metadata_file": {"type": "path"},
+            "progress": ARGUMENT,
             "compression": {"type": "str", "choices": ["uncompressed", "gzip"], "default": "uncompressed"},
         },
         mutually_exclusive=[("project_src", "project_files")],

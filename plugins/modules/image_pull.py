@@ -33,6 +33,16 @@ options:
     description: How often a pull is tried.
     type: int
     default: 5
+  progress:
+    description: Where to append an event for each change while the module runs. The action plugin of the same name fills it in.
+    type: dict
+    suboptions:
+      file:
+        description: Path of a file on this host.
+        type: path
+      host:
+        description: What the events call this host.
+        type: str
 seealso:
   - module: community.docker.docker_image_pull
 """
@@ -72,12 +82,62 @@ failures:
       type: str
 """
 
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import tempfile
+import termios
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host, registry
+from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 AT_ONCE = 3
+# What docker pull shows of a layer on a terminal.
+LAYER = re.compile(r"([0-9a-f]{12}): (?:Downloading|Extracting)\s+(?:\[[^]]*\]\s+)?([\d.]+)([kMG]?)B/([\d.]+)([kMG]?)B")
+COMPLETE = re.compile(r"([0-9a-f]{12}): (?:Download|Pull) complete")
+UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def run_watched(arguments: list[str], see: Callable[[int, int], None]) -> tuple[int, str, str]:
+    """Run `docker pull` as on a terminal, where it shows bytes, and return what `host.run` does.
+
+    Args:
+        arguments: The command.
+        see: Is called with the bytes that are here and those that are known of, when they have changed.
+    """
+    ours, theirs = pty.openpty()
+    # Wide enough for what it shows of a layer.
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 100, 200, 0, 0))
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as errors,
+        subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=theirs, stderr=errors, text=True) as process,
+    ):
+        os.close(theirs)
+        shown = ""
+        layers: dict[str, tuple[int, int]] = {}
+        before: tuple[int, int] = (0, 0)
+        # Once the command has ended, and with it the last one who has the other end, reading fails.
+        with contextlib.suppress(OSError), os.fdopen(ours, encoding="utf-8", errors="replace", newline="") as terminal:
+            while text := terminal.readline():
+                shown += text
+                for layer, current, unit, total, of in LAYER.findall(text):
+                    layers[layer] = (round(float(current) * UNITS[unit]), round(float(total) * UNITS[of]))
+                for layer in COMPLETE.findall(text):
+                    layers[layer] = (layers.get(layer, (0, 0))[1],) * 2
+                now = (sum(layer[0] for layer in layers.values()), sum(layer[1] for layer in layers.values()))
+                if now != before:
+                    see(*now)
+                    before = now
+        code = process.wait()
+        errors.seek(0)
+        return code, shown, errors.read()
 
 
 def main() -> None:
@@ -86,6 +146,7 @@ def main() -> None:
         argument_spec={
             "images": {"type": "list", "elements": "str", "required": True},
             "attempts": {"type": "int", "default": 5},
+            "progress": ARGUMENT,
         },
         supports_check_mode=True,
     )
@@ -94,8 +155,13 @@ def main() -> None:
     if module.check_mode or not missing:
         module.exit_json(changed=bool(missing), pulled=missing)
 
+    tell = teller(module.params["progress"])
+
     def pull(image: str) -> registry.Answer:
-        return registry.exchange(host.run, ["docker", "pull", image], image, attempts)
+        def run(arguments: list[str]) -> tuple[int, str, str]:
+            return run_watched(arguments, lambda current, total: tell("pull", name=image, current=current, total=total))
+
+        return registry.exchange(run, ["docker", "pull", image], image, attempts)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(missing, pool.map(pull, missing), strict=True))

@@ -34,6 +34,16 @@ options:
     type: list
     elements: str
     default: []
+  progress:
+    description: Where to append an event for each change while the module runs. The action plugin of the same name fills it in.
+    type: dict
+    suboptions:
+      file:
+        description: Path of a file on this host.
+        type: path
+      host:
+        description: What the events call this host.
+        type: str
 attributes:
   check_mode:
     support: full
@@ -65,7 +75,7 @@ history:
   elements: dict
   sample: [{seconds: 0.1, service: web, state: running, health: starting}]
 failures:
-  description: For each service that failed, what it is, its last healthcheck and its last log lines.
+  description: For each service that failed, what it is, its last healthcheck, its last log lines and what that mostly comes from.
   returned: failure
   type: list
   elements: dict
@@ -77,6 +87,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host
+from ansible_collections.addons.olympia.plugins.module_utils.causes import likely_cause
+from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 POLL_SECONDS = 0.25
 LOG_LINES = 20
@@ -116,17 +128,26 @@ def explain(service: str, container: dict[str, Any] | None, wrong: str) -> dict[
         container: Its container, or None.
         wrong: The verdict.
     """
-    failure: dict[str, Any] = {"service": service, "wrong": wrong, "healthcheck": "", "log": []}
+    failure: dict[str, Any] = {
+        "service": service,
+        "wrong": wrong,
+        "healthcheck": "",
+        "log": [],
+        "cause": likely_cause(wrong, ""),
+    }
     if container is None:
         return failure
     _, health, _ = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
     checks = (json.loads(health) or {}).get("Log") or [] if health.strip() else []
     _, output, errors = host.run(["docker", "logs", "--tail", str(LOG_LINES), container["id"]])
+    healthcheck, log = checks[-1]["Output"].strip() if checks else "", (output + errors).splitlines()[-LOG_LINES:]
     return failure | {
         "state": container["state"],
         "exit_code": container["exit_code"],
-        "healthcheck": checks[-1]["Output"].strip() if checks else "",
-        "log": (output + errors).splitlines()[-LOG_LINES:],
+        "healthcheck": healthcheck,
+        "log": log,
+        # What was said last says most.
+        "cause": likely_cause(wrong, "\n".join([*reversed(log), healthcheck])),
     }
 
 
@@ -144,6 +165,8 @@ def message(failures: list[dict[str, Any]], project: str) -> str:
             lines += ["  last healthcheck:", *(f"    {line}" for line in failure["healthcheck"].splitlines()[-5:])]
         if failure["log"]:
             lines += ["  last log lines:", *(f"    {line}" for line in failure["log"])]
+        if failure["cause"]:
+            lines.append(f"  likely cause: {failure['cause']}")
         lines.append(f"  look further: docker compose --project-name {project} logs {failure['service']}")
     return "\n".join(lines)
 
@@ -155,6 +178,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
         module: The running module.
     """
     params = module.params
+    tell = teller(params["progress"])
     started = time.monotonic()
     services: dict[str, dict[str, str]] = {}
     history: list[dict[str, Any]] = []
@@ -166,6 +190,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
             if services.get(name) != now:
                 services[name] = now
                 history.append({"seconds": round(elapsed, 1), "service": name, **now})
+                tell("service", name=name, **now)
         verdicts = {
             name: verdict(found.get(name), elapsed >= int(params["timeouts"].get(name, params["timeout"])))
             for name in params["services"]
@@ -195,6 +220,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 180},
             "timeouts": {"type": "dict", "default": {}},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "progress": ARGUMENT,
         },
         supports_check_mode=True,
     )

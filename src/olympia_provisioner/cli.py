@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import artifacts
-from .console import Console
+from .console import Console, JsonLines, Observer
 from .errors import ExitCode, OlympiaError
 from .paths import collection_root, make_importable
 from .report import Report
@@ -87,9 +87,29 @@ def add_change_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--artifacts", type=Path, metavar="DIR", help="leave result, logs and rendered files in this folder, for CI"
     )
+    parser.add_argument("--plain", action="store_true", help="print Ansible's own lines, also on a terminal")
+    parser.add_argument("--json", action="store_true", dest="events", help="print an event a line, for programs")
 
 
-def execute(arguments: argparse.Namespace, root: Path, report: Report, console: Console) -> ExitCode:
+def choose_console(arguments: argparse.Namespace, report: Report) -> Observer:
+    """Return what tells of a run: events for programs, a drawing on a terminal that can be drawn on, else lines.
+
+    Args:
+        arguments: The command line.
+        report: The run.
+    """
+    if getattr(arguments, "events", False):
+        return JsonLines(report, sys.stdout)
+    # Who asks for more than progress wants to read Ansible's own lines.
+    asked = [getattr(arguments, name, False) for name in ("verbosity", "check", "diff", "plain")]
+    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb" or any(asked):
+        return Console(report, os.environ, sys.stdout)
+    from .terminal import Terminal
+
+    return Terminal(report, sys.stdout)
+
+
+def execute(arguments: argparse.Namespace, root: Path, report: Report, console: Observer) -> ExitCode:
     """Do what a parsed command line says, and return the exit code.
 
     Args:
@@ -132,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"there is no option {' '.join(wrong)}; olympia {arguments.verb} --help lists them")
     arguments.assignments += rest
     report = Report(arguments.verb)
-    console = Console(report, os.environ, sys.stdout)
+    console = choose_console(arguments, report)
     try:
         root = collection_root()
         make_importable(root)
@@ -144,3 +164,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    finally:
+        console.close()

@@ -3,14 +3,35 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from .report import Report
 
 # Seconds without a line after which a log gets one: CI services end jobs that seem to hang.
 HEARTBEAT = 30.0
+SCHEMA = 1  # of the lines that JsonLines prints
+
+
+class Observer(Protocol):
+    """What watches a run and tells people of it."""
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Take an event of ansible-runner into account; the report has seen it before."""
+
+    def progress(self, event: Mapping[str, Any]) -> None:
+        """Take what a module tells while it runs into account."""
+
+    def beat(self) -> None:
+        """Do what time alone makes necessary; called several times a second."""
+
+    def close(self) -> None:
+        """Put what has been printed into its final state."""
+
+    def fail(self) -> None:
+        """Tell of the failures of the run, which is over, besides what has been printed of them."""
 
 
 class Plain:
@@ -94,10 +115,13 @@ class Console:
         self._clock = clock
         self._live = stream.isatty()
         self._open = ""
+        self._doing = ""
         self._last = clock()
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Print what an event of ansible-runner has to say."""
+        if event.get("event") == "playbook_on_task_start":
+            self._doing = ""
         if self._report.phase != self._open:
             self.close()
             if self._report.phase:
@@ -106,10 +130,14 @@ class Console:
         if text := event.get("stdout"):
             self._write(str(text).replace("\r\n", "\n") + "\n")
 
+    def progress(self, event: Mapping[str, Any]) -> None:
+        """Remember what is being done, for a sign of life."""
+        self._doing = str(event["name"])
+
     def beat(self) -> None:
-        """Print a sign of life when it is time for one; called about once a second."""
+        """Print a sign of life when it is time for one."""
         if not self._live and self._clock() - self._last >= HEARTBEAT:
-            doing = ": ".join(filter(None, (self._report.phase, self._report.task)))
+            doing = ": ".join(filter(None, (self._report.phase, self._report.task, self._doing)))
             self._write(f"... still at it{f', {doing}' if doing else ''}\n")
 
     def close(self) -> None:
@@ -131,3 +159,53 @@ class Console:
             self._stream.write(text)
             self._stream.flush()
             self._last = self._clock()
+
+
+class JsonLines:
+    """Prints an event a line, for programs; docs/events.md says which."""
+
+    def __init__(self, report: Report, stream: TextIO) -> None:
+        """Make one.
+
+        Args:
+            report: The run.
+            stream: Where to print.
+        """
+        self._report = report
+        self._stream = stream
+        self._phase = ""
+        self._tasks = self._failures = 0
+        self._say("begin", schema=SCHEMA, verb=report.verb)
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Print what has happened since the event before."""
+        if self._report.phase and self._report.phase != self._phase:
+            self._phase = self._report.phase
+            self._say("phase", phase=self._phase)
+        for task in self._report.tasks[self._tasks :]:
+            self._say(
+                "task", host=task.host, phase=task.phase, task=task.name, status=task.status, seconds=task.seconds
+            )
+        for failure in self._report.failures[self._failures :]:
+            self._say("failure", **failure)
+        self._tasks, self._failures = len(self._report.tasks), len(self._report.failures)
+
+    def progress(self, event: Mapping[str, Any]) -> None:
+        """Print what a module tells."""
+        data = {name: value for name, value in event.items() if name != "kind"}
+        self._say(str(event["kind"]), phase=self._report.phase, **data)
+
+    def beat(self) -> None:
+        """Do nothing: programs wait."""
+
+    def close(self) -> None:
+        """Print how the run has ended."""
+        result = self._report.as_dict({})
+        self._say("end", **{name: result[name] for name in ("result", "exit_code", "error", "seconds")})
+
+    def fail(self) -> None:
+        """Do nothing: the failures have been printed."""
+
+    def _say(self, event: str, **data: Any) -> None:
+        self._stream.write(json.dumps({"event": event, "time": round(time.time(), 3), **data}) + "\n")
+        self._stream.flush()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shlex
@@ -20,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from . import artifacts
-from .console import Console
+from .console import Console, Observer
 from .errors import ExitCode, OlympiaError
 from .playbook import Options, Outcome, arguments, pasteable
 from .report import Report
@@ -28,6 +29,8 @@ from .report import Report
 KEPT_RUNS = 10
 # Seconds in which Ansible may end its workers and their children before they are killed.
 GRACE = 10.0
+# Seconds between two looks at what goes on.
+POLL = 0.2
 
 
 def parents() -> dict[int, int]:
@@ -170,7 +173,7 @@ class Run:
         root: Path,
         runs: Path,
         report: Report,
-        console: Console,
+        console: Observer,
         quiet: bool = False,
     ):
         """Make its private directory.
@@ -216,6 +219,7 @@ class Run:
             OlympiaError: It did not end well; what failed has been printed.
         """
         answers: dict[str, Any] = {}
+        self.console = Console(self.report, {}, io.StringIO())
 
         def see(event: dict[str, Any]) -> None:
             data = event.get("event_data") or {}
@@ -259,11 +263,11 @@ class Run:
             error = self._error(outcome, return_code, bool(interruption.since))
             if not (error and outcome.password) or self._password or self.quiet or not sys.stdin.isatty():
                 return error
+            # Nothing is to be drawn where the password is typed.
+            self.console.close()
             self._say("\nSudo wants a password for that. The run begins again with it.")
             self._password = ask_password()
             self.options = replace(self.options, ask_become_pass=True)
-            # They are not what the run has come to.
-            self.report.failures.clear()
 
     def _say(self, text: str) -> None:
         """Tell something besides the answer."""
@@ -334,10 +338,24 @@ class Run:
             needed = {name: value for name, value in environment.items() if name != "PATH"}
             self._say(pasteable(needed, [str(program), f"--inventory={options.inventory}", *cmdline, str(playbook)]))
 
+        def catch_up() -> None:
+            for event in progress.new():
+                self.console.progress(event)
+
+        def handle_in_order(event: dict[str, Any]) -> bool:
+            # What a module has told comes before what Ansible says of its end.
+            catch_up()
+            return handle(event)
+
         def poll() -> bool:
+            catch_up()
             self.console.beat()
             return interruption.overdue()
 
+        # Without this file ansible-runner forgets settings that it is given otherwise.
+        (self.private / "env").mkdir(exist_ok=True)
+        (self.private / "env/settings").write_text(json.dumps({"pexpect_timeout": POLL}))
+        progress = Progress(self.private / f"{playbook.stem}.progress")
         with interruption.handled():
             result = ansible_runner.run(
                 private_data_dir=str(self.private),
@@ -347,17 +365,40 @@ class Run:
                 inventory=options.inventory,
                 ident=playbook.stem,
                 cmdline=shlex.join(cmdline),
-                envvars=environment,
+                envvars=environment | {"OLYMPIA_PROGRESS": str(progress.path)},
                 passwords={r"BECOME password.*:\s*?$": self._password} if self._password else {},
-                settings={"pexpect_timeout": 1},
                 # They would keep the password.
                 suppress_env_files=True,
                 quiet=True,
-                event_handler=handle,
+                event_handler=handle_in_order,
                 cancel_callback=poll,
             )
             interruption.finish()
         return result.rc if isinstance(result.rc, int) else -1
+
+
+class Progress:
+    """What modules tell while they run, in a file that grows."""
+
+    def __init__(self, path: Path) -> None:
+        """Make an empty file.
+
+        Args:
+            path: Where.
+        """
+        self.path = path
+        path.touch(mode=0o600)
+        self._offset = 0
+
+    def new(self) -> list[dict[str, Any]]:
+        """Return what has been told since the last time."""
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        # The last line may be one that is still being written.
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
 
 
 def ask_password() -> str:

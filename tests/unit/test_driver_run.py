@@ -46,7 +46,9 @@ class Checkout:
         indented = tasks.strip("\n").replace("\n", "\n    ")
         (self.path / "playbooks/up.yml").write_text(f"- hosts: all\n  gather_facts: false\n  tasks:\n    {indented}\n")
 
-    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE, **environment: str
+    ) -> subprocess.Popen[str]:
         """Start `olympia` with the arguments, in a session of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "olympia_provisioner", *arguments],
@@ -55,7 +57,7 @@ class Checkout:
             | {"PYTHONPATH": str(self.path / "src"), "XDG_STATE_HOME": str(self.state), "PYTHONUNBUFFERED": "1"}
             | environment,
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -63,7 +65,7 @@ class Checkout:
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """Run `olympia` to its end; its code, output and errors."""
-        process = self.start(*arguments, stdin=subprocess.DEVNULL, **environment)
+        process = self.start(*arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **environment)
         output, errors = process.communicate()
         assert "Traceback" not in errors
         return process.returncode, output, errors
@@ -207,12 +209,11 @@ def test_a_second_interruption_kills_what_ignores_the_first(checkout: Checkout, 
     wait_for(lambda: not alive(child), "the deaf command has ended")
 
 
-# Root, too, is to use sudo: else a test that root runs tests nothing.
-SUDO_FOR_ALL = {"ANSIBLE_BECOME_ALLOW_SAME_USER": "True"}
-
-
 def sudo_in(checkout: Checkout) -> None:
-    """Write a sudo that wants a password, and up.yml with a task that needs it."""
+    """Write a sudo that wants a password, and up.yml with a task that needs it.
+
+    With ANSIBLE_BECOME_ALLOW_SAME_USER root uses it, too: else a test that root runs would test nothing.
+    """
     sudo = checkout.path / "sudo"
     # What Ansible needs of sudo: -p PROMPT, a password from standard input, then the command; -n for not asking.
     sudo.write_text(
@@ -242,7 +243,7 @@ exec "$@"
 def test_the_password_of_sudo_is_asked_for_and_kept_nowhere(checkout: Checkout) -> None:
     sudo_in(checkout)
     terminal, other_end = os.openpty()
-    process = checkout.start("up", "-K", stdin=other_end, **SUDO_FOR_ALL)
+    process = checkout.start("up", "-K", stdin=other_end, ANSIBLE_BECOME_ALLOW_SAME_USER="True")
     # What is typed before the question is thrown away.
     assert process.stderr
     assert process.stderr.read(len("sudo password: ")) == "sudo password: "
@@ -256,7 +257,7 @@ def test_the_password_of_sudo_is_asked_for_and_kept_nowhere(checkout: Checkout) 
 def test_the_password_is_asked_for_where_it_turns_out_to_be_needed(checkout: Checkout) -> None:
     sudo_in(checkout)
     terminal, other_end = os.openpty()
-    process = checkout.start("up", stdin=other_end, **SUDO_FOR_ALL)
+    process = checkout.start("up", stdin=other_end, ANSIBLE_BECOME_ALLOW_SAME_USER="True")
     assert process.stderr
     question = ""
     while not question.endswith("sudo password: "):
@@ -273,7 +274,7 @@ def test_the_password_is_asked_for_where_it_turns_out_to_be_needed(checkout: Che
 
 def test_a_password_that_is_needed_and_cannot_be_asked_for_has_a_way_out(checkout: Checkout) -> None:
     sudo_in(checkout)
-    code, _output, errors = checkout.run("up", **SUDO_FOR_ALL)
+    code, _output, errors = checkout.run("up", ANSIBLE_BECOME_ALLOW_SAME_USER="True")
     assert code == 1
     assert "up needs root, and sudo wants a password" in errors
     assert "ANSIBLE_BECOME_PASSWORD_FILE" in errors

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import locks, settings
-from ..console import Console
+from ..console import Observer
 from ..errors import ExitCode
 from ..paths import INSTANCE, find_inventory, state_dir
 from ..playbook import Options
@@ -37,7 +37,7 @@ class Context:
     arguments: argparse.Namespace
     root: Path
     report: Report
-    console: Console
+    console: Observer
     folder: Path | None = None
     quiet: bool = False
     given: dict[str, str] = field(init=False)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Action: bring a Compose project up with community.docker.docker_compose_v2, and show each container meanwhile."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.addons.olympia.plugins.module_utils.progress import teller
+from ansible_collections.addons.olympia.plugins.plugin_utils.live import PROGRESS, LiveAction, meanwhile
+
+MODULE = "community.docker.docker_compose_v2"
+FORMAT = '{{.Label "com.docker.compose.service"}}\\t{{.Label "com.docker.compose.oneoff"}}\\t{{.State}}\\t{{.Status}}'
+HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")  # "Up 3 seconds (health: starting)"
+States = dict[str, tuple[str, str]]
+
+
+class ActionModule(LiveAction):
+    """Takes `project`, the Compose project's name, and what that module takes."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module and return its result."""
+        ActionBase.run(self, tmp, task_vars)
+        task_vars = task_vars or {}
+        arguments = dict(self._task.args)
+        label = shlex.quote(f"label=com.docker.compose.project={arguments.pop('project')}")
+        file = os.environ.get(PROGRESS, "")
+        if not file:
+            return self.module(MODULE, arguments, task_vars)
+        tell = teller({"file": file, "host": str(task_vars["inventory_hostname"])})
+        command = f"docker ps --all --filter {label} --format {shlex.quote(FORMAT)}"
+
+        def look(seen: States | None) -> States:
+            states = parse(self.output_of(command))
+            for service, (state, health) in states.items():
+                if (seen or {}).get(service) != (state, health):
+                    tell("service", name=service, state=state, health=health)
+            return states
+
+        with meanwhile(look):
+            return self.module(MODULE, arguments, task_vars)
+
+
+def parse(output: bytes) -> States:
+    """Return state and health by service, from what `docker ps` prints in FORMAT.
+
+    Args:
+        output: A line for each container.
+    """
+    states = {}
+    for line in output.decode(errors="replace").splitlines():
+        service, one_off, state, status = line.split("\t")
+        if one_off != "True":
+            found = HEALTH.search(status)
+            states[service] = (state, found[1] if found else "")
+    return states

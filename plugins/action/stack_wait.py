@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Action: run the module of the same name, and show what it tells meanwhile."""
+
+from __future__ import annotations
+
+from ansible_collections.addons.olympia.plugins.plugin_utils.live import LiveAction
+
+
+class ActionModule(LiveAction):
+    """Takes what the module takes."""

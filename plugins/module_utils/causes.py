@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a service's failure mostly comes from, told from its last words. Pure."""
+
+from __future__ import annotations
+
+import re
+
+# What a service says of itself, and what that mostly comes from. The first that matches counts.
+CAUSES = {
+    r"No space left on device": "The disk is full: 'make prune' clears the build cache, 'docker system df' tells more.",
+    r"max virtual memory areas vm.max_map_count": "The kernel's limit is too low: sudo sysctl -w vm.max_map_count=262144",
+    r"Access denied for user|ACCESS_REFUSED|invalid password": "The database's or the broker's volume was made with another "
+    "password than .env has: put the old .env back, or destroy the instance with its data.",
+    r"Address already in use": "Something else in the container listens on its port.",
+    r"Unknown database|no such table|doesn't exist|unapplied migration": "The database was not initialized to the end.",
+    r"(?m)^\s*(ModuleNotFoundError|ImportError): (.*)": "Dependencies do not fit the code ({0}): make build",
+    r"(?m)^\s*(SyntaxError|IndentationError|NameError|AttributeError|TypeError|RuntimeError|ValueError|KeyError): .*": "The "
+    "application's code does not start: {0}",
+    r"Permission denied|Operation not permitted": "Files belong to another user: see HOST_UID, and who owns the source tree.",
+    r"(?i)temporary failure in name resolution|could not resolve": "The container cannot resolve names: see the engine's DNS.",
+}
+
+
+def likely_cause(wrong: str, said: str) -> str:
+    """Return what a failure mostly comes from, or the empty string.
+
+    Args:
+        wrong: The verdict.
+        said: What the service and its healthcheck have said last.
+    """
+    if "exit 137" in wrong:
+        return "The machine, or the container's limit, has too little memory."
+    for pattern, cause in CAUSES.items():
+        if found := re.search(pattern, said):
+            return cause.format(found[0].strip())
+    return ""
