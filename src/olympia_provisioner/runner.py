@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shlex
@@ -265,11 +266,11 @@ class Run:
             error = self._error(outcome, return_code, bool(interruption.since))
             if not (error and outcome.password) or self._password or self.quiet or not sys.stdin.isatty():
                 return error
+            # Nothing is to be drawn where the password is typed.
+            self.console.close()
             self._say("\nSudo wants a password for that. The run begins again with it.")
             self._password = ask_password()
             self.options = replace(self.options, ask_become_pass=True)
-            # They are not what the run has come to.
-            self.report.failures.clear()
 
     def _say(self, text: str) -> None:
         """Tell something besides the answer."""

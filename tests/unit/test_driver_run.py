@@ -209,12 +209,11 @@ def test_a_second_interruption_kills_what_ignores_the_first(checkout: Checkout, 
     wait_for(lambda: not alive(child), "the deaf command has ended")
 
 
-# Root, too, is to use sudo: else a test that root runs tests nothing.
-SUDO_FOR_ALL = {"ANSIBLE_BECOME_ALLOW_SAME_USER": "True"}
-
-
 def sudo_in(checkout: Checkout) -> None:
-    """Write a sudo that wants a password, and up.yml with a task that needs it."""
+    """Write a sudo that wants a password, and up.yml with a task that needs it.
+
+    With ANSIBLE_BECOME_ALLOW_SAME_USER root uses it, too: else a test that root runs would test nothing.
+    """
     sudo = checkout.path / "sudo"
     # What Ansible needs of sudo: -p PROMPT, a password from standard input, then the command; -n for not asking.
     sudo.write_text(
@@ -275,7 +274,7 @@ def test_the_password_is_asked_for_where_it_turns_out_to_be_needed(checkout: Che
 
 def test_a_password_that_is_needed_and_cannot_be_asked_for_has_a_way_out(checkout: Checkout) -> None:
     sudo_in(checkout)
-    code, _output, errors = checkout.run("up", **SUDO_FOR_ALL)
+    code, _output, errors = checkout.run("up", ANSIBLE_BECOME_ALLOW_SAME_USER="True")
     assert code == 1
     assert "up needs root, and sudo wants a password" in errors
     assert "ANSIBLE_BECOME_PASSWORD_FILE" in errors
