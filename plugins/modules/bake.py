@@ -245,7 +245,7 @@ def explain_failure(log: BuildLog, rc: int) -> str:
     failed = log.failed()
     if not failed:
         return f"The build failed: {reason}\n{tail(log.text(), 40)}"
-    return "\n".join([f"The build failed at the step {failed.name}", *failed.log.splitlines()[-40:], reason])
+    return "\n".join([f"The build failed at the step {failed.name}", *failed.log.splitlines()[-20:], reason])
 
 
 class Bake:

@@ -199,7 +199,9 @@ class JsonLines:
         """Do nothing: programs wait."""
 
     def close(self) -> None:
-        """Print how the run has ended."""
+        """Print how the run has ended, once it has."""
+        if self._report.code is None:
+            return
         result = self._report.as_dict({})
         self._say("end", **{name: result[name] for name in ("result", "exit_code", "error", "seconds")})
 
