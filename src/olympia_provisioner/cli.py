@@ -165,8 +165,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads any more, as with `| head`: what is still to be flushed goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.UNEXPECTED
     finally:
-        console.close()
+        try:
+            console.close()
+            sys.stdout.flush()
+        except OSError:
+            # Nobody reads any more, as with `| head`, or a terminal that is gone: what is left to print goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -55,7 +55,7 @@ def descendants() -> set[int]:
 
 @dataclass
 class Interruption:
-    """Ctrl-C and SIGTERM during a run.
+    """Ctrl-C, SIGTERM, and a terminal that hangs up, during a run.
 
     The first one is passed on to Ansible, which ends its workers and their children, each in a session of its own. What does
     not end in time, or by the second one, is killed.
@@ -79,7 +79,9 @@ class Interruption:
             return
         self.since = time.monotonic()
         if not self.quiet:
-            print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
+            # The terminal may be what has gone.
+            with contextlib.suppress(OSError):
+                print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
         self.started = descendants()
         for pid, parent in parents().items():
             if parent == os.getpid():
@@ -105,7 +107,7 @@ class Interruption:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             yield
         finally:
@@ -203,7 +205,7 @@ class Run:
             OlympiaError: It did not end well; the code says how.
         """
         try:
-            error = self._perform(self.console.see)
+            error = self._perform(lambda event: self._show(self.console.see, event))
             self.report.end(error.code if error else ExitCode.DONE, str(error or ""))
         finally:
             record.write(self.private, self.report, self.root)
@@ -270,6 +272,13 @@ class Run:
             self._say("\nSudo wants a password for that. The run begins again with it.")
             self._password = ask_password()
             self.options = replace(self.options, ask_become_pass=True)
+
+    def _show(self, show: Callable[..., None], *what: Any) -> None:
+        """Show something; the run goes on when nobody is there any more to see it."""
+        try:
+            show(*what)
+        except OSError:
+            self.console = Silent()
 
     def _say(self, text: str) -> None:
         """Tell something besides the answer."""
@@ -347,7 +356,7 @@ class Run:
 
         def catch_up() -> None:
             for event in progress.new():
-                self.console.progress(event)
+                self._show(self.console.progress, event)
 
         def handle_in_order(event: dict[str, Any]) -> bool:
             # What a module has told comes before what Ansible says of its end.
@@ -356,7 +365,7 @@ class Run:
 
         def poll() -> bool:
             catch_up()
-            self.console.beat()
+            self._show(self.console.beat)
             return interruption.overdue()
 
         with interruption.handled():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.test_driver_artifacts import checkout, phases
-from tests.unit.test_driver_run import Checkout
+from tests.unit.test_driver_run import Checkout, wait_for
 
 __all__ = ["checkout"]
 
@@ -133,3 +133,22 @@ def test_programs_get_an_event_a_line(checkout: Checkout) -> None:
     assert events[3]["message"] == "no luck today"
     assert (events[4]["result"], events[4]["exit_code"]) == ("failed", code)
     assert Path(events[4]["error"].splitlines()[1].partition(": ")[2]).is_file()
+
+
+def test_a_run_goes_on_when_its_terminal_is_gone(checkout: Checkout) -> None:
+    begun, go_on = checkout.path / "begun", checkout.path / "go-on"
+    wait = f"touch {begun}; while ! test -e {go_on}; do sleep 0.05; done"
+    phases(
+        checkout, build=f"- ansible.builtin.shell: {wait}\n", start="- ansible.builtin.debug: {msg: at your service}\n"
+    )
+    ours, theirs = os.openpty()
+    process = checkout.start("up", stdout=theirs, TERM="xterm")
+    os.close(theirs)
+    wait_for(begun.exists, "the task has started")
+    os.close(ours)
+    go_on.touch()
+    assert process.stderr
+    errors = process.stderr.read()
+    assert (process.wait(), errors) == (0, "")
+    (run,) = checkout.runs()
+    assert json.loads((run / "record.json").read_text())["result"] == "done"
