@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -134,6 +137,28 @@ def execute(arguments: argparse.Namespace, root: Path, report: Report, console: 
         raise
 
 
+def crash(error: Exception) -> OlympiaError:
+    """Return what to say of an error that nobody has thought of; its traceback goes into a file.
+
+    Args:
+        error: The error.
+    """
+    where = ""
+    # Where the disk is full, the sentence has to do.
+    with (
+        contextlib.suppress(OSError),
+        tempfile.NamedTemporaryFile("w", prefix="olympia-crash-", suffix=".txt", delete=False) as file,
+    ):
+        traceback.print_exception(error, file=file)
+        where = file.name
+    return OlympiaError(
+        "Something happened that should not",
+        where=where,
+        evidence=f"{type(error).__name__}: {error}",
+        way_out="Report it with that file, which says where; look first for what should not be shown to others",
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code.
 
@@ -165,6 +190,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
+        return ExitCode.UNEXPECTED
+    except Exception as error:
+        # Nobody should have to read a traceback; whoever mends this needs it.
+        print(f"olympia: {crash(error)}", file=sys.stderr)
         return ExitCode.UNEXPECTED
     finally:
         try:

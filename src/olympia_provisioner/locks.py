@@ -63,8 +63,9 @@ def held(state: Path, instance: str, verb: str) -> Iterator[None]:
             "since": datetime.now().astimezone().isoformat(timespec="seconds"),
             "user": getpass.getuser(),
         }
-        file.write(json.dumps(holder) + "\n")
-        file.flush()
+        # Without room for who holds it, it holds all the same.
+        with contextlib.suppress(OSError):
+            os.write(file.fileno(), f"{json.dumps(holder)}\n".encode())
         yield
 
 

@@ -3,116 +3,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from . import artifacts, record
 from .console import Observer, Silent
 from .errors import ExitCode, OlympiaError
+from .interruption import Interruption
 from .playbook import Options, Outcome, arguments, pasteable
+from .progress import Progress
 from .report import Report
 
 KEPT_RUNS = 10
-# Seconds in which Ansible may end its workers and their children before they are killed.
-GRACE = 10.0
 # Seconds between two looks at what goes on.
 POLL = 0.2
-
-
-def parents() -> dict[int, int]:
-    """Return the parent of every living process, from /proc; nothing where there is no /proc."""
-    found: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # The name in parentheses may hold anything; the state and the parent follow it.
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                found[int(stat.parent.name)] = int(parent)
-    return found
-
-
-def descendants() -> set[int]:
-    """Return the processes that this one has started, theirs, and so on."""
-    parent_of = parents()
-    found: set[int] = set()
-    while new := {pid for pid, parent in parent_of.items() if parent in found | {os.getpid()}} - found:
-        found |= new
-    return found
-
-
-@dataclass
-class Interruption:
-    """Ctrl-C, SIGTERM, and a terminal that hangs up, during a run.
-
-    The first one is passed on to Ansible, which ends its workers and their children, each in a session of its own. What does
-    not end in time, or by the second one, is killed.
-
-    Attributes:
-        quiet: Print nothing.
-        since: When the first one came, in seconds of the monotonic clock; 0 before.
-        impatient: Whether another one came.
-        started: What ran when the first one came.
-    """
-
-    quiet: bool = False
-    since: float = 0.0
-    impatient: bool = False
-    started: set[int] = field(default_factory=set)
-
-    def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        """Handle the signal."""
-        if self.since:
-            self.impatient = True
-            return
-        self.since = time.monotonic()
-        if not self.quiet:
-            # The terminal may be what has gone.
-            with contextlib.suppress(OSError):
-                print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
-        self.started = descendants()
-        for pid, parent in parents().items():
-            if parent == os.getpid():
-                os.kill(pid, signal.SIGINT)
-
-    def overdue(self) -> bool:
-        """Return whether what runs should be killed now."""
-        return bool(self.since) and (self.impatient or time.monotonic() - self.since > GRACE)
-
-    def finish(self) -> None:
-        """Wait for the end of what Ansible has left behind, and kill it when it is overdue."""
-        while left := self.started & parents().keys():
-            if self.overdue():
-                for pid in left:
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(pid, signal.SIGKILL)
-                return
-            time.sleep(0.05)
-
-    @contextlib.contextmanager
-    def handled(self) -> Iterator[None]:
-        """Handle the signals meanwhile; only the main thread of a program can."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def new_run(runs: Path, verb: str) -> Path:
@@ -263,7 +176,10 @@ class Run:
                     observer(event)
                 return True
 
-            return_code = self._play(self.playbook, self.options, handle, interruption)
+            try:
+                return_code = self._play(self.playbook, self.options, handle, interruption)
+            except OSError as failure:
+                raise self._unwritable(failure) from failure
             error = self._error(outcome, return_code, bool(interruption.since))
             if not (error and outcome.password) or self._password or self.quiet or not sys.stdin.isatty():
                 return error
@@ -272,6 +188,15 @@ class Run:
             self._say("\nSudo wants a password for that. The run begins again with it.")
             self._password = ask_password()
             self.options = replace(self.options, ask_become_pass=True)
+
+    def _unwritable(self, error: OSError) -> OlympiaError:
+        """Return what to say where the run's directory cannot be written, as on a full disk."""
+        return OlympiaError(
+            "The directory of the run cannot be written",
+            where=str(self.private),
+            evidence=str(error),
+            way_out="Make room there, or set XDG_STATE_HOME to another folder",
+        )
 
     def _show(self, show: Callable[..., None], *what: Any) -> None:
         """Show something; the run goes on when nobody is there any more to see it."""
@@ -387,30 +312,6 @@ class Run:
             )
             interruption.finish()
         return result.rc if isinstance(result.rc, int) else -1
-
-
-class Progress:
-    """What modules tell while they run, in a file that grows."""
-
-    def __init__(self, path: Path) -> None:
-        """Make an empty file.
-
-        Args:
-            path: Where.
-        """
-        self.path = path
-        path.touch(mode=0o600)
-        self._offset = 0
-
-    def new(self) -> list[dict[str, Any]]:
-        """Return what has been told since the last time."""
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            text = file.read()
-        # The last line may be one that is still being written.
-        whole = text[: text.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        return [json.loads(line) for line in whole.splitlines()]
 
 
 def ask_password() -> str:

@@ -347,3 +347,30 @@ def test_a_reader_that_goes_away_is_no_traceback(checkout: Checkout) -> None:
     process.stdout.close()
     assert "Traceback" not in process.stderr.read()
     process.wait()
+
+
+@pytest.mark.parametrize("room", [10, 300])
+def test_a_disk_without_room_for_the_run_is_a_sentence(checkout: Checkout, room: int) -> None:
+    checkout.playbook("- ansible.builtin.debug: {msg: x}")
+    # No file may grow beyond so many bytes, which programs meet as they do a full disk.
+    start = f"import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}));"
+    start += "import sys; sys.argv = ['olympia', 'up', 'HTTP_PORT=8080'];"
+    start += "runpy.run_module('olympia_provisioner', run_name='__main__')"
+    environment = os.environ | {"PYTHONPATH": str(checkout.path / "src"), "XDG_STATE_HOME": str(checkout.state)}
+    done = subprocess.run(
+        [sys.executable, "-c", start], cwd=checkout.path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "The directory of the run cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_nobody_has_thought_of_leaves_its_traceback_in_a_file(checkout: Checkout, tmp_path: Path) -> None:
+    (checkout.path / "src/olympia_provisioner/artifacts.py").open("a").write("def prepare(_): raise KeyError('oh')\n")
+    code, _output, errors = checkout.run("up", "--artifacts", "x", TMPDIR=str(tmp_path))
+    assert code == 1
+    assert "Something happened that should not" in errors
+    assert "KeyError: 'oh'" in errors
+    (crash,) = tmp_path.glob("olympia-crash-*.txt")
+    assert str(crash) in errors
+    assert "Traceback" in crash.read_text()

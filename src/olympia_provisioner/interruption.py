@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What happens to a run, and to all that it has started, when somebody interrupts it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+# Seconds in which Ansible may end its workers and their children before they are killed.
+GRACE = 10.0
+
+
+def parents() -> dict[int, int]:
+    """Return the parent of every living process, from /proc; nothing where there is no /proc."""
+    found: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name in parentheses may hold anything; the state and the parent follow it.
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(stat.parent.name)] = int(parent)
+    return found
+
+
+def descendants() -> set[int]:
+    """Return the processes that this one has started, theirs, and so on."""
+    parent_of = parents()
+    found: set[int] = set()
+    while new := {pid for pid, parent in parent_of.items() if parent in found | {os.getpid()}} - found:
+        found |= new
+    return found
+
+
+@dataclass
+class Interruption:
+    """Ctrl-C, SIGTERM, and a terminal that hangs up, during a run.
+
+    The first one is passed on to Ansible, which ends its workers and their children, each in a session of its own. What does
+    not end in time, or by the second one, is killed.
+
+    Attributes:
+        quiet: Print nothing.
+        since: When the first one came, in seconds of the monotonic clock; 0 before.
+        impatient: Whether another one came.
+        started: What ran when the first one came.
+    """
+
+    quiet: bool = False
+    since: float = 0.0
+    impatient: bool = False
+    started: set[int] = field(default_factory=set)
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle the signal."""
+        if self.since:
+            self.impatient = True
+            return
+        self.since = time.monotonic()
+        if not self.quiet:
+            # The terminal may be what has gone.
+            with contextlib.suppress(OSError):
+                print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
+        self.started = descendants()
+        for pid, parent in parents().items():
+            if parent == os.getpid():
+                os.kill(pid, signal.SIGINT)
+
+    def overdue(self) -> bool:
+        """Return whether what runs should be killed now."""
+        return bool(self.since) and (self.impatient or time.monotonic() - self.since > GRACE)
+
+    def finish(self) -> None:
+        """Wait for the end of what Ansible has left behind, and kill it when it is overdue."""
+        while left := self.started & parents().keys():
+            if self.overdue():
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGKILL)
+                return
+            time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle the signals meanwhile; only the main thread of a program can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
