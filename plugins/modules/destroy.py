@@ -9,7 +9,7 @@ module: destroy
 short_description: Remove everything of an instance of the stack, its data too
 description:
   - Removes the containers, networks, volumes and images of one instance, and what the provisioner has made in its project
-    directory. What belongs to it is told by labels, and by the name of its external volume.
+    directory. What belongs to it is told by labels. A database's volume that C(up) has found, and not made, has none and stays.
   - Other files in the project directory stay, and with them the directory.
 author: The Olympia provisioner authors
 options:
@@ -19,10 +19,6 @@ options:
     required: true
   instance:
     description: The instance, whose name is that of its Compose project.
-    type: str
-    required: true
-  volume:
-    description: The external volume.
     type: str
     required: true
   files:
@@ -44,7 +40,6 @@ EXAMPLES = r"""
   addons.olympia.destroy:
     project_src: /srv/olympia/two
     instance: two
-    volume: two_data_mysqld
     files: [.env, docker-compose.yml]
 """
 
@@ -86,19 +81,28 @@ class Engine:
         """
         self._docker = DockerCli(module)
         self._directory = Path(module.params["project_src"])
-        self._instance, self._volume = module.params["instance"], module.params["volume"]
+        self._instance = module.params["instance"]
 
-    def found(self) -> dict[str, dict[str, str]]:
-        """Return name by ID of what the instance has, by kind; in the order in which it can be removed."""
-        project = f"label={PROJECT}={self._instance}"
+    def found(self, rendered: bool) -> dict[str, dict[str, str]]:
+        """Return name by ID of what the instance has, by kind; in the order in which it can be removed.
+
+        The name alone makes nothing the instance's: addons-server's own Compose project has the default instance's name.
+
+        Args:
+            rendered: Whether the project directory has rendered files.
+        """
         volumes = ["volume", "ls", "--format", "{{.Name}} {{.Name}}", "--filter"]
+        # 'up' labels the database's volume where it makes it.
+        labelled = self._list(*volumes, f"label={INSTANCE}={self._instance}")
+        images = self._images()
+        if not (rendered or labelled):
+            return {"containers": {}, "networks": {}, "volumes": {}, "images": images}
+        project = f"label={PROJECT}={self._instance}"
         return {
             "containers": self._list("ps", "--all", "--format", "{{.ID}} {{.Names}}", "--filter", project),
             "networks": self._list("network", "ls", "--format", "{{.ID}} {{.Name}}", "--filter", project),
-            "volumes": self._list(*volumes, project)
-            # The engine's filter finds parts of names, too.
-            | {name: name for name in self._list(*volumes, f"name={self._volume}") if name == self._volume},
-            "images": self._images(),
+            "volumes": self._list(*volumes, project) | labelled,
+            "images": images,
         }
 
     def check_owner(self, module: AnsibleModule) -> None:
@@ -212,7 +216,6 @@ def main() -> None:
         argument_spec={
             "project_src": {"type": "path", "required": True},
             "instance": {"type": "str", "required": True},
-            "volume": {"type": "str", "required": True},
             "files": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -220,7 +223,7 @@ def main() -> None:
     directory = Path(module.params["project_src"])
     engine = Engine(module)
     engine.check_owner(module)
-    found = engine.found()
+    found = engine.found(bool(module.params["files"]))
     ours = made_files(directory, module.params["files"])
     kept = other_files(directory, ours)
     removed: dict[str, Any] = {kind: sorted(set(names.values())) for kind, names in found.items()} | {"files": ours}

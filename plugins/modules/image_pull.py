@@ -158,10 +158,15 @@ def main() -> None:
     tell = teller(module.params["progress"])
 
     def pull(image: str) -> registry.Answer:
+        command = ["docker", "pull", image]
+
         def run(arguments: list[str]) -> tuple[int, str, str]:
+            # What else the registry is asked is for programs to read.
+            if arguments != command:
+                return host.run(arguments)
             return run_watched(arguments, lambda current, total: tell("pull", name=image, current=current, total=total))
 
-        return registry.exchange(run, ["docker", "pull", image], image, attempts)
+        return registry.exchange(run, command, image, attempts)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(missing, pool.map(pull, missing), strict=True))

@@ -242,6 +242,17 @@ def test_destroy_takes_everything_of_the_instance_and_nothing_else(
     assert (again.code, "nothing is there" in again.output) == (0, True)
 
 
+def test_destroy_leaves_what_only_has_the_instances_name(make_stack: Callable[..., Stack]) -> None:
+    # As addons-server's own Compose project may have left it.
+    other = make_stack()
+    theirs = [f"{other.instance}_data_mysqld", f"{other.instance}_data_redis"]
+    other.docker("volume", "create", theirs[0])
+    other.docker("volume", "create", f"--label=com.docker.compose.project={other.instance}", theirs[1])
+    run = other.olympia("destroy", "--yes")
+    assert (run.code, "nothing is there" in run.output) == (0, True), run.output
+    assert instance_volumes(other) == theirs
+
+
 def test_destroy_refuses_where_the_project_is_also_somebody_elses(
     make_stack: Callable[..., Stack], tmp_path: Path, stack: Stack
 ) -> None:
