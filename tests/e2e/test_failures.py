@@ -77,10 +77,8 @@ def test_a_red_ci_job_tells_why_in_its_artifacts_and_annotations(
         "web",
         "mysqld",
     }
-    assert result["hosts"]["localhost"]["settings"]["olympia_stack_http_port"] == {
-        "value": stack.port,
-        "source": "command line",
-    }
+    port = result["hosts"]["localhost"]["settings"]["olympia_stack_http_port"]
+    assert (port["value"], port["source"]) == (stack.port, "command line")
 
     (annotation,) = [line for line in run.output.splitlines() if line.startswith("::error ")]
     assert annotation.startswith("::error title=olympia up failed in health on localhost::The service worker ")
@@ -94,6 +92,8 @@ def test_a_red_ci_job_tells_why_in_its_artifacts_and_annotations(
         line for line in (stack.project / ".env").read_text().splitlines() if "PASSWORD=" in line or "SECRET" in line
     ]
     assert len(secrets) == 3
+    page = stack.olympia("report", "--output", str(artifacts / "report.html"))
+    assert page.code == 0, page.output
     left = [*artifacts.rglob("*"), *(stack.state / "olympia/runs").rglob("*")]
     everything = "".join(path.read_text(errors="replace") for path in left if path.is_file()) + run.output
     assert [line for line in secrets if line.partition("=")[2].strip("'") in everything] == []

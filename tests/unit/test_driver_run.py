@@ -254,6 +254,43 @@ def test_the_password_of_sudo_is_asked_for_and_kept_nowhere(checkout: Checkout) 
         assert not path.is_file() or b"sesame" not in path.read_bytes(), path
 
 
+def test_a_wrong_password_ends_with_sudos_own_words_and_is_kept_nowhere(checkout: Checkout) -> None:
+    sudo_in(checkout)
+    terminal, other_end = os.openpty()
+    process = checkout.start("up", "-K", stdin=other_end, ANSIBLE_BECOME_ALLOW_SAME_USER="True")
+    assert process.stderr
+    assert process.stderr.read(len("sudo password: ")) == "sudo password: "
+    os.write(terminal, b"open barley\n")
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1, output + errors
+    assert "Incorrect sudo password" in output or "Sorry, try again" in output
+    assert "olympia: up " in errors
+    assert "Traceback" not in errors
+    for path in checkout.state.rglob("*"):
+        assert not path.is_file() or b"barley" not in path.read_bytes(), path
+
+
+def test_an_ansible_that_dies_is_a_failure(checkout: Checkout, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    # The parent of the worker that runs the task is Ansible itself.
+    checkout.playbook(
+        f"- ansible.builtin.shell: 'echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 1000'"
+    )
+    process = checkout.start("up")
+    wait_for(pid_file.exists, "the task has started")
+    (ansible,) = (
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/stat")
+        if int(path.read_text().rpartition(")")[2].split()[1]) == process.pid
+    )
+    os.kill(ansible, signal.SIGKILL)
+    os.kill(int(pid_file.read_text()), signal.SIGKILL)
+    _output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith("olympia: up failed")
+    assert "Traceback" not in errors
+
+
 def test_the_password_is_asked_for_where_it_turns_out_to_be_needed(checkout: Checkout) -> None:
     sudo_in(checkout)
     terminal, other_end = os.openpty()

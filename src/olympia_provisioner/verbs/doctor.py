@@ -124,6 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser: Its parser.
     """
     parser.add_argument("--fix", action="store_true", help="mend what is safe to mend, and say what was done")
+    parser.add_argument("--check", action="store_true", help="with --fix: say what would be mended, and mend nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.epilog = "CHECK is a name in docs/doctor.md; without one, all checks are made."
 
