@@ -25,6 +25,8 @@ attributes:
   diff_mode:
     description: Shows the image ID of every tag before and after.
     support: full
+extends_documentation_fragment:
+  - addons.olympia.progress
 options:
   project_src:
     description:
@@ -92,16 +94,6 @@ options:
       - File on the host that receives bake's own account of what it built, relative to the project's folder. What it was made
         from, and the times of the build's steps, are added to it as RV(materials) and RV(steps).
     type: path
-  progress:
-    description: Where to append an event for each change while the module runs. The action plugin of the same name fills it in.
-    type: dict
-    suboptions:
-      file:
-        description: Path of a file on this host.
-        type: path
-      host:
-        description: What the events call this host.
-        type: str
 seealso:
   - module: community.docker.docker_image_build
   - module: community.docker.docker_compose_v2

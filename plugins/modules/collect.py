@@ -12,6 +12,8 @@ description:
     files that another task can write where they are wanted.
   - Nothing is changed. What is missing is left out.
 author: The Olympia provisioner authors
+extends_documentation_fragment:
+  - addons.olympia.secrets
 options:
   project_src:
     description: The project directory.
@@ -27,11 +29,6 @@ options:
     required: true
   files:
     description: Paths of text files below O(project_src).
-    type: list
-    elements: str
-    default: []
-  secrets:
-    description: Texts that are masked, wherever they stand.
     type: list
     elements: str
     default: []

@@ -23,6 +23,8 @@ attributes:
   diff_mode:
     description: An image has no text to compare.
     support: none
+extends_documentation_fragment:
+  - addons.olympia.progress
 options:
   images:
     description: References, by tag or by digest.
@@ -33,16 +35,6 @@ options:
     description: How often a pull is tried.
     type: int
     default: 5
-  progress:
-    description: Where to append an event for each change while the module runs. The action plugin of the same name fills it in.
-    type: dict
-    suboptions:
-      file:
-        description: Path of a file on this host.
-        type: path
-      host:
-        description: What the events call this host.
-        type: str
 seealso:
   - module: community.docker.docker_image_pull
 """

@@ -10,6 +10,8 @@ description:
   - Runs a command in a running service, and remembers in the project directory for which database volume, image and
     container it did. It runs again only when one of them is another than then.
 author: The Olympia provisioner authors
+extends_documentation_fragment:
+  - addons.olympia.secrets
 options:
   project_src:
     description: The project directory.
@@ -34,11 +36,6 @@ options:
     required: true
   volatile_services:
     description: Services that forget what the command gave them when they restart.
-    type: list
-    elements: str
-    default: []
-  secrets:
-    description: Texts that are masked, wherever they stand.
     type: list
     elements: str
     default: []

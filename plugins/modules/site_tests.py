@@ -11,6 +11,8 @@ description:
   - Runs a service of the Compose project once, to its end, as C(docker compose run) does, and keeps the JUnit report that it
     leaves in its container.
 author: The Olympia provisioner authors
+extends_documentation_fragment:
+  - addons.olympia.secrets
 options:
   project_src:
     description: The project directory. The report goes to C(test-results/junit.xml) in it.
@@ -28,11 +30,6 @@ options:
     description: Where its container has the report.
     type: str
     default: /tmp/junit.xml
-  secrets:
-    description: Texts that are masked, wherever they stand.
-    type: list
-    elements: str
-    default: []
 attributes:
   check_mode:
     support: full

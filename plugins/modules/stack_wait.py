@@ -11,6 +11,9 @@ description:
   - C(docker compose up --wait) gives no logs of an unhealthy service; this module shows its state, its last healthcheck
     and its last log lines.
 author: The Olympia provisioner authors
+extends_documentation_fragment:
+  - addons.olympia.progress
+  - addons.olympia.secrets
 options:
   project:
     description: Name of the Compose project.
@@ -29,21 +32,6 @@ options:
     description: Seconds by service, where one needs more or less than O(timeout).
     type: dict
     default: {}
-  secrets:
-    description: Texts that are masked, wherever they stand.
-    type: list
-    elements: str
-    default: []
-  progress:
-    description: Where to append an event for each change while the module runs. The action plugin of the same name fills it in.
-    type: dict
-    suboptions:
-      file:
-        description: Path of a file on this host.
-        type: path
-      host:
-        description: What the events call this host.
-        type: str
 attributes:
   check_mode:
     support: full

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The option of modules that tell what they are at while they run."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Extended by the modules that have it."""
+
+    DOCUMENTATION = r"""
+options:
+  progress:
+    description: Where to append an event for each change while the module runs. The action plugin of the same name fills it in.
+    type: dict
+    suboptions:
+      file:
+        description: Path of a file on this host.
+        type: path
+      host:
+        description: What the events call this host.
+        type: str
+"""
