@@ -118,7 +118,7 @@ class Report:
             hosts: What was collected from each host.
         """
         code = ExitCode.UNEXPECTED if self.code is None else self.code
-        return {
+        result = {
             "schema": SCHEMA,
             "verb": self.verb,
             "inventory": self.inventory,
@@ -126,7 +126,7 @@ class Report:
             "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
             "result": RESULTS.get(code, "failed"),
             "exit_code": int(code),
-            "error": _mask(self.error),
+            "error": self.error,
             "phases": [
                 {"name": name, "seconds": round(seconds, 3), "result": self._phase_result(name)}
                 for name, seconds in self.seconds.items()
@@ -135,6 +135,7 @@ class Report:
             "failures": self.failures if code else [],
             "hosts": dict(hosts),
         }
+        return {key: _mask(value) for key, value in result.items()}
 
     def as_record(self, versions: Mapping[str, str]) -> dict[str, Any]:
         """Return the record: the JSON result, and what else the page of a run shows.
@@ -156,7 +157,7 @@ class Report:
             "waits": self.waits,
             "versions": dict(versions),
         }
-        return {key: _mask(value) for key, value in (self.as_dict(self.hosts) | more).items()}
+        return self.as_dict(self.hosts) | {key: _mask(value) for key, value in more.items()}
 
     def as_junit(self) -> str:
         """Return the report in JUnit's format: a suite for each phase, a case for each task on a host."""
@@ -237,7 +238,7 @@ class Report:
                 for key in ("cmd", "rc", "stdout", "stderr", "services", "failures", "history")
                 if key in result
             }
-            self.failures.append(failure | {"evidence": _mask(evidence)})
+            self.failures.append(_mask(failure | {"evidence": evidence}))
 
     def _keep(self, action: str, task: Task, result: Mapping[str, Any]) -> None:
         """Keep what some of the collection's own actions tell."""
@@ -262,7 +263,7 @@ class Report:
             self.waits.append(place | {"history": result["history"], "times": times, "failed": failed})
         elif action == "render":
             told = {key: result[key] for key in ("settings", "versions", "files") if key in result}
-            self.hosts[task.host] = self.hosts.get(task.host, {}) | _mask(told)
+            self.hosts[task.host] = self.hosts.get(task.host, {}) | told
 
     def _has_failed(self, task: Task) -> bool:
         # In a run that has ended well, what failed was rescued.

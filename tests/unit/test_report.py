@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+from ansible_collections.addons.olympia.plugins.module_utils.masking import MASK
 from ansible_collections.addons.olympia.plugins.module_utils.settings import SOURCES
 
 from olympia_provisioner.errors import ExitCode
@@ -387,3 +388,8 @@ def test_the_schema_knows_the_words_of_the_code() -> None:
     assert found["/exit_code"]["enum"] == [code.value for code in ExitCode]
     assert found["/failures/*/kind"]["enum"] == ["", *KINDS]
     assert found["/hosts/*/settings/*/source"]["enum"] == list(SOURCES)
+
+
+def test_a_tasks_name_gives_no_credentials_away() -> None:
+    report = told(failed({"msg": "no"}, task="Ask http://me:s3cret@host.test"), code=ExitCode.BUILD)
+    assert report.as_dict({})["failures"][0]["task"] == f"Ask http://{MASK}@host.test"
