@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
@@ -119,27 +118,14 @@ class Runner:
         return self.inside("sh", "-c", f"! test -e {path} || cat {path}")
 
 
-def run_playbook(folder: Path, tasks: list[dict[str, Any]]) -> None:
-    """Run tasks on this machine; they must succeed."""
-    play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
-    (folder / "play.yml").write_text(json.dumps(play))
-    interpreter = f"ansible_python_interpreter={sys.executable}"
+@pytest.fixture(scope="session")
+def service_images() -> dict[str, str]:
+    """Return the tags of the images of the packages origin, which are made where they are missing."""
     done = subprocess.run(
-        [str(BIN / "ansible-playbook"), str(folder / "play.yml"), "-i", "localhost,", "-e", interpreter],
+        [str(BIN / "ansible-playbook"), "tests/images.yml"],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-
-
-@pytest.fixture(scope="session")
-def service_images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the tags of the images of the packages origin, which are made where they are missing."""
-    apt = {"name": ["mmdebstrap"], "install_recommends": False, "update_cache": True, "lock_timeout": 600}
-    tasks: list[dict[str, Any]] = [
-        {"ansible.builtin.apt": apt, "become": True},
-        {"ansible.builtin.include_role": {"name": "addons.olympia.olympia_images"}},
-    ]
-    run_playbook(tmp_path_factory.mktemp("images"), tasks)
     return image_tags(image_files(ROOT / "roles/olympia_images/files"), "bookworm", package_sources("bookworm"))
 
 
