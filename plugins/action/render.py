@@ -46,7 +46,8 @@ class ActionModule(ActionBase):
                 "directory": settings["project_dir"],
                 "files": files,
                 "absent": stale,
-                "directories": [] if settings["closed"] else ["deps"],
+                # The engine would make what it mounts at as root, in the user's own source tree, too.
+                "directories": [] if settings["closed"] else ["deps", f"{settings['source_dir']}/storage"],
                 "secrets": [*secrets.values(), settings["pip_config"], settings["npm_config"]],
             },
             task_vars=task_vars,

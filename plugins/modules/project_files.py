@@ -25,7 +25,9 @@ options:
     elements: str
     default: []
   directories:
-    description: Paths below O(directory) to create as directories.
+    description:
+      - Directories to mount at, relative to O(directory) or absolute.
+      - Those that this user may not create are left to the engine.
     type: list
     elements: str
     default: []
@@ -101,6 +103,23 @@ def write(path: Path, content: str, mode: int) -> None:
         raise
 
 
+def make(path: Path, check: bool) -> bool:
+    """Make a directory, and return whether it was missing.
+
+    Args:
+        path: The directory. It is a place to mount something at: where this user may not make it, the engine will.
+        check: Whether to do no more than look.
+    """
+    if path.is_dir():
+        return False
+    if not check:
+        try:
+            path.mkdir(parents=True)
+        except PermissionError:
+            return False
+    return True
+
+
 def apply(module: AnsibleModule) -> dict[str, Any]:
     """Write what differs and return the module's result.
 
@@ -127,11 +146,8 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             )
             if not module.check_mode:
                 (directory / name).unlink()
-    missing = [name for name in module.params["directories"] if not (directory / name).is_dir()]
-    if not module.check_mode:
-        for name in missing:
-            (directory / name).mkdir(parents=True)
-    return {"changed": bool(changed or missing), "files": changed + [f"{name}/" for name in missing], "diff": diff}
+    made = [name for name in module.params["directories"] if make(directory / name, module.check_mode)]
+    return {"changed": bool(changed or made), "files": changed + [f"{name}/" for name in made], "diff": diff}
 
 
 def main() -> None:

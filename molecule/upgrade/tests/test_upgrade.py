@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The stack of the release before, taken over by this one: what was there is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from tests.testinfra.conftest import Stack, stack
+
+__all__ = ["stack"]
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_it_was_another_release_that_made_the_stack(stack: Stack) -> None:
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
+    assert stack.run("cat", "/root/release-before") != version
+
+
+def test_secrets_and_volumes_are_those_of_the_release_before(stack: Stack) -> None:
+    secrets = stack.run("grep", "-E", "PASSWORD|SECRET", f"{stack.project}/.env")
+    # Not with ==: a failure would print them.
+    assert bool(secrets == stack.run("cat", "/root/secrets-before"))
+    assert set(stack.run("cat", "/root/volumes-before").split()) <= set(
+        stack.run("docker", "volume", "ls", "-q").split()
+    )
+
+
+def test_what_was_put_in_before_is_listed_found_and_served(stack: Stack) -> None:
+    assert "Kept" in stack.get("/search/?q=survives")[1]
+    assert stack.get("/user-media/kept.xpi") == (200, "kept")
