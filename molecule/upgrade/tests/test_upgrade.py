@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-
 from tests.testinfra.conftest import Stack, stack
 
 __all__ = ["stack"]
@@ -19,9 +18,11 @@ def test_it_was_another_release_that_made_the_stack(stack: Stack) -> None:
 
 
 def test_secrets_and_volumes_are_those_of_the_release_before(stack: Stack) -> None:
-    secrets = stack.run("grep", "-E", "PASSWORD|SECRET", f"{stack.project}/.env")
-    # Not with ==: a failure would print them.
-    assert bool(secrets == stack.run("cat", "/root/secrets-before"))
+    # Compared apart: a failing assertion prints what it compares.
+    same = stack.run("grep", "-E", "PASSWORD|SECRET", f"{stack.project}/.env") == stack.run(
+        "cat", "/root/secrets-before"
+    )
+    assert same
     assert set(stack.run("cat", "/root/volumes-before").split()) <= set(
         stack.run("docker", "volume", "ls", "-q").split()
     )
