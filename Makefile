@@ -16,7 +16,7 @@ OLYMPIA = .venv/bin/olympia
 VERBS = up down build push init test-site prune destroy status explain render doctor
 INSIDE = logs exec shell rootshell djshell report
 
-.PHONY: help $(VERBS) $(INSIDE) build_docker_image test lint bench lock docs clean
+.PHONY: help $(VERBS) $(INSIDE) build_docker_image verify test lint bench lock docs clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z_ -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 28
@@ -37,6 +37,10 @@ shell rootshell djshell: ## a shell, one as root, or Django's, in the web contai
 $(INSIDE):
 	@$(BOOTSTRAP)
 	@$(OLYMPIA) $@ $(SETTINGS) $(ARGS)
+
+verify: ## ask a running stack whether it keeps its promises; ARGS="--instance NAME --hosts ssh://HOST --sudo"
+	@$(BOOTSTRAP) --dev
+	@.venv/bin/pytest tests/testinfra -p no:cacheprovider $(ARGS)
 
 test: ## prove everything; PART=unit runs one part
 	@$(BOOTSTRAP) --dev

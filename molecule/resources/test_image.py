@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Make an image of a plain Debian host from packages, once for each content, and print its tag.
 
-A test host starts as a person's machine would: with the package sources, and the extra certificate authorities, of the
-network it is in. Both are taken from the host that runs the tests.
+A test host starts as a person's machine would: with the package sources and indexes, and the extra certificate authorities,
+of the network it is in. They are taken from the host that runs the tests.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ sys.path.insert(0, str(ROOT / "collections"))
 from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import (  # noqa: E402
     debian_mirrors,
     read_host_sources,
+)
+from ansible_collections.addons.olympia.plugins.module_utils.client_config import (  # noqa: E402
+    npm_config,
+    pip_config,
 )
 
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
@@ -52,7 +56,8 @@ def make(release: str, service_manager: str) -> str:
     """Make the image unless it exists, and return its tag."""
     sources = source_lines(release)
     certificates = sorted(CERTIFICATES.rglob("*.crt"))
-    inputs = [*sources, *PACKAGES[service_manager], Path(__file__).read_text(encoding="utf-8")]
+    indexes = {"/etc/pip.conf": pip_config(), "/etc/npmrc": npm_config()}
+    inputs = [*sources, *indexes.values(), *PACKAGES[service_manager], Path(__file__).read_text(encoding="utf-8")]
     digest = hashlib.sha256("\0".join(inputs).encode())
     for certificate in certificates:
         digest.update(certificate.read_bytes())
@@ -76,6 +81,10 @@ def make(release: str, service_manager: str) -> str:
     command += ['--customize-hook=chroot "$1" update-ca-certificates', release]
     with tempfile.TemporaryDirectory() as directory:
         archive = Path(directory) / "root.tar"
+        for path, text in indexes.items():
+            own = Path(directory) / Path(path).name
+            own.write_text(text, encoding="utf-8")
+            command.insert(-1, f"--customize-hook=upload {own} {path}")
         subprocess.run([*command, str(archive), *sources], check=True, stdout=sys.stderr)
         subprocess.run(["docker", "import", str(archive), tag], check=True, stdout=sys.stderr)
     return tag

@@ -77,7 +77,7 @@ def test_a_promise_that_is_broken_is_named_with_evidence(stack: Stack) -> None:
     assert run.code == 1, run.output
     assert "FAILED tests/testinfra/test_stack.py::test_the_service_is_healthy[local-redis]" in run.output
     assert "redis is exited, exit code 0" in run.output
-    assert "Received SIGTERM" in run.output
+    assert "User requested shutdown" in run.output
     secrets = re.findall(r"_PASSWORD=(.+)$", (stack.project / ".env").read_text(), re.MULTILINE)
     assert [secret for secret in secrets if secret in run.output] == []
 

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags, package_sources
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
 
@@ -193,11 +192,9 @@ def make_runner(
 
 
 def write_configuration(root: Path, gates: tuple[Gate, Gate]) -> None:
-    """Write what a runner finds when it starts: the ways to the registries, an engine's settings, package indexes."""
+    """Write what a runner finds when it starts: the ways to the registries, and an engine's settings."""
     files = {
         "etc/docker/daemon.json": json.dumps({"registry-mirrors": [f"http://127.0.0.1:{OPEN_PORT}"]}),
-        "etc/pip.conf": pip_config(),
-        "root/.npmrc": npm_config(),
     }
     for port, gate in zip((OPEN_PORT, CLOSED_PORT), gates, strict=True):
         files[f"etc/systemd/system/registry-{port}.socket"] = SOCKET.format(port=port)

@@ -27,3 +27,13 @@ def test_the_image_says_what_it_was_built_from(stack: Stack) -> None:
 def test_what_was_put_in_before_down_is_listed_found_and_served(stack: Stack) -> None:
     assert "Kept" in stack.get("/search/?q=survives")[1]
     assert stack.get("/user-media/kept.xpi") == (200, "kept")
+
+
+def test_no_secret_of_the_build_is_in_the_image(stack: Stack) -> None:
+    canary = "canary.example.org"
+    assert canary in stack.run("cat", f"{stack.project}/secrets/pip.conf")
+    container = stack.containers["web"]
+    search = f"find / -xdev -type f -exec grep --files-with-matches --fixed-strings {canary} {{}} + || true"
+    assert stack.run("docker", "exec", "--user=root", container["Id"], "sh", "-c", search) == ""
+    history = stack.run("docker", "history", "--no-trunc", container["Image"])
+    assert canary not in history and "CERTIFICATE" not in history
