@@ -18,13 +18,15 @@ MAPPING = {
     }
 }
 MAX_RESULTS = 50
+# A page has to answer soon. Making the index may take as long as a busy machine needs.
+PAGE_SECONDS, INDEX_SECONDS = 5, 60
 
 
 @cache
 def client() -> Elasticsearch:
     """Return the client of the index."""
     location = settings.ELASTICSEARCH_LOCATION
-    return Elasticsearch([location if "://" in location else f"http://{location}"], timeout=5, max_retries=1)
+    return Elasticsearch([location if "://" in location else f"http://{location}"], timeout=PAGE_SECONDS, max_retries=1)
 
 
 def document(addon: Addon) -> dict[str, str]:
@@ -40,10 +42,10 @@ def index(addon: Addon) -> None:
 def reindex() -> int:
     """Make the index anew from the database; return how many add-ons it holds."""
     name = settings.ELASTICSEARCH_INDEX
-    client().indices.delete(index=name, ignore=[404])
-    client().indices.create(index=name, body={"mappings": MAPPING})
+    client().indices.delete(index=name, ignore=[404], request_timeout=INDEX_SECONDS)
+    client().indices.create(index=name, body={"mappings": MAPPING}, request_timeout=INDEX_SECONDS)
     actions = ({"_index": name, "_id": addon.pk, "_source": document(addon)} for addon in Addon.objects.iterator())
-    indexed, _ = bulk(client(), actions, refresh=True)
+    indexed, _ = bulk(client(), actions, refresh=True, request_timeout=INDEX_SECONDS)
     return indexed
 
 
