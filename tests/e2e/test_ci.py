@@ -3,19 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 
 import pytest
+from ansible_collections.addons.olympia.plugins.module_utils.client_config import pip_config
 
 from .conftest import Stack
 
+# Part of the package settings that the build sees.
+CANARY = "canary.example.org"
+
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
+def stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
     """Return a running stack of the ci inventory."""
-    made = make_stack(inventory="ci", settings={"commit": "abc123", "build": "https://ci.example/7"})
-    made.up()
-    return made
+    trusted = re.search(r"^trusted-host = (.*)$", pip_config(), re.MULTILINE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_TRUSTED_HOST", " ".join([*(trusted[1].split() if trusted else []), CANARY]))
+        made = make_stack(inventory="ci", settings={"commit": "abc123", "build": "https://ci.example/7"})
+        made.up()
+        yield made
 
 
 def test_nothing_of_the_host_is_mounted(stack: Stack) -> None:
@@ -62,9 +70,12 @@ def test_what_the_image_was_built_from_is_in_no_environment(stack: Stack) -> Non
 
 
 def test_no_secret_of_the_build_is_in_the_image(stack: Stack) -> None:
-    assert stack.inside("web", "sh", "-c", "find / -xdev -path '*/run/secrets*' -type f 2>/dev/null") == ""
-    image = stack.container("web")["Image"]
-    assert "CERTIFICATE" not in stack.docker("history", "--no-trunc", image)
+    assert CANARY in (stack.project / "secrets/pip.conf").read_text()
+    container = stack.container("web")
+    search = f"find / -xdev -type f -exec grep --files-with-matches --fixed-strings {CANARY} {{}} + || true"
+    assert stack.docker("exec", "--user=root", container["Id"], "sh", "-c", search) == ""
+    history = stack.docker("history", "--no-trunc", container["Image"])
+    assert CANARY not in history and "CERTIFICATE" not in history
 
 
 def test_debug_is_off_and_services_are_well(stack: Stack) -> None:
