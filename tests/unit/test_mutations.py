@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
-
 from tests.mutation import ROOT, Mutation, load
 
 MUTATIONS = load()
@@ -18,7 +18,7 @@ by_name = pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mu
 
 def option(words: list[str], *names: str) -> str:
     """Return the value that follows an option; the empty string where it is not given."""
-    return next((value for name, value in zip(words, words[1:], strict=False) if name in names), "")
+    return next((value for name, value in itertools.pairwise(words) if name in names), "")
 
 
 def missing_tests(words: list[str]) -> list[str]:
