@@ -58,9 +58,10 @@ lock: ## write the locks again; ARGS=--upgrade moves the versions
 	@$(BOOTSTRAP) --dev
 	@.venv/bin/python scripts/lock $(ARGS)
 
-docs: ## write docs/settings.md again
+docs: ## write docs/settings.md and the table in docs/testing.md again
 	@$(BOOTSTRAP) --dev
 	@.venv/bin/python scripts/settings_doc.py
+	@.venv/bin/python scripts/testing_doc.py
 
 clean: ## remove what bootstrap and tests made here; stacks stay
 	rm -rf .venv .ansible .test-logs .mypy_cache .pytest_cache .ruff_cache collections/ansible_collections/ansible collections/ansible_collections/community collections/ansible_collections/.stamp

@@ -56,8 +56,9 @@ def quote(values: Mapping[str, str]) -> str:
         if "\n" in value:
             raise DotenvError(f"the value of {name} has a line break")
         plain = re.fullmatch(r"[A-Za-z0-9_@%+:,./=-]*", value)
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        lines.append(f"{name}={value if plain else chr(39) + escaped + chr(39)}")
+        # Between single quotes Compose could not read a backslash at the end.
+        escaped = re.sub(r'([\\"$])', r"\\\1", value)
+        lines.append(f"{name}={value if plain else chr(34) + escaped + chr(34)}")
     return "\n".join(lines)
 
 
@@ -65,5 +66,5 @@ def _unquote(value: str, number: int) -> str:
     if value[:1] in ("'", '"'):
         if len(value) < 2 or value[-1] != value[0]:
             raise DotenvError(f"line {number} has a quote that does not end")
-        return re.sub(r"\\(.)", r"\1", value[1:-1])
+        return re.sub(r"\\(.)" if value[0] == '"' else r"\\(')", r"\1", value[1:-1])
     return re.sub(r"\s+#.*$", "", value)

@@ -97,6 +97,8 @@ RELOADABLE = frozenset(
 DAEMON_JSON = Path("/etc/docker/daemon.json")
 DATA_ROOT = Path("/var/lib/docker")
 DOCKER_SOURCE_FILE = "/etc/apt/sources.list.d/olympia-docker.sources"
+# Holds the engine's packages at the version that is asked for.
+HOLD_FILE = Path("/etc/apt/preferences.d/olympia-docker")
 # Names what a running engine has yet to do about a changed daemon.json; gone after a boot, as is the engine that had to.
 PENDING = Path("/run/olympia-docker.pending")
 PID_FILE = Path("/run/docker.pid")
@@ -110,6 +112,7 @@ class EngineOptions:
     source: str = "auto"
     repository_url: str = ""
     repository_key: str = ""
+    version: str = ""
     restart: str = "idle"
     restart_projects: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
@@ -138,7 +141,7 @@ def options_from_vars(variables: Mapping[str, Any]) -> EngineOptions:
     """Pick the role's settings out of variables.
 
     :param variables: any mapping; names other than those of the role's settings are ignored.
-    :raises ValueError: a setting has a value that is not among its choices; the message names both.
+    :raises ValueError: a setting has a value that it does not accept; the message names both.
     """
     values: dict[str, Any] = {}
     for option in fields(EngineOptions):
@@ -150,7 +153,15 @@ def options_from_vars(variables: Mapping[str, Any]) -> EngineOptions:
         if choices and value not in choices:
             raise ValueError(f"{name} is '{value}', but must be one of {', '.join(choices)}")
         values[option.name] = value
-    return EngineOptions(**values)
+    options = EngineOptions(**values)
+    if options.version and not (
+        re.fullmatch(r"\d+\.\d+\.\d+", options.version) and satisfies("engine", options.version)
+    ):
+        least = ".".join(str(number) for number in MINIMUM["engine"])
+        raise ValueError(
+            f"olympia_docker_version is '{options.version}', but must be {least}.0 or newer, in three numbers"
+        )
+    return options
 
 
 def inspect_engine(run: Run, options: EngineOptions) -> dict[str, Any]:
@@ -262,12 +273,13 @@ def gather(run: Run, options: EngineOptions) -> dict[str, Any]:
             "daemon_json": _daemon_json(),
         }
     facts["pending"] = _pending()
+    facts["held"] = _held_version()
     facts["has_data"] = _has_data(facts["daemon_json"])
     if facts["docker"]["server"] is None:
         facts["docker"]["installed"] = _installed_engine(run)
     if facts["builder"]["driver"] == "docker":
         facts["builder"]["name"] = facts["docker"]["context"]
-    if _missing_components(facts):
+    if _missing_components(facts, options):
         facts["packages"] = _package_state(run)
         facts["apt"] = _apt_state(options)
         facts["source"], facts["source_reason"] = _choose_source(facts, options)
@@ -400,6 +412,15 @@ def _pending() -> str | None:
         return None
 
 
+def _held_version() -> str:
+    """Return the version that an earlier run has held the engine at; the empty string where it has not."""
+    try:
+        match = re.search(r"^Pin: version 5:(\S+)-\*$", HOLD_FILE.read_text(encoding="ascii"), re.MULTILINE)
+    except FileNotFoundError:
+        return ""
+    return match[1] if match else ""
+
+
 def _has_data(daemon_json: dict[str, Any] | str) -> bool:
     """Tell whether an engine has run here before; its data directory is then closed to anyone but root."""
     configured = daemon_json.get("data-root") if isinstance(daemon_json, dict) else None
@@ -483,12 +504,13 @@ def _is_docker_repository(source: AptSource, repository_url: str) -> bool:
     )
 
 
-def _missing_components(facts: Mapping[str, Any]) -> list[str]:
-    """Return which of engine, buildx and compose are absent or too old."""
+def _missing_components(facts: Mapping[str, Any], options: EngineOptions) -> list[str]:
+    """Return which of engine, buildx and compose are absent, too old, or of another version than the one asked for."""
     engine = facts["docker"]["server"] or facts["docker"].get("installed")
     versions = {"engine": engine, "buildx": facts["buildx"], "compose": facts["compose"]}
     missing = [component for component, version in versions.items() if not satisfies(component, version)]
-    if facts["docker"]["client"] is None and "engine" not in missing:
+    other_version = options.version and re.split(r"[^\d.]", engine or "")[0] != options.version
+    if (facts["docker"]["client"] is None or other_version) and "engine" not in missing:
         missing.insert(0, "engine")
     return missing
 
@@ -498,7 +520,7 @@ def _choose_source(facts: Mapping[str, Any], options: EngineOptions) -> tuple[st
 
     What is installed already decides for a missing plugin: packages of both sources do not go together.
     """
-    if "engine" not in _missing_components(facts):
+    if "engine" not in _missing_components(facts, options):
         if "docker-ce" in facts["packages"] or "docker-ce-cli" in facts["packages"]:
             return "docker", "the engine's own packages come from there"
         if "docker.io" in facts["packages"]:
@@ -593,6 +615,7 @@ def assess(facts: Mapping[str, Any], options: EngineOptions) -> dict[str, Any]:
         "packages": [],
         "remove": [],
         "disable": [],
+        "hold": None,
         "source": None,
         "next_release": None,
         "daemon_options": {},
@@ -604,8 +627,11 @@ def assess(facts: Mapping[str, Any], options: EngineOptions) -> dict[str, Any]:
         "session_user": None,
         "builder": None,
     }
-    missing = _missing_components(facts)
+    missing = _missing_components(facts, options)
     _plan_packages(facts, options, missing, needs, plan)
+    if facts["held"] != options.version:
+        plan["hold"] = options.version
+        needs.append(f"hold the engine at {options.version or 'no version any more'}")
     _plan_daemon(facts, options, "engine" in missing, needs, plan)
     _plan_access(facts, options, needs, plan)
     if options.builder_driver != "docker" and facts["builder"]["found"] is None:
@@ -629,10 +655,11 @@ def _plan_packages(
     }
     for component in missing:
         least = ".".join(str(number) for number in MINIMUM[component])
-        needs.append(f"install {component} (found {found[component] or 'none'}, need {least})")
+        needed = (component == "engine" and options.version) or least
+        needs.append(f"install {component} (found {found[component] or 'none'}, need {needed})")
     source = facts["source"] or options.source
     distribution = facts["os"]["id"] if facts["os"]["id"] in PACKAGES else "debian"
-    kinds = PACKAGES["docker" if source == "docker" else distribution]
+    kinds = _dockers_packages(options) if source == "docker" else PACKAGES[distribution]
     installs_engine = "engine" in missing
     plan["source"] = source
     plan["packages"] = [name for component in (kinds if installs_engine else missing) for name in kinds[component]]
@@ -649,6 +676,14 @@ def _plan_packages(
         needs.append(f"remove conflicting packages: {', '.join(plan['remove'])}")
     if plan["disable"]:
         needs.append(f"disable old package sources: {', '.join(plan['disable'])}")
+
+
+def _dockers_packages(options: EngineOptions) -> dict[str, list[str]]:
+    """Return the specifications of Docker's packages, those of the engine with the version that is asked for."""
+    if not options.version:
+        return PACKAGES["docker"]
+    wanted = [f"docker-ce=5:{options.version}-*", f"docker-ce-cli=5:{options.version}-*", "containerd.io"]
+    return PACKAGES["docker"] | {"engine": wanted}
 
 
 def _next_release(facts: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -817,6 +852,16 @@ def _package_problems(
                 facts["source_reason"],
                 "set olympia_docker_repository_url to a mirror, or olympia_docker_source to distribution",
                 "olympia_docker_source",
+            )
+        )
+    if "engine" in missing and options.version and facts["source"] == "distribution":
+        found.append(
+            problem(
+                f"Engine {options.version} can come from Docker's package repository only",
+                options.repository_url,
+                facts["source_reason"],
+                "make that repository or a mirror of it reachable, or leave olympia_docker_version empty",
+                "olympia_docker_version",
             )
         )
     if plan.get("next_release") and apt["main"] is None:

@@ -16,7 +16,7 @@ REFUSED, MISSING, LIMITED, UNREACHABLE, GARBLED = "refused", "missing", "limited
 PATTERNS = {
     REFUSED: r"no basic auth|unauthorized|authori[sz]ation failed|authentication required|access.{0,30}denied"
     r"|denied: |insufficient.scope|\b40[13] ",
-    LIMITED: r"429|too ?many ?requests|rate limit",
+    LIMITED: r"\b429\b|too ?many ?requests|rate limit",
     MISSING: r"not found|manifest unknown|name unknown",
     UNREACHABLE: r"no such host|connection (refused|reset)|no route|unreachable|time-?out|timed out|deadline exceeded"
     r"|EOF|temporary failure|broken pipe|short read| 5\d\d ",

@@ -14,6 +14,8 @@ VALUES = [
     'a "quoted" word',
     "back\\slash",
     "$HOME",
+    "ends with \\",
+    "\\'",
     "#not a comment",
     '{"web": 30}',
     "ä",

@@ -56,6 +56,7 @@ def host(**changes: Any) -> dict[str, Any]:
         "daemon_json": {},
         "has_data": True,
         "pending": None,
+        "held": "",
         "packages": {"docker.io": "26.1.5", "docker-cli": "26.1.5"},
         "apt": {
             "main": "http://mirror.example/debian",
@@ -207,6 +208,12 @@ def test_a_value_that_is_no_choice_is_refused_by_name() -> None:
         options_from_vars({"olympia_docker_source": "dist"})
 
 
+@pytest.mark.parametrize("version", ["27.3", "newest", "24.0.7", "27.3.1-1"])
+def test_a_version_that_is_none_or_too_old_is_refused(version: str) -> None:
+    with pytest.raises(ValueError, match=rf"olympia_docker_version is '{version}', but must be 25.0.0 or newer"):
+        options_from_vars({"olympia_docker_version": version})
+
+
 # --- what is needed
 
 
@@ -253,6 +260,25 @@ def test_dockers_repository_replaces_the_distributions_packages_and_old_source_f
     assert planned["packages"][:3] == ["docker-ce>=5:25.0", "docker-ce-cli>=5:25.0", "containerd.io"]
     assert planned["remove"] == ["docker.io", "containerd", "runc"]
     assert planned["disable"] == ["/etc/apt/sources.list.d/docker.list"]
+
+
+def test_the_version_that_is_asked_for_is_installed_held_and_let_go() -> None:
+    dockers: dict[str, Any] = {
+        "source": "docker",
+        "packages": {"docker-ce": "5:26.1.5-1", "docker-ce-cli": "5:26.1.5-1"},
+    }
+    changed = plan(host(**dockers), version="27.3.1")
+    assert changed["packages"][:3] == ["docker-ce=5:27.3.1-*", "docker-ce-cli=5:27.3.1-*", "containerd.io"]
+    assert (changed["hold"], changed["service"]) == ("27.3.1", "restart")
+    there = plan(host(**dockers), version="26.1.5")
+    assert (there["hold"], there["packages"], there["service"]) == ("26.1.5", [], None)
+    assert plan(host(**dockers, held="26.1.5"), version="26.1.5")["hold"] is None
+    assert plan(host(**dockers, held="26.1.5"))["hold"] == ""
+
+
+def test_a_version_can_come_from_dockers_repository_only() -> None:
+    problem = only_problem(host(**BARE, source_reason="it does not answer"), version="27.3.1")
+    assert (problem["setting"], problem["evidence"]) == ("olympia_docker_version", "it does not answer")
 
 
 def test_an_old_engine_is_upgraded_and_its_images_stay_visible() -> None:

@@ -28,6 +28,7 @@ HEAD = 'failed to do request: Head "https://r.test/v2/a/b/manifests/1": '
             registry.UNREACHABLE,
         ),
         (HEAD + "dial tcp 127.0.0.1:5999: connect: connection refused", registry.UNREACHABLE),
+        (HEAD + "dial tcp 127.0.0.1:42927: connect: connection refused", registry.UNREACHABLE),
         (HEAD + "dial tcp: lookup r.test on 10.0.0.1:53: no such host", registry.UNREACHABLE),
         ("invalid character '<' looking for beginning of value", registry.GARBLED),
         ("permission denied while trying to connect to the Docker daemon socket", registry.GARBLED),

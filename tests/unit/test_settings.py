@@ -40,8 +40,7 @@ def test_short_names_lead_back_to_their_variable() -> None:
 
 def test_stronger_sources_win_and_are_named() -> None:
     layers: dict[str, dict[str, Any]] = {}
-    for source in reversed(settings.SOURCES[:4]):
-        port = 1000 + settings.SOURCES.index(source)
+    for port, source in enumerate(("inventory", "persisted choice", "environment", "command line"), start=1000):
         layers[source] = {"olympia_stack_http_port": port}
         resolution = settings.resolve(layers, SPECS)
         assert resolution.values["olympia_stack_http_port"] == port

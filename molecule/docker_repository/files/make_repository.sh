@@ -29,6 +29,13 @@ repack() {
         dpkg-deb --extract "$work/$old"_*.deb "$work/$new"
     done
     dpkg-deb --control "$work/$1"_*.deb "$work/$new/DEBIAN"
+    rm -rf "$work/$new/usr/share/doc" "$work/$new/DEBIAN/md5sums"
+    publish "$new" "$version" "$conflicts"
+}
+
+# publish NEW VERSION CONFLICTS: one package out of a directory
+publish() {
+    local new=$1 version=$2 conflicts=$3
     cat > "$work/$new/DEBIAN/control" <<CONTROL
 Package: $new
 Version: $version
@@ -39,11 +46,14 @@ Replaces: $conflicts
 Depends: libc6, libsystemd0, adduser
 Description: Stand-in for Docker's package of this name
 CONTROL
-    rm -rf "$work/$new/usr/share/doc" "$work/$new/DEBIAN/md5sums"
-    dpkg-deb --build -Znone "$work/$new" "$pool/$new.deb" > /dev/null
+    dpkg-deb --build -Znone "$work/$new" "$pool/${new}_${version#*:}.deb" > /dev/null
 }
 repack docker-ce 5:26.1.5-1 docker.io docker.io
 repack docker-ce-cli 5:26.1.5-1 docker-cli docker-cli
+# A newer version of the same: the programs are told that they are it.
+sed --in-place 's/26\.1\.5+dfsg1/27.0.0+dfsg1/g' "$work"/docker-ce/usr/sbin/dockerd "$work"/docker-ce-cli/usr/bin/docker
+publish docker-ce 5:27.0.0-1 docker.io
+publish docker-ce-cli 5:27.0.0-1 docker-cli
 repack containerd.io 1.7.24-1 "containerd, runc" containerd runc
 repack docker-buildx-plugin 0.13.1-1 docker-buildx docker-buildx
 repack docker-compose-plugin 2.26.1-1 docker-compose docker-compose
@@ -58,3 +68,6 @@ mkdir --mode=0700 "$GNUPGHOME"
 gpg --quiet --batch --passphrase '' --quick-generate-key tests@example.org default default never
 gpg --quiet --batch --clearsign --output "dists/$suite/InRelease" "$work/Release"
 gpg --quiet --batch --armor --output gpg --export
+# Somebody else's key, which has signed nothing here.
+gpg --quiet --batch --passphrase '' --quick-generate-key others@example.org default default never
+gpg --quiet --batch --armor --output others.gpg --export others@example.org

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The mutations as data: each can be applied, names a test that exists, and stands in the documentation."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.mutation import ROOT, Mutation, load
+
+MUTATIONS = load()
+by_name = pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+
+
+def option(words: list[str], *names: str) -> str:
+    """Return the value that follows an option; the empty string where it is not given."""
+    return next((value for name, value in itertools.pairwise(words) if name in names), "")
+
+
+def missing_tests(words: list[str]) -> list[str]:
+    """Return what pytest's arguments name and the project has not."""
+    paths = [ROOT / word for word in words[1:] if word.startswith("tests/")]
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("test_*.py"))]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    chosen = set(re.findall(r"\w+", option(words, "-k"))) - {"and", "or", "not"}
+    return [str(path) for path in paths if not path.exists()] + sorted(one for one in chosen if one not in text)
+
+
+def missing_hosts(words: list[str]) -> list[str]:
+    """Return what molecule's arguments name and the project has not."""
+    scenario = ROOT / "molecule" / option(words, "-s") / "molecule.yml"
+    if not scenario.is_file():
+        return [str(scenario)]
+    platforms = [platform["name"] for platform in yaml.safe_load(scenario.read_text(encoding="utf-8"))["platforms"]]
+    host = option(words, "-p")
+    return [host] if host and host not in platforms else []
+
+
+@by_name
+def test_the_product_can_be_broken_in_one_place(mutation: Mutation, tmp_path: Path) -> None:
+    path = tmp_path / mutation.file
+    path.parent.mkdir(parents=True)
+    path.write_bytes((ROOT / mutation.file).read_bytes())
+    before = path.read_text(encoding="utf-8")
+    mutation.apply(tmp_path)
+    assert path.read_text(encoding="utf-8") != before
+    # What is broken is the product, not the test that has to notice.
+    assert not mutation.file.startswith(("tests/", "molecule/"))
+
+
+@by_name
+def test_what_catches_it_exists_and_says_something(mutation: Mutation) -> None:
+    words = mutation.command
+    missing = {"pytest": missing_tests, "molecule": missing_hosts}[words[0]]
+    assert missing(words) == []
+    assert mutation.says.strip()
+
+
+def test_every_promise_is_made_once_in_a_sentence() -> None:
+    assert [promise for promise, count in Counter(one.promise for one in MUTATIONS).items() if count > 1] == []
+    assert [one.name for one in MUTATIONS if not re.fullmatch(r"[A-Z][^\n]*\.", one.promise)] == []
+
+
+def test_a_mutation_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    mutation = Mutation("area", 1, "It works.", "product.py", "old", "new", "pytest tests/unit", "says")
+    for text in ("nothing of it", "old and old"):
+        (tmp_path / "product.py").write_text(text)
+        with pytest.raises(ValueError, match="not once"):
+            mutation.apply(tmp_path)
+        assert (tmp_path / "product.py").read_text() == text
+
+
+def test_the_page_on_testing_has_them_all() -> None:
+    from testing_doc import PAGE, page
+
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: make docs"
