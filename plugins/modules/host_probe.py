@@ -10,8 +10,8 @@ description:
   - Reads the persisted choices of an instance, resolves the settings with them, and looks at engine, images, containers,
     rendered files, ports, memory and disk.
   - Needs no root and changes nothing.
-  - It is the module half of the action P(addons.olympia.preflight#action), which is what a playbook calls.
-author: The Olympia provisioner authors
+  - It is the module half of the action M(addons.olympia.preflight), which is what a playbook calls.
+author: The Olympia provisioner authors (!UNKNOWN)
 options:
   layers:
     description: Values of settings by source, then by variable.

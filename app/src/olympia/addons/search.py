@@ -43,7 +43,7 @@ def reindex() -> int:
     client().indices.delete(index=name, ignore=[404])
     client().indices.create(index=name, body={"mappings": MAPPING})
     actions = ({"_index": name, "_id": addon.pk, "_source": document(addon)} for addon in Addon.objects.iterator())
-    indexed, _ = bulk(client(), actions, refresh=True)
+    indexed, _errors = bulk(client(), actions, refresh=True)
     return indexed
 
 
