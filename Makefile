@@ -54,7 +54,7 @@ lock: ## write the locks again; ARGS=--upgrade moves the versions
 	@$(BOOTSTRAP) --dev
 	@.venv/bin/python scripts/lock $(ARGS)
 
-docs: ## write docs/settings.md again
+docs: ## write docs/settings.md and the roles' README.md again
 	@$(BOOTSTRAP) --dev
 	@.venv/bin/python scripts/settings_doc.py
 
