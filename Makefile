@@ -58,7 +58,7 @@ lock: ## write the locks again; ARGS=--upgrade moves the versions
 	@$(BOOTSTRAP) --dev
 	@.venv/bin/python scripts/lock $(ARGS)
 
-docs: ## write docs/settings.md and the table in docs/testing.md again
+docs: ## write docs/settings.md, the roles' README.md and the table in docs/testing.md again
 	@$(BOOTSTRAP) --dev
 	@.venv/bin/python scripts/settings_doc.py
 	@.venv/bin/python scripts/testing_doc.py

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Write docs/settings.md from the roles' argument specifications."""
+"""Write docs/settings.md and the roles' README.md from the argument specifications."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs/settings.md"
 ROLES = ("olympia_stack", "olympia_docker", "olympia_images")
 INTRODUCTION = """# Settings
 
@@ -35,6 +34,13 @@ def plain(text: str | list[str]) -> str:
     return re.sub(r"\b[COVP]\(([^)]*)\)", r"`\1`", joined)
 
 
+def entry_points(role: str) -> dict[str, Any]:
+    """Return the specifications of a role's entry points, by name."""
+    text = (ROOT / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
+    specs: dict[str, Any] = yaml.safe_load(text)["argument_specs"]
+    return specs
+
+
 def section(role: str, short_names: dict[str, str]) -> str:
     """Return the section of one role.
 
@@ -42,8 +48,7 @@ def section(role: str, short_names: dict[str, str]) -> str:
         role: The role's name.
         short_names: Short name by variable, where there is one.
     """
-    text = (ROOT / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
-    main: dict[str, Any] = yaml.safe_load(text)["argument_specs"]["main"]
+    main = entry_points(role)["main"]
     lines = [f"## {role}", "", plain(main["short_description"]) + ".", ""]
     for name, option in main["options"].items():
         short = f" [{short_names[name]}]" if name in short_names else ""
@@ -56,8 +61,27 @@ def section(role: str, short_names: dict[str, str]) -> str:
     return "\n".join([*lines, ""])
 
 
-def page() -> str:
-    """Return the page's whole text."""
+def readme(role: str) -> str:
+    """Return the page of one role, as a collection's readers look for it.
+
+    Args:
+        role: The role's name.
+    """
+    main, others = entry_points(role)["main"], {k: v for k, v in entry_points(role).items() if k != "main"}
+    lines = [f"# addons.olympia.{role}", "", f"{plain(main['short_description'])}.", ""]
+    for paragraph in main["description"]:
+        lines += [plain(paragraph), ""]
+    lines += ["```yaml", "- hosts: all", "  roles:", f"    - addons.olympia.{role}", "```", ""]
+    if others:
+        lines += ["| `tasks_from` | what it does |", "|---|---|"]
+        lines += [f"| `{name}` | {plain(spec['short_description'])} |" for name, spec in others.items()]
+        lines += [""]
+    lines += [f"Settings: [docs/settings.md](../../docs/settings.md#{role})."]
+    return "\n".join([*lines, ""])
+
+
+def settings_page() -> str:
+    """Return the text of docs/settings.md."""
     sys.path.insert(0, str(ROOT / "collections"))
     from ansible_collections.addons.olympia.plugins.module_utils.settings import STACK_PREFIX, short_name
 
@@ -66,5 +90,13 @@ def page() -> str:
     return "\n".join([INTRODUCTION, *(section(role, short_names) for role in ROLES)])
 
 
+def pages() -> dict[Path, str]:
+    """Return the text of each page, by file."""
+    return {ROOT / "docs/settings.md": settings_page()} | {
+        ROOT / "roles" / role / "README.md": readme(role) for role in ROLES
+    }
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for file, text in pages().items():
+        file.write_text(text, encoding="utf-8")

@@ -13,7 +13,7 @@ import yaml
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils import application, checks, settings, stack
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
-from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED
+from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED
 
 COLLECTION = Path(__file__).parents[2]
 ROLES = ("olympia_stack", "olympia_docker", "olympia_images")

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.dotenv import DotenvError
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
-from ansible_collections.addons.olympia.plugins.module_utils.project import RENDERED, differing, render
+from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED, differing, render
 
 TEMPLATES = Path(__file__).parents[2] / "roles/olympia_stack/templates"
 

@@ -9,7 +9,7 @@ type: aggregate
 short_description: Says how long each phase of a run took
 description:
   - A phase is a task file of the role P(addons.olympia.olympia_stack#role), or another role of this collection that it includes.
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - enabled in ansible.cfg, with C(callbacks_enabled)
 """

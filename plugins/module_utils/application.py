@@ -56,10 +56,10 @@ def application_image(values: Mapping[str, Any]) -> ApplicationImage:
     Args:
         values: Resolved settings by variable.
     """
-    rest, _, digest = values["olympia_stack_tag"].partition("@")
+    rest, _separator, digest = values["olympia_stack_tag"].partition("@")
     # A colon before the last slash is that of a registry's port.
     path, slash, last = rest.rpartition("/")
-    last, _, version = last.partition(":")
+    last, _separator, version = last.partition(":")
     given_version = values["olympia_stack_version"]
     return ApplicationImage(
         name=values["olympia_stack_image"] or f"{path}{slash}{last}" or f"olympia/{values['olympia_stack_instance']}",

@@ -120,7 +120,7 @@ def debian_mirrors(sources: Iterable[AptSource]) -> Mirrors:
                 continue
             base = uri.rstrip("/")
             for suite in source.suites:
-                release, _, pocket = suite.replace("/", "-").partition("-")
+                release, _separator, pocket = suite.replace("/", "-").partition("-")
                 if release not in DEBIAN_SUITES:
                     continue
                 score = 2 * ("debian-archive-keyring" in (source.signed_by or "")) + base.endswith("/debian")

@@ -7,7 +7,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 MOUNT = re.compile(r"--mount=\S+")  # they would be most of a step's name
@@ -22,8 +22,8 @@ def seconds_of(time: str) -> float:
     Args:
         time: RFC 3339, in UTC, with any number of digits after the point.
     """
-    whole, _, fraction = time.rstrip("Z").partition(".")
-    moment = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    whole, _separator, fraction = time.rstrip("Z").partition(".")
+    moment = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
     return moment.timestamp() + float(f"0.{fraction or 0}")
 
 

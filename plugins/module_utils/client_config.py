@@ -11,15 +11,16 @@ from pathlib import Path
 PIP_KEYS = ("index-url", "extra-index-url", "trusted-host")
 
 
-def pip_config(files: list[Path] | None = None, environment: Mapping[str, str] = os.environ) -> str:
+def pip_config(files: list[Path] | None = None, environment: Mapping[str, str] | None = None) -> str:
     """Return a pip configuration with the host's package indexes, or the empty string where it uses pip's own.
 
     Indexes that are files on the host are left out: a build does not see them.
 
     Args:
         files: Configuration files, weakest first; by default those that pip reads (pip user guide, "Location").
-        environment: Process environment; PIP_INDEX_URL and its kin are stronger than the files.
+        environment: Environment, by default the process's; PIP_INDEX_URL and its kin are stronger than the files.
     """
+    environment = os.environ if environment is None else environment
     home = Path.home()
     candidates = files or [Path("/etc/pip.conf"), home / ".pip/pip.conf", home / ".config/pip/pip.conf"]
     parser = configparser.ConfigParser(interpolation=None, strict=False)
@@ -36,13 +37,14 @@ def pip_config(files: list[Path] | None = None, environment: Mapping[str, str] =
     return "\n".join(["[global]", *lines, ""]) if lines else ""
 
 
-def npm_config(files: list[Path] | None = None, environment: Mapping[str, str] = os.environ) -> str:
+def npm_config(files: list[Path] | None = None, environment: Mapping[str, str] | None = None) -> str:
     """Return an npm configuration with the host's registry and its credentials, or the empty string.
 
     Args:
         files: Configuration files, weakest first; by default the global and the user's.
-        environment: Process environment; NPM_CONFIG_REGISTRY is stronger than the files.
+        environment: Environment, by default the process's; NPM_CONFIG_REGISTRY is stronger than the files.
     """
+    environment = os.environ if environment is None else environment
     lines: dict[str, str] = {}
     for path in files or [Path("/etc/npmrc"), Path.home() / ".npmrc"]:
         try:

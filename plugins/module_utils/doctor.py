@@ -143,7 +143,7 @@ def mirror_urls(origin: str, image_sources: Iterable[str], pip_config: str, npm_
         npm_config: The host's npm configuration.
     """
     lines = [line.split() for line in image_sources] if origin == "packages" else []
-    urls = [f"{base.rstrip('/')}/dists/{suite}/InRelease" for _, base, suite, *_ in lines]
+    urls = [f"{base.rstrip('/')}/dists/{suite}/InRelease" for _type, base, suite, *_components in lines]
     for key, text in (("index-url", pip_config), ("extra-index-url", pip_config), ("registry", npm_config)):
         found = re.search(rf"^{key}\s*=\s*(.+)$", text, re.MULTILINE)
         urls += found[1].split() if found else []
@@ -464,7 +464,7 @@ def _proxy(findings: Findings) -> Verdict:
     evidence = "; ".join(
         f"{name} is '{theirs}' in the environment, and '{ours}' for builds" for name, ours, theirs in differences
     )
-    names = " ".join(f"{name.upper()}=VALUE" for name, _, _ in differences)
+    names = " ".join(f"{name.upper()}=VALUE" for name, _ours, _theirs in differences)
     return Verdict(WARNING, evidence, f"Let them agree, unless that is meant: make up {names}")
 
 

@@ -342,7 +342,7 @@ def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
     if client is None:
         docker["server_error"] = "there is no docker command on PATH"
         return {"docker": docker, "buildx": None, "compose": None}
-    _, out, err = run([client, "info", "--format", "{{json .}}"])
+    _code, out, err = run([client, "info", "--format", "{{json .}}"])
     try:
         info = json.loads(out)
     except ValueError:
@@ -371,9 +371,9 @@ def _containers(run: Run, client: str | None) -> list[dict[str, str]]:
     """Return name and Compose project of the running containers."""
     if client is None:
         return []
-    _, out, _ = run([client, "ps", "--format", '{{.Names}}\t{{.Label "com.docker.compose.project"}}'])
+    _code, out, _errors = run([client, "ps", "--format", '{{.Names}}\t{{.Label "com.docker.compose.project"}}'])
     rows = (line.partition("\t") for line in out.splitlines())
-    return [{"name": name, "project": project} for name, _, project in rows]
+    return [{"name": name, "project": project} for name, _separator, project in rows]
 
 
 def _builder(run: Run, client: str | None, options: EngineOptions) -> dict[str, Any]:
@@ -381,11 +381,11 @@ def _builder(run: Run, client: str | None, options: EngineOptions) -> dict[str, 
     builder: dict[str, Any] = {"driver": options.builder_driver, "name": options.builder_name, "found": None}
     if options.builder_driver == "docker" or client is None:
         return builder
-    code, out, _ = run([client, "buildx", "inspect", options.builder_name])
+    code, out, _errors = run([client, "buildx", "inspect", options.builder_name])
     if code == 0:
         lines = (line.partition(":") for line in out.splitlines())
         found: dict[str, str] = {}
-        for name, _, value in lines:
+        for name, _separator, value in lines:
             found.setdefault(name.strip().lower(), value.strip())
         builder["found"] = {"driver": found.get("driver"), "endpoint": found.get("endpoint")}
     return builder
@@ -454,7 +454,7 @@ def _installed_engine(run: Run) -> str | None:
     path = shutil.which("dockerd", path="/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin")
     if path is None:
         return None
-    _, out, _ = run([path, "--version"])
+    _code, out, _errors = run([path, "--version"])
     match = re.search(r"version (\S+?),?\s", out + " ")
     return match[1] if match else None
 
@@ -465,7 +465,7 @@ def _package_state(run: Run) -> dict[str, str]:
         return {}
     names = {name.split(">=")[0] for kinds in PACKAGES.values() for group in kinds.values() for name in group}
     names |= {name for group in CONFLICTS.values() for name in group}
-    _, out, _ = run(
+    _code, out, _errors = run(
         ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n", *sorted(names)]
     )
     rows = (line.split() for line in out.splitlines())

@@ -133,7 +133,7 @@ def containers(run: Run, project: str) -> list[dict[str, Any]]:
         run: Runs a command.
         project: The Compose project's name.
     """
-    code, output, _ = run(
+    code, output, _errors = run(
         [
             "docker", "ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Image}}",
             "--filter", f"label=com.docker.compose.project={project}",
@@ -144,7 +144,7 @@ def containers(run: Run, project: str) -> list[dict[str, Any]]:
     listed = dict(line.split() for line in output.splitlines())
     if code or not listed:
         return []
-    code, output, _ = run(["docker", "inspect", "--type", "container", *listed])
+    code, output, _errors = run(["docker", "inspect", "--type", "container", *listed])
     # A container that goes away between the two commands fails the second one; those that stay are printed all the same.
     return [_container(entry, listed[entry["Id"]]) for entry in json.loads(output or "[]")]
 
@@ -191,7 +191,7 @@ def one_off_containers(run: Run, project: str) -> list[dict[str, str]]:
         run: Runs a command.
         project: The Compose project's name.
     """
-    code, output, _ = run(
+    code, output, _errors = run(
         [
             "docker", "ps", "--all", "--format", "{{.Names}} {{.State}}",
             "--filter", f"label=com.docker.compose.project={project}",
@@ -225,13 +225,15 @@ def service_hashes(run: Run, project: Path, files: Iterable[str]) -> dict[str, s
         files: Names of the Compose files in it.
     """
     named = [argument for name in files for argument in ("--file", str(project / name))]
-    code, output, _ = run(["docker", "compose", "--project-directory", str(project), *named, "config", "--hash", "*"])
+    code, output, _errors = run(
+        ["docker", "compose", "--project-directory", str(project), *named, "config", "--hash", "*"]
+    )
     return {} if code else dict(line.split() for line in output.splitlines())
 
 
 def volume_created(run: Run, name: str) -> str:
     """Return when a volume was created, or the empty string where there is none."""
-    code, output, _ = run(["docker", "volume", "inspect", "--format", "{{.CreatedAt}}", name])
+    code, output, _errors = run(["docker", "volume", "inspect", "--format", "{{.CreatedAt}}", name])
     return "" if code else output.strip()
 
 
@@ -289,13 +291,13 @@ def local_images(run: Run) -> list[str]:
         run: Runs a command.
     """
     template = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
-    code, output, _ = run(["docker", "image", "ls", "--digests", "--format", template])
+    code, output, _errors = run(["docker", "image", "ls", "--digests", "--format", template])
     return [] if code else sorted({name for name in output.split() if "<none>" not in name})
 
 
 def image_id(run: Run, reference: str) -> str:
     """Return the ID of a local image, or the empty string where there is none."""
-    code, output, _ = run(["docker", "image", "inspect", "--format", "{{.Id}}", reference])
+    code, output, _errors = run(["docker", "image", "inspect", "--format", "{{.Id}}", reference])
     return "" if code else output.strip()
 
 

@@ -74,6 +74,7 @@ def derive(
     host_name = short["host_name"] or (SITE_DOMAIN if instance == DEFAULT_INSTANCE else f"{instance}.{SITE_DOMAIN}")
     port = "" if short["http_port"] == 80 else f":{short['http_port']}"
     site_url, loopback_url = f"http://{host_name}{port}", f"http://{short['bind_address']}{port}"
+    uid = short["host_uid"]
     private = PRIVATE_FILE in compose_files
     wanted = application_image(values)
     pulled = wanted.pulled and not build and facts["application"]["registry"] != REFUSED
@@ -103,7 +104,7 @@ def derive(
         "base_image": short["base_image"] or images["base"],
         "base_packages": short["base_packages"] or (PACKAGES_BASE_PACKAGES if origin == "packages" else []),
         # 'down' goes on with a value that 'up' refuses.
-        "host_uid": int(uid) if (uid := short["host_uid"]).isdecimal() else OLYMPIA_UID if closed else facts["uid"],
+        "host_uid": int(uid) if uid.isdecimal() else OLYMPIA_UID if closed else facts["uid"],
         "host_name": host_name,
         "site_url": site_url,
         "ca_bundle": facts["ca_bundle"] if short["ca_bundle"] == "auto" else short["ca_bundle"],

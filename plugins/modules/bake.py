@@ -14,8 +14,7 @@ description:
   - Default attestations are always off, because they give an unchanged image a new digest, and Compose would then
     recreate its containers.
 version_added: 0.1.0
-author:
-  - The Olympia provisioner's authors (@mozilla)
+author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - docker CLI with the buildx plugin 0.13 or newer
 attributes:

@@ -11,7 +11,7 @@ description:
   - Makes a small Debian root with C(mmdebstrap) and imports it as an image, without a file in between. Does nothing where
     the tag exists.
 version_added: 0.1.0
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - mmdebstrap, and root for it
   - docker CLI

@@ -11,7 +11,7 @@ description:
   - Reads the rendered files, the containers' logs and the history of their healthchecks, and the image, and returns them as
     files that another task can write where they are wanted.
   - Nothing is changed. What is missing is left out.
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.secrets
 options:
@@ -94,7 +94,7 @@ def health(container: dict[str, Any]) -> dict[str, Any]:
     Args:
         container: As `host.containers` gives it.
     """
-    _, output, _ = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
+    _code, output, _errors = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
     log = (json.loads(output) or {}).get("Log") if output.strip() else None
     return {name: value for name, value in container.items() if name != "ports"} | {"healthchecks": log or []}
 
@@ -105,7 +105,7 @@ def image(reference: str) -> dict[str, str]:
     Args:
         reference: What names it.
     """
-    code, output, _ = host.run(["docker", "image", "inspect", "--format", "{{json .}}", reference])
+    code, output, _errors = host.run(["docker", "image", "inspect", "--format", "{{json .}}", reference])
     found = {} if code else json.loads(output)
     digests = [digest.partition("@")[2] for digest in found.get("RepoDigests") or []]
     return {"reference": reference, "id": found.get("Id", ""), "digest": digests[0] if digests else ""}
@@ -130,7 +130,7 @@ def main() -> None:
     texts |= {f"tests/{name}": text for name, text in read(project / host.TEST_RESULTS, results).items()}
     for container in containers:
         arguments = ["docker", "logs", "--timestamps", "--tail", str(LOG_LINES), container["id"]]
-        _, output, errors = host.run(arguments)
+        _code, output, errors = host.run(arguments)
         # Each stream is in order; together they are put in order by their timestamps.
         texts[f"logs/{container['service']}.log"] = "".join(sorted((output + errors).splitlines(keepends=True)))
     texts["health.json"] = json.dumps({entry["service"]: health(entry) for entry in containers}, indent=2) + "\n"

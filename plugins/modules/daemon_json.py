@@ -12,8 +12,7 @@ description:
   - Merges settings into C(daemon.json), keeps everything else that is in it, and has C(dockerd --validate) check the
     outcome before it replaces the file.
   - Says by what a running engine takes the change over; it neither reloads nor restarts the engine.
-author:
-  - Olympia provisioner developers
+author: The Olympia provisioner authors (!UNKNOWN)
 options:
   path:
     description: The file.

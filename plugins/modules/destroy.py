@@ -11,7 +11,7 @@ description:
   - Removes the containers, networks, volumes and images of one instance, and what the provisioner has made in its project
     directory. What belongs to it is told by labels. A database's volume that C(up) has found, and not made, has none and stays.
   - Other files in the project directory stay, and with them the directory.
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 options:
   project_src:
     description: The project directory. It need not exist.

@@ -11,8 +11,8 @@ description:
   - Gives a verdict for each check, from settings and facts that the probe has found and from what it looks at besides.
   - With O(fix=true) it adds the site's name to C(/etc/hosts), raises C(vm.max_map_count), removes one-off containers that have
     ended, and gives the mounted dependencies to their user. What needs root, and has none, says so.
-  - It is the module half of the action P(addons.olympia.doctor#action), which is what a playbook calls.
-author: The Olympia provisioner authors
+  - It is the module half of the action M(addons.olympia.doctor), which is what a playbook calls.
+author: The Olympia provisioner authors (!UNKNOWN)
 options:
   values:
     description: Resolved settings by variable, without credentials.
@@ -141,7 +141,7 @@ def certificate_error(bundle: str) -> str:
 
 def volume_files(volume: str) -> list[str] | None:
     """Return the names in a volume, or None where that is nobody's to see but root's."""
-    code, output, _ = host.run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume])
+    code, output, _errors = host.run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume])
     try:
         return None if code else sorted(path.name for path in Path(output.strip()).iterdir())
     except OSError:
@@ -240,7 +240,7 @@ def remove_containers(names: list[str]) -> None:
     Raises:
         NotDone: The engine refuses it, as it does when one has been started since.
     """
-    code, _, errors = host.run(["docker", "rm", "--volumes", *names])
+    code, _output, errors = host.run(["docker", "rm", "--volumes", *names])
     if code:
         raise NotDone(errors.strip())
 

@@ -10,8 +10,7 @@ module: engine_builder
 short_description: Create a buildx builder
 description:
   - Creates a builder if there is none of that name. One that exists is never changed or replaced, its cache would go with it.
-author:
-  - Olympia provisioner developers
+author: The Olympia provisioner authors (!UNKNOWN)
 options:
   name:
     description: Name of the builder.

@@ -12,8 +12,7 @@ description:
   - Starts C(dockerd) detached, in a session of its own, and waits until it answers.
   - Process ID files that a killed engine left behind, and that would keep the next one from starting, are removed.
   - On hosts with systemd use M(ansible.builtin.systemd_service).
-author:
-  - Olympia provisioner developers
+author: The Olympia provisioner authors (!UNKNOWN)
 options:
   state:
     description:

@@ -12,8 +12,7 @@ description:
   - Looks at the container engine, its command line plugins, its configuration and who may use it.
   - Says what the role C(addons.olympia.olympia_docker) would change, and what stands in its way.
   - Only reads, and needs no root.
-author:
-  - Olympia provisioner developers
+author: The Olympia provisioner authors (!UNKNOWN)
 options:
   settings:
     description:

@@ -10,8 +10,8 @@ description:
   - Reads the persisted choices of an instance, resolves the settings with them, and looks at engine, images, containers,
     rendered files, ports, memory and disk.
   - Needs no root and changes nothing.
-  - It is the module half of the action P(addons.olympia.preflight#action), which is what a playbook calls.
-author: The Olympia provisioner authors
+  - It is the module half of the action M(addons.olympia.preflight), which is what a playbook calls.
+author: The Olympia provisioner authors (!UNKNOWN)
 options:
   layers:
     description: Values of settings by source, then by variable.
@@ -75,6 +75,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.validation import check_type_path
 from ansible_collections.addons.olympia.plugins.module_utils import (
     application,
     dotenv,
@@ -204,7 +205,7 @@ def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
         embedded: The embedded application on this host, or the empty string.
     """
     configured = "" if values["olympia_stack_source_repo"] else values["olympia_stack_source_dir"] or embedded
-    return Path(configured).expanduser() if configured else project / "source"
+    return Path(check_type_path(configured)) if configured else project / "source"
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ description:
     credentials or has no such image is not.
   - An image that is there is left alone, whatever its tag means in the registry by now. Name a digest to be exact.
 version_added: 0.1.0
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - docker CLI with the buildx plugin
 attributes:

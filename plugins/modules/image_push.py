@@ -12,7 +12,7 @@ description:
   - Missing or refused credentials are no failure but a warning, because a CI job of a fork has none; see RV(pushed).
   - A registry that does not answer, or has had too many requests, is asked again with growing pauses.
 version_added: 0.1.0
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - docker CLI with the buildx plugin
 attributes:

@@ -11,7 +11,7 @@ description:
   - Reports the images that are there, the package mirror that the host uses, and what builds need of the host's network
     settings. Needs no root and changes nothing.
 version_added: 0.1.0
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - docker CLI
 attributes:
@@ -103,7 +103,7 @@ def proxies(environment: Mapping[str, str], apt: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for line in apt.splitlines():
-        name, _, value = line.partition(" ")
+        name, _separator, value = line.partition(" ")
         kind = name.split("::")[1]
         address = urlsplit(value.strip('";')).hostname or ""
         if name == f"Acquire::{kind}::Proxy" and address and address != "localhost" and not address.startswith("127."):

@@ -9,7 +9,7 @@ short_description: Run a command in a Compose service once per state of what it 
 description:
   - Runs a command in a running service, and remembers in the project directory for which database volume, image and
     container it did. It runs again only when one of them is another than then.
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.secrets
 options:

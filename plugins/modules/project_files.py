@@ -8,8 +8,8 @@ module: project_files
 short_description: Write a whole directory of rendered files at once
 description:
   - Writes files below one directory, each atomically, and removes those that are rendered no more.
-  - It is the module half of the action P(addons.olympia.render#action), which is what a playbook calls.
-author: The Olympia provisioner authors
+  - It is the module half of the action M(addons.olympia.render), which is what a playbook calls.
+author: The Olympia provisioner authors (!UNKNOWN)
 options:
   directory:
     description: The directory. It is created where it is missing.

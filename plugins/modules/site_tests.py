@@ -10,7 +10,7 @@ short_description: Run the site's own tests beside its running services
 description:
   - Runs a service of the Compose project once, to its end, as C(docker compose run) does, and keeps the JUnit report that it
     leaves in its container.
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.secrets
 options:
@@ -61,17 +61,17 @@ failures:
 report:
   description: The JUnit report, or the empty string where there is none.
   returned: success, but not in check mode
-  type: path
+  type: str
 stdout:
   description: What the tests printed; of a failure, the end of it.
   returned: always, but not in check mode
   type: str
 """
 
-import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli, tail

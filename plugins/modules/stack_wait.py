@@ -10,7 +10,7 @@ description:
   - Waits for each service by its own deadline, and ends as soon as success is impossible.
   - C(docker compose up --wait) gives no logs of an unhealthy service; this module shows its state, its last healthcheck
     and its last log lines.
-author: The Olympia provisioner authors
+author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.progress
   - addons.olympia.secrets
@@ -130,9 +130,9 @@ def explain(service: str, container: dict[str, Any] | None, wrong: str) -> dict[
     }
     if container is None:
         return failure
-    _, health, _ = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
+    _code, health, _errors = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
     checks = (json.loads(health) or {}).get("Log") or [] if health.strip() else []
-    _, output, errors = host.run(["docker", "logs", "--tail", str(LOG_LINES), container["id"]])
+    _code, output, errors = host.run(["docker", "logs", "--tail", str(LOG_LINES), container["id"]])
     healthcheck, log = checks[-1]["Output"].strip() if checks else "", (output + errors).splitlines()[-LOG_LINES:]
     return failure | {
         "state": container["state"],

@@ -55,7 +55,7 @@ class LiveAction(ActionBase):
         Args:
             command: The command, quoted for a shell.
         """
-        code, output, _ = self._connection.exec_command(command, in_data=None, sudoable=False)
+        code, output, _errors = self._connection.exec_command(command, in_data=None, sudoable=False)
         return b"" if code else bytes(output)
 
     def _copy(self, there: str, here: Path, offset: int) -> int:

@@ -45,7 +45,7 @@ def reindex() -> int:
     client().indices.delete(index=name, ignore=[404], request_timeout=INDEX_SECONDS)
     client().indices.create(index=name, body={"mappings": MAPPING}, request_timeout=INDEX_SECONDS)
     actions = ({"_index": name, "_id": addon.pk, "_source": document(addon)} for addon in Addon.objects.iterator())
-    indexed, _ = bulk(client(), actions, refresh=True, request_timeout=INDEX_SECONDS)
+    indexed, _errors = bulk(client(), actions, refresh=True, request_timeout=INDEX_SECONDS)
     return indexed
 
 
