@@ -40,6 +40,8 @@ APPLICATION_SERVICES = ("web", "worker")
 SERVICES = (*APPLICATION_SERVICES, "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached")
 # What addons-server has beside it. No package holds them, and another source tree has no use for them.
 COMPANIONS = ("autograph", "addons-frontend")
+# Their images are published for this one platform; other machines emulate it.
+COMPANIONS_PLATFORM = "linux/amd64"
 NO_CACHE_EXPORT = (
     "No build cache is written: this engine's own builder can do that only with containerd's image store. "
     "olympia_docker_image_store=containerd switches to it (the images of now are hidden), and so does "
@@ -100,6 +102,9 @@ def derive(
         "cache_to": [cache.writing(one) for one in short["cache_to"]] if writes_caches else [],
         "image_origin": origin,
         "images": images,
+        "image_platforms": {
+            images[name]: COMPANIONS_PLATFORM for name in COMPANIONS if name not in short["service_images"]
+        },
         "base_image": short["base_image"] or images["base"],
         "base_packages": short["base_packages"] or (PACKAGES_BASE_PACKAGES if origin == "packages" else []),
         # 'down' goes on with a value that 'up' refuses.
