@@ -204,7 +204,7 @@ def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
         embedded: The embedded application on this host, or the empty string.
     """
     configured = "" if values["olympia_stack_source_repo"] else values["olympia_stack_source_dir"] or embedded
-    return Path(configured).expanduser() if configured else project / "source"
+    return host.expanded(configured) if configured else project / "source"
 
 
 def main() -> None:
