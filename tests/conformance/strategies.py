@@ -57,23 +57,25 @@ def packages() -> st.SearchStrategy[str]:
 
 def references() -> st.SearchStrategy[str]:
     """Return references of images."""
-    name = r"([a-zA-Z0-9-]+\.[a-z0-9]+(:[0-9]{1,4})?/)?[a-z0-9]+([._]|__|-+)?[a-z0-9](/[a-z0-9]{1,4}){0,2}"
+    name = r"([a-zA-Z0-9]+(-[a-z0-9]+)?\.[a-z0-9]+(:[0-9]{1,4})?/)?[a-z0-9]+([._]|__|-+)?[a-z0-9](/[a-z0-9]{1,4}){0,2}"
     return st.from_regex(rf"{name}(:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,5}})?(@sha256:[0-9a-f]{{64}})?", fullmatch=True)
 
 
 def likely() -> dict[str, st.SearchStrategy[Any]]:
     """Return, by setting, values that make sense, alone and together."""
     directories = names().map(lambda name: f"{BASE}/{name}")
+    files = names().filter(lambda name: not set(name) & {",", '"'})
     caches = st.one_of(
         references(),
         references().map(lambda reference: f"type=registry,ref={reference}"),
-        names()
-        .map(lambda name: f"type=local,src=/{name},dest=/{name}")
-        .filter(lambda text: '"' not in text and text.count(",") == 2),
+        files.map(lambda name: f"type=local,src=/{name},dest=/{name}"),
     )
+    instances = st.from_regex(r"[a-z0-9]{2,5}(--?|__?)?[a-z0-9]", fullmatch=True)
+    files_of_compose = [
+        f"docker-compose.yml{more}" for more in ("", ":docker-compose.ci.yml", ":docker-compose.private.yml")
+    ]
     found: dict[str, st.SearchStrategy[Any]] = {
-        "instance": st.from_regex(r"[a-z0-9]{2,5}(--?|__?)?[a-z0-9]", fullmatch=True)
-        | st.sampled_from(["no", "1e3", "0x10", "null"]),
+        "instance": instances | st.sampled_from(["no", "1e3", "0x10", "null"]),
         "project_dir": directories,
         "source_dir": directories | st.just("~/source"),
         "image": references().filter(lambda text: "@" not in text and ":" not in text.rpartition("/")[2]),
@@ -93,12 +95,9 @@ def likely() -> dict[str, st.SearchStrategy[Any]]:
         "bind_address": st.ip_addresses().map(str),
         "http_port": st.integers(1, 65535),
         "mysql_port": st.integers(0, 65535),
-        "ca_bundle": names().map(lambda name: f"{BASE}/{name}").filter(lambda text: not set(text) & {",", '"'})
-        | st.just("auto"),
+        "ca_bundle": files.map(lambda name: f"{BASE}/certificates/{name}") | st.just("auto"),
         "wait_timeouts": st.dictionaries(st.sampled_from(["web", "mysqld"]), st.integers(0, 999)),
-        "compose_file": st.sampled_from(
-            [f"docker-compose.yml{more}" for more in ("", ":docker-compose.ci.yml", ":docker-compose.private.yml")]
-        ),
+        "compose_file": st.sampled_from(files_of_compose),
     }
     return {f"olympia_stack_{name}": strategy for name, strategy in found.items()}
 

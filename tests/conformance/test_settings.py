@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 
 from .project import PACKAGE_IMAGES, SPECS, Project, rendered
 from .project import host as found_host
-from .strategies import BASE, anything, few, likely, names, package_names, packages, references
+from .strategies import BASE, anything, few, likely, names, package_names, packages, references, texts
 
 STACK = {name: spec for name, spec in SPECS.items() if name.startswith(settings.STACK_PREFIX)}
 LAYERS = st.sampled_from(["command line", "inventory"])
@@ -56,7 +56,7 @@ def resolved(layers: Mapping[str, Mapping[str, Any]]) -> settings.Resolution:
     return resolution
 
 
-def probed(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+def probed(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """Return what a probe finds with these settings on a host where nothing is wrong."""
     directory = host.project_directory(values["olympia_stack_project_dir"] or str(base / "project"), "")
     source = source_tree(values, directory, str(base / "app"))
@@ -77,9 +77,9 @@ def judge(chosen: Mapping[str, Any], layer: str, base: Path) -> bool:
     stack.derive(resolution.values, facts, PACKAGE_IMAGES)
     for problem in resolution.problems:
         assert problem.setting in STACK
-        assert problem.what and problem.way_out.endswith((".", "="))
+        assert problem.what and problem.way_out
     if resolution.problems:
-        assert report(resolution.problems).isprintable() or "\n" in report(resolution.problems)
+        assert all(line.isprintable() for line in report(resolution.problems).splitlines())
         return False
     for name, value in chosen.items():
         if STACK[name]["type"] == "str" and isinstance(value, str) and value:
@@ -94,9 +94,9 @@ def judge(chosen: Mapping[str, Any], layer: str, base: Path) -> bool:
     read_as_meant(made)
     # A second run, with nothing given, changes nothing.
     sections = dotenv.parse(made.files[".env"])
-    again = resolved(layers | {"command line": {}, "persisted choice": persisted_layer(sections["choices"], SPECS)})
     located = {name: resolution.values[name] for name in settings.LOCATING}
-    again = settings.Resolution(again.values | located, again.sources, again.overruled, again.choices, again.problems)
+    kept = persisted_layer(sections["choices"], SPECS)
+    again = resolved(layers | {"command line": located, "persisted choice": kept})
     assert rendered(again, facts).files == made.files
     return True
 
@@ -158,7 +158,7 @@ def read_as_meant(made: Project) -> None:
     assert target["secret"] == [*secrets, "id=pip_conf,src=secrets/pip.conf"]
 
 
-@few(120)
+@few(80)
 @given(setting=ONE_SETTING, layer=LAYERS)
 @example(setting=("olympia_stack_source_dir", "~/source"), layer="command line")
 @example(setting=("olympia_stack_source_dir", "../addons-server"), layer="command line")
@@ -181,6 +181,7 @@ def read_as_meant(made: Project) -> None:
 @example(setting=("olympia_stack_cache_from", ["type=local,src=/a,b"]), layer="inventory")
 @example(setting=("olympia_stack_compose_file", "docker-compose.ci.yml:docker-compose.yml"), layer="command line")
 @example(setting=("olympia_stack_compose_file", "docker-compose.yml:"), layer="command line")
+@example(setting=("olympia_stack_compose_file", "\x1b[2J"), layer="command line")
 @example(setting=("olympia_stack_ca_bundle", "/etc/ca,bundle.crt"), layer="command line")
 def test_any_value_of_any_setting_is_refused_in_a_sentence_or_read_as_it_was_meant(
     base: Path, setting: tuple[str, Any], layer: str
@@ -188,13 +189,14 @@ def test_any_value_of_any_setting_is_refused_in_a_sentence_or_read_as_it_was_mea
     judge(dict([setting]), layer, base)
 
 
-@few(40)
+@few(25)
 @given(chosen=st.fixed_dictionaries({}, optional=LIKELY), layer=LAYERS)
+@example(chosen={"olympia_stack_host_name": "0"}, layer="inventory")
 def test_settings_that_make_sense_are_accepted_together(base: Path, chosen: dict[str, Any], layer: str) -> None:
     assert judge(chosen, layer, base)
 
 
-@few(30)
+@few(12)
 @given(name=names())
 def test_a_compose_file_of_the_users_may_have_any_name(base: Path, name: str) -> None:
     directory = base / str(next(NUMBERS))
@@ -235,7 +237,7 @@ def from_dockerfile(chosen: Mapping[str, Any]) -> str:
     ]
 
 
-@few(40)
+@few(15)
 @given(
     replacements=st.dictionaries(package_names(), packages() | st.lists(packages(), max_size=2), min_size=1, max_size=3)
 )
@@ -251,12 +253,8 @@ def test_packages_are_replaced_by_their_exact_names(replacements: dict[str, str 
     assert done.stdout.split() == [word for name in listed for word in given_lists.get(name, [name])]
 
 
-@few(40)
-@given(
-    line=st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=12).filter(
-        str.isprintable
-    )
-)
+@few(15)
+@given(line=texts().filter(lambda text: text.strip() and text.isprintable()))
 @example(line="it's $HOME `id` # {{ x }}")
 def test_the_line_that_names_node_gets_to_pip_as_it_is(line: str) -> None:
     dockerfile = from_dockerfile({"olympia_stack_node_package": line})
