@@ -24,7 +24,6 @@ PORTS = ("olympia_stack_http_port", "olympia_stack_mysql_port")
 RESERVED_NAMES = ("runs",)  # the driver's directory beside those of the instances
 # What can name a Compose project, an image and a host; and a container name has at least two characters.
 INSTANCE_NAME = re.compile(r"(?=.{2,63}\Z)[a-z0-9]+((_{1,2}|-+)[a-z0-9]+)*")
-UID = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
@@ -66,7 +65,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
             )
         )
     uid = values["olympia_stack_host_uid"]
-    if uid and not (UID.fullmatch(uid) and int(uid) <= MAX_UID):
+    if uid and not (uid.isdecimal() and int(uid) <= MAX_UID):
         problems.append(
             Problem(
                 what=f"'{uid}' is not a UID",

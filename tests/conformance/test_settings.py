@@ -182,7 +182,7 @@ def read_as_meant(made: Project) -> None:
 @example(setting=("olympia_stack_compose_file", "docker-compose.ci.yml:docker-compose.yml"), layer="command line")
 @example(setting=("olympia_stack_compose_file", "docker-compose.yml:"), layer="command line")
 @example(setting=("olympia_stack_compose_file", "\x1b[2J"), layer="command line")
-@example(setting=("olympia_stack_ca_bundle", "/etc/ca,bundle.crt"), layer="command line")
+@example(setting=("olympia_stack_ca_bundle", f"{BASE}/ca,bundle.crt"), layer="command line")
 def test_any_value_of_any_setting_is_refused_in_a_sentence_or_read_as_it_was_meant(
     base: Path, setting: tuple[str, Any], layer: str
 ) -> None:
