@@ -47,7 +47,11 @@ def report(problems: list[settings.Problem]) -> str:
             for label, text in (("where", problem.where), ("seen", problem.evidence), ("way out", problem.way_out))
             if text
         ]
-    return "\n".join(lines)
+    # A refused value can hold anything, and a terminal obeys some of it.
+    return "".join(
+        character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
+        for character in "\n".join(lines)
+    )
 
 
 class ActionModule(ActionBase):

@@ -9,7 +9,6 @@ from typing import Any
 import jinja2
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils.dotenv import DotenvError
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED, differing, render
 
@@ -34,7 +33,7 @@ class ActionModule(ActionBase):
         secrets = dict(preflight["secrets"])
         try:
             contents = render(TEMPLATES, settings, preflight["choices"], secrets)
-        except (jinja2.TemplateError, DotenvError) as error:
+        except jinja2.TemplateError as error:
             raise AnsibleActionFail(f"The project directory cannot be rendered: {error}") from error
         files = {name: {"content": contents[name], "mode": RENDERED[name].mode} for name in differing(contents, probed)}
         stale = [name for name in probed if name not in contents]

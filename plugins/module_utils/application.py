@@ -17,7 +17,10 @@ from ansible_collections.addons.olympia.plugins.module_utils.settings import Pro
 LOCAL = "local"  # the version of an image that no registry has
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # The grammar of the distribution project's reference package; a name starts with its registry's host, if any.
-IMAGE_NAME = re.compile(r"([\w.-]+(:\d+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*", re.ASCII)
+_HOST = r"[a-zA-Z0-9]+(-+[a-zA-Z0-9]+)*(\.[a-zA-Z0-9]+(-+[a-zA-Z0-9]+)*)*(:[0-9]+)?"
+_PART = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
+IMAGE_NAME = re.compile(rf"({_HOST}/)?{_PART}(/{_PART})*")
+LONGEST_NAME = 255
 IMAGE_VERSION = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
@@ -68,6 +71,23 @@ def application_image(values: Mapping[str, Any]) -> ApplicationImage:
     )
 
 
+def is_name(text: str) -> bool:
+    """Return whether a text can name an image, without version and digest."""
+    return len(text) <= LONGEST_NAME and bool(IMAGE_NAME.fullmatch(text))
+
+
+def is_reference(text: str) -> bool:
+    """Return whether a text can name an image, with or without version and digest."""
+    rest, at, digest = text.partition("@")
+    path, slash, last = rest.rpartition("/")
+    last, colon, version = last.partition(":")
+    return (
+        is_name(f"{path}{slash}{last}")
+        and (not colon or bool(IMAGE_VERSION.fullmatch(version)))
+        and (not at or bool(DIGEST.fullmatch(digest)))
+    )
+
+
 def check_purpose(values: Mapping[str, Any], purpose: str) -> list[Problem]:
     """Return every reason why the settings do not fit what they are for.
 
@@ -113,7 +133,7 @@ def check_name(values: Mapping[str, Any]) -> list[Problem]:
             )
         )
     # Without a name of its own the image is named after the instance, whose name is another setting's affair.
-    if (values["olympia_stack_image"] or values["olympia_stack_tag"]) and not IMAGE_NAME.fullmatch(image.name):
+    if (values["olympia_stack_image"] or values["olympia_stack_tag"]) and not is_name(image.name):
         problems.append(
             Problem(
                 what=f"'{image.name}' cannot name an image",

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from ansible_collections.addons.olympia.plugins.module_utils.application import is_reference
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
 
 # What each kind of cache cannot do without, where it is read and where it is written.
 TYPES = {"registry": ("ref", "ref"), "local": ("src", "dest"), "gha": ("", "")}
+ATTRIBUTES = re.compile(r"[^=,]+=[^,]*(,[^=,]+=[^,]*)*")
 # `max` keeps the layers of every stage. A cache that cannot be written is no reason to fail a build that has succeeded.
 WRITING = {"mode": "max", "ignore-error": "true"}
 
@@ -50,10 +53,14 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
             kind = attributes.get("type", "")
             needed = TYPES.get(kind, ("", ""))[index]
             value = attributes.get(needed, "")
-            if kind not in TYPES:
+            if '"' in cache or ("=" in cache and not ATTRIBUTES.fullmatch(cache)):
+                wrong = "it is neither a reference nor NAME=VALUE,..."
+            elif kind not in TYPES:
                 wrong = f"its type is none of {', '.join(TYPES)}"
             elif needed and not value:
                 wrong = f"a cache of type {kind} needs {needed}=..."
+            elif kind == "registry" and not is_reference(value):
+                wrong = f"{value} is not the reference of an image"
             elif kind == "local" and not PurePosixPath(value).is_absolute():
                 wrong = f"{needed} is not an absolute path"
             else:

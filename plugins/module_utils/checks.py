@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import application, cache
+from ansible_collections.addons.olympia.plugins.module_utils import application, cache, shapes
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack import (
     BASE_FILE,
@@ -22,8 +22,8 @@ MAX_UID = 2**32 - 2
 MAX_PORT = 65535
 PORTS = ("olympia_stack_http_port", "olympia_stack_mysql_port")
 RESERVED_NAMES = ("runs",)  # the driver's directory beside those of the instances
-# Compose's own rule for project names, and a container name has at least two characters.
-INSTANCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]+")
+# What can name a Compose project, an image and a host; and a container name has at least two characters.
+INSTANCE_NAME = re.compile(r"(?=.{2,63}\Z)[a-z0-9]+((_{1,2}|-+)[a-z0-9]+)*")
 
 
 def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
@@ -61,7 +61,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"'{instance}' cannot name an instance",
                 setting="olympia_stack_instance",
-                way_out="Use two or more of a-z, 0-9, '-' and '_', starting with a letter or digit; 'runs' is taken.",
+                way_out="Use 2 to 63 of a-z, 0-9 and, between them, '-' and '_'; 'runs' is taken.",
             )
         )
     uid = values["olympia_stack_host_uid"]
@@ -84,16 +84,16 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
                 )
             )
     files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
-    if BASE_FILE not in files:
+    if files[:1] != [BASE_FILE]:
         problems.append(
             Problem(
-                what=f"COMPOSE_FILE does not name {BASE_FILE}, which defines the services",
+                what=f"COMPOSE_FILE does not start with {BASE_FILE}, which the other files change",
                 setting="olympia_stack_compose_file",
                 evidence=f"COMPOSE_FILE={':'.join(files)}",
                 way_out=f"Start it with {BASE_FILE}.",
             )
         )
-    problems += application.check_name(values) + cache.check(values)
+    problems += application.check_name(values) + cache.check(values) + shapes.check(values)
     if CI_FILE in files and values["olympia_stack_target"] == "development":
         problems.append(
             Problem(

@@ -11,6 +11,9 @@ SECRETS = "secrets"
 DERIVED = "derived"
 _SECTION = re.compile(r"^# --- (\w+)")
 _ASSIGNMENT = re.compile(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$")
+_QUOTED = re.compile(r"""(?P<quote>['"])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*)(?P=quote)\s*(?:#.*)?""")
+# Between double quotes. What else has a backslash before it keeps that.
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "$": "$"}
 
 
 class DotenvError(ValueError):
@@ -30,7 +33,8 @@ def parse(text: str) -> dict[str, dict[str, str]]:
     """
     sections: dict[str, dict[str, str]] = {CHOICES: {}, SECRETS: {}, DERIVED: {}}
     section = CHOICES
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines(): it also ends a line at characters that are part of a value.
+    for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
         if heading := _SECTION.match(stripped):
             section = heading[1]
@@ -46,25 +50,27 @@ def quote(values: Mapping[str, str]) -> str:
     """Return assignments, one a line, that Compose and `parse` read back as they are.
 
     Args:
-        values: Value by name. A value has no line break.
-
-    Raises:
-        DotenvError: A value has a line break.
+        values: Value by name.
     """
     lines = []
     for name, value in values.items():
-        if "\n" in value:
-            raise DotenvError(f"the value of {name} has a line break")
-        plain = re.fullmatch(r"[A-Za-z0-9_@%+:,./=-]*", value)
-        # Between single quotes Compose could not read a backslash at the end.
-        escaped = re.sub(r'([\\"$])', r"\\\1", value)
-        lines.append(f"{name}={value if plain else chr(34) + escaped + chr(34)}")
+        if re.fullmatch(r"[A-Za-z0-9_@%+:,./=-]*", value):
+            quoted = value
+        elif "\\" in value or "\n" in value:
+            # Between single quotes a backslash cannot be escaped.
+            quoted = '"' + re.sub(r'([\\"$])', r"\\\1", value).replace("\n", "\\n") + '"'
+        else:
+            quoted = "'" + value.replace("'", "\\'") + "'"
+        lines.append(f"{name}={quoted}")
     return "\n".join(lines)
 
 
 def _unquote(value: str, number: int) -> str:
-    if value[:1] in ("'", '"'):
-        if len(value) < 2 or value[-1] != value[0]:
-            raise DotenvError(f"line {number} has a quote that does not end")
-        return re.sub(r"\\(.)" if value[0] == '"' else r"\\(')", r"\1", value[1:-1])
-    return re.sub(r"\s+#.*$", "", value)
+    if value[:1] not in ("'", '"'):
+        return re.sub(r"\s+#.*$", "", value)
+    quoted = _QUOTED.fullmatch(value)
+    if not quoted:
+        raise DotenvError(f"line {number} has a quote that does not end")
+    if quoted["quote"] == "'":
+        return quoted["text"].replace("\\'", "'")
+    return re.sub(r"\\(.)", lambda escaped: _ESCAPES.get(escaped[1], escaped[0]), quoted["text"])

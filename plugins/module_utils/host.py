@@ -58,9 +58,17 @@ def project_directory(configured: str, instance: str) -> Path:
         instance: The instance's name.
     """
     if configured:
-        return Path(configured).expanduser()
+        return expanded(configured)
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(state).expanduser() / "olympia" / instance
+
+
+def expanded(path: str) -> Path:
+    """Return a path with the home directory in place of its ~, if there is such a one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def memory_mb() -> int:

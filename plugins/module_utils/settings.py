@@ -188,7 +188,9 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
     choices: dict[str, Any] = {}
     problems: list[Problem] = []
     for variable, spec in specs.items():
-        found = {source: layers[source][variable] for source in SOURCES if variable in layers.get(source, {})} | {
+        # Nothing at all, as of an inventory's key without a value, is not given.
+        given = {source: layers.get(source, {}).get(variable) for source in SOURCES[:-1]}
+        found = {source: value for source, value in given.items() if value is not None} | {
             "role default": spec["default"]
         }
         persists = variable not in LOCATING

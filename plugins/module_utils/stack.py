@@ -40,6 +40,8 @@ APPLICATION_SERVICES = ("web", "worker")
 SERVICES = (*APPLICATION_SERVICES, "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached")
 # What addons-server has beside it. No package holds them, and another source tree has no use for them.
 COMPANIONS = ("autograph", "addons-frontend")
+# Their images are published for this one platform; other machines emulate it.
+COMPANIONS_PLATFORM = "linux/amd64"
 NO_CACHE_EXPORT = (
     "No build cache is written: this engine's own builder can do that only with containerd's image store. "
     "olympia_docker_image_store=containerd switches to it (the images of now are hidden), and so does "
@@ -70,10 +72,11 @@ def derive(
     closed = CI_FILE in compose_files
     origin = image_origin(values, facts)
     # No package holds what only a registry has, so the other origin's references stand for those.
-    images = REGISTRY_IMAGES | (dict(package_images) if origin == "packages" else {}) | short["service_images"]
+    given_images = {name: str(image) for name, image in short["service_images"].items()}
+    images = REGISTRY_IMAGES | (dict(package_images) if origin == "packages" else {}) | given_images
     host_name = short["host_name"] or (SITE_DOMAIN if instance == DEFAULT_INSTANCE else f"{instance}.{SITE_DOMAIN}")
     port = "" if short["http_port"] == 80 else f":{short['http_port']}"
-    site_url, loopback_url = f"http://{host_name}{port}", f"http://{short['bind_address']}{port}"
+    site_url, loopback_url = f"http://{host_name}{port}", f"http://{in_url(short['bind_address'])}{port}"
     uid = short["host_uid"]
     private = PRIVATE_FILE in compose_files
     wanted = application_image(values)
@@ -101,7 +104,12 @@ def derive(
         "cache_to": [cache.writing(one) for one in short["cache_to"]] if writes_caches else [],
         "image_origin": origin,
         "images": images,
+        "image_platforms": {images[name]: COMPANIONS_PLATFORM for name in COMPANIONS if name not in given_images},
         "base_image": short["base_image"] or images["base"],
+        "debian_package_replacements": {
+            name: found if isinstance(found, list) else [found]
+            for name, found in short["debian_package_replacements"].items()
+        },
         "base_packages": short["base_packages"] or (PACKAGES_BASE_PACKAGES if origin == "packages" else []),
         # 'down' goes on with a value that 'up' refuses.
         "host_uid": int(uid) if uid.isdecimal() else OLYMPIA_UID if closed else facts["uid"],
@@ -128,6 +136,11 @@ def can_write_caches(engine: Mapping[str, Any]) -> bool:
         engine: What the probe found of the engine.
     """
     return engine["builder"]["driver"] != "docker" or bool(engine["docker"]["containerd_store"])
+
+
+def in_url(address: str) -> str:
+    """Return an IP address as it stands in a URL."""
+    return f"[{address}]" if ":" in address else address
 
 
 def url_hint(site_url: str, loopback_url: str, resolves: bool) -> str:

@@ -75,7 +75,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.validation import check_type_path
 from ansible_collections.addons.olympia.plugins.module_utils import (
     application,
     dotenv,
@@ -205,7 +204,7 @@ def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
         embedded: The embedded application on this host, or the empty string.
     """
     configured = "" if values["olympia_stack_source_repo"] else values["olympia_stack_source_dir"] or embedded
-    return Path(check_type_path(configured)) if configured else project / "source"
+    return host.expanded(configured) if configured else project / "source"
 
 
 def main() -> None:

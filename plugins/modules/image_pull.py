@@ -31,6 +31,10 @@ options:
     type: list
     elements: str
     required: true
+  platforms:
+    description: Platforms by reference, such as V(linux/amd64), for images that are not published for every machine.
+    type: dict
+    default: {}
   attempts:
     description: How often a pull is tried.
     type: int
@@ -137,6 +141,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "images": {"type": "list", "elements": "str", "required": True},
+            "platforms": {"type": "dict", "default": {}},
             "attempts": {"type": "int", "default": 5},
             "progress": ARGUMENT,
         },
@@ -150,7 +155,8 @@ def main() -> None:
     tell = teller(module.params["progress"])
 
     def pull(image: str) -> registry.Answer:
-        command = ["docker", "pull", image]
+        platform = module.params["platforms"].get(image)
+        command = ["docker", "pull", *([f"--platform={platform}"] if platform else []), image]
 
         def run(arguments: list[str]) -> tuple[int, str, str]:
             # What else the registry is asked is for programs to read.

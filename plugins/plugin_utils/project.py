@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,12 +75,19 @@ def render(
     )
     environment.filters["dotenv"] = dotenv.quote
     environment.filters["compose_literal"] = compose_literal
+    environment.filters["compose_value"] = compose_value
     environment.filters["fingerprint"] = fingerprint
+    environment.filters["shell_word"] = shlex.quote
     variables = {
         "settings": settings,
         "choices": choices,
         "secrets": secrets,
-        "derived": {name: value for name, value in compose_variables(settings).items() if name not in choices},
+        "derived": {
+            # Compose takes the last: a choice can be in words that only this collection knows, such as ~ for the home directory.
+            name: value
+            for name, value in compose_variables(settings).items()
+            if choices.get(name) != value
+        },
         "build_secrets": build_secrets(settings),
         "managed": MANAGED,
     }
@@ -147,6 +156,12 @@ def build_secrets(settings: Mapping[str, Any]) -> dict[str, str]:
 def compose_literal(text: str) -> str:
     """Return text that Compose's interpolation leaves as it is."""
     return text.replace("$", "$$")
+
+
+def compose_value(value: str | list[str]) -> str:
+    """Return a text, or a list of texts, as YAML that Compose's interpolation leaves as it is."""
+    literal = [compose_literal(item) for item in value] if isinstance(value, list) else compose_literal(value)
+    return json.dumps(literal, ensure_ascii=False)
 
 
 def fingerprint(text: str) -> str:

@@ -76,6 +76,26 @@ def test_what_was_pushed_is_pulled_by_version_and_by_digest(
         docker("image", "rm", "--force", reference)
 
 
+def test_an_image_for_another_platform_is_pulled_for_that_one(
+    run_module: RunModule, registry: str, tmp_path: Path
+) -> None:
+    image = f"{registry}/me/site:1"
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nLABEL arch=$TARGETARCH\nCOPY Dockerfile /\n")
+    try:
+        docker("buildx", "build", "--platform=linux/riscv64,linux/s390x", f"--tag={image}", str(tmp_path))
+        docker("push", image)
+        docker("image", "rm", image)
+        assert run_module("image_pull", {"images": [image], "attempts": 1})["failures"][0]["image"] == image
+        emulated = {"images": [image], "platforms": {image: "linux/riscv64"}, "attempts": 1}
+        assert run_module("image_pull", emulated)["pulled"] == [image]
+        assert run_module("image_pull", emulated)["changed"] is False
+        assert (
+            docker("image", "inspect", "--format={{.Architecture}} {{.Config.Labels.arch}}", image) == "riscv64 riscv64"
+        )
+    finally:
+        docker("image", "rm", "--force", image, check=False)
+
+
 def test_refused_credentials_fail_a_pull_and_not_a_push(
     run_module: RunModule, closed_registry: str, make_image: Callable[[str, str], str]
 ) -> None:

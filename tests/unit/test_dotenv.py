@@ -19,6 +19,8 @@ VALUES = [
     "#not a comment",
     '{"web": 30}',
     "ä",
+    "two\nlines",
+    "line\u2028separator",
 ]
 
 
@@ -37,8 +39,3 @@ def test_a_broken_line_is_named_by_number_and_not_shown(line: str) -> None:
     with pytest.raises(dotenv.DotenvError, match="line 2") as caught:
         dotenv.parse(f"A=1\n{line}\n")
     assert line not in str(caught.value)
-
-
-def test_a_line_break_is_refused() -> None:
-    with pytest.raises(dotenv.DotenvError, match="NAME"):
-        dotenv.quote({"NAME": "a\nb"})

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A rendered project directory, and what Compose and Bake make of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.addons.olympia.plugins.action.preflight import load_specs
+from ansible_collections.addons.olympia.plugins.module_utils import checks, settings, stack
+from ansible_collections.addons.olympia.plugins.modules.project_files import write
+from ansible_collections.addons.olympia.plugins.plugin_utils import project
+
+ROOT = Path(__file__).parents[2]
+ROLES = ROOT / "roles"
+SPECS = load_specs(ROLES)
+SECRETS = {"MYSQL_ROOT_PASSWORD": "mysql-secret", "RABBITMQ_PASSWORD": "rabbitmq-secret", "SECRET_KEY": "key-secret"}
+PACKAGE_IMAGES = {name: f"olympia/{name}:made-here" for name in ("base", *stack.SERVICES[2:])}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A rendered project directory.
+
+    Attributes:
+        directory: Where its files are.
+        settings: The derived settings that it was rendered from.
+        files: Content by path.
+    """
+
+    directory: Path
+    settings: Mapping[str, Any]
+    files: Mapping[str, str]
+
+    @property
+    def model(self) -> Any:
+        """What Compose makes of the files that COMPOSE_FILE in `.env` names, the services of all profiles included."""
+        # It prints what its interpolation would read back.
+        return unescaped(json.loads(self.docker("compose", "--profile=*", "config", "--format=json")))
+
+    def target(self, name: str) -> Any:
+        """Return what Bake would build for a service, and how."""
+        files = [f"--file={name}" for name in self.settings["compose_files"]]
+        return json.loads(self.docker("buildx", "bake", "--print", *files, name))["target"][name]
+
+    def docker(self, *arguments: str) -> str:
+        """Run a docker command in the directory, with nothing of the tests' environment that Compose would read."""
+        environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+        done = subprocess.run(
+            ["docker", *arguments], cwd=self.directory, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"docker {' '.join(arguments[:2])}: {done.stderr}"
+        return done.stdout
+
+
+def unescaped(value: Any) -> Any:
+    """Return what Compose printed with each doubled dollar sign as the one that it stands for."""
+    if isinstance(value, dict):
+        return {unescaped(key): unescaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unescaped(item) for item in value]
+    return value.replace("$$", "$") if isinstance(value, str) else value
+
+
+def inventory(environment: str) -> dict[str, Any]:
+    """Return the settings of one of the project's own inventories."""
+    file = ROOT / "inventories" / environment / "group_vars/all/main.yml"
+    found: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return found
+
+
+def resolve(given: Mapping[str, Any], environment: str = "local") -> settings.Resolution:
+    """Return the settings of a run, with all problems of theirs.
+
+    Args:
+        given: What is given on the command line, by variable.
+        environment: The inventory.
+    """
+    resolution = settings.resolve({"command line": given, "inventory": inventory(environment)}, SPECS)
+    resolution.problems.extend(checks.check_values(resolution.values))
+    return resolution
+
+
+def host(directory: Path, **changed: Any) -> dict[str, Any]:
+    """Return what a probe finds on a host where nothing is wrong, as far as rendering reads it; some of it changed."""
+    return {
+        "project_dir": str(directory),
+        "source_dir": str(directory.parent / "source"),
+        "application": {"registry": ""},
+        "engine": {"builder": {"driver": "docker"}, "docker": {"containerd_store": True}},
+        "image_origin": "registry",
+        "autograph": "signers: []\npassword: $ecret\n",
+        "uid": 1000,
+        "ca_bundle": "",
+        "pip_config": "",
+        "npm_config": "",
+        "local_names": [],
+    } | changed
+
+
+def rendered(resolution: settings.Resolution, facts: Mapping[str, Any]) -> Project:
+    """Render the project directory, and write it as a run does."""
+    derived = stack.derive(resolution.values, facts, PACKAGE_IMAGES)
+    choices = {settings.short_name(name): settings.encode(value) for name, value in resolution.choices.items()}
+    files = project.render(ROLES / "olympia_stack/templates", derived, choices, SECRETS)
+    directory = Path(derived["project_dir"])
+    for name, content in files.items():
+        write(directory / name, content, int(project.RENDERED[name].mode, 8))
+    return Project(directory, derived, files)
