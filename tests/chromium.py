@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 # What an expression ends with when the page is left while it is looked at.
 LEFT = ("Cannot find context", "Cannot find default execution context", "Execution context was destroyed", "navigated")
 # Where Chromium reads commands and writes answers with --remote-debugging-pipe.
@@ -175,7 +175,7 @@ class Chromium:
             f"(() => {{ const one = [...document.querySelectorAll({json.dumps(selector)})]"
             f".find(one => one.textContent.includes({json.dumps(text)}));"
             "if (!one) return null; one.scrollIntoView({block: 'center'});"
-            "const {x, y} = one.getClientRects()[0], {width, height} = one.getClientRects()[0];"
+            "const {x, y, width, height} = one.getClientRects()[0];"
             "const at = [x + width / 2, y + height / 2];"
             "return one.contains(document.elementFromPoint(...at)) ? at : [] })()"
         )
