@@ -3,9 +3,41 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import pytest
+
+from .chromium import Chromium
+
 ROOT = Path(__file__).resolve().parent.parent
+SCREENSHOTS = ROOT / ".test-logs/screenshots"
+BROWSER = pytest.StashKey[Chromium]()
 # The scripts import one another by name.
 sys.path.insert(0, str(ROOT / "scripts"))
+
+
+@pytest.fixture(scope="session")
+def browser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """Return a browser. What it shows when a test fails is kept."""
+    chromium = Chromium(tmp_path_factory.mktemp("profile"))
+    request.config.stash[BROWSER] = chromium
+    yield chromium
+    chromium.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what the browser shows when a test that uses it fails, and say where."""
+    report = yield
+    browser = item.config.stash.get(BROWSER, None)
+    if report.failed and browser and "browser" in item.fixturenames:
+        try:
+            report.sections.append(
+                ("The browser", browser.keep(SCREENSHOTS / re.sub(r"\W+", "-", item.name).strip("-")))
+            )
+        except (AssertionError, OSError) as error:
+            report.sections.append(("The browser", f"It shows nothing: {error}"))
+    return report

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -13,8 +13,7 @@ import pytest
 
 from olympia_provisioner import page
 from tests import records
-
-from .chromium import Chromium
+from tests.chromium import Chromium
 
 RUNS = {
     "good": records.succeeded,
@@ -53,14 +52,6 @@ CONTRASTS = """
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    """Return a browser."""
-    chromium = Chromium(tmp_path_factory.mktemp("profile"))
-    yield chromium
-    chromium.close()
-
-
-@pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return pages by name, each in the directory of a run."""
     found = {}
@@ -80,7 +71,7 @@ def opened(request: pytest.FixtureRequest, browser: Chromium, pages: dict[str, P
     """Return what opens a page in the browser, all of its parts unfolded."""
 
     def open_it(width: int = 1280, height: int = 800, scheme: str = "light") -> Chromium:
-        browser.open(pages[request.param], width, height, scheme)
+        browser.open(pages[request.param].as_uri(), width, height, scheme)
         browser.js("document.querySelectorAll('details').forEach(one => one.open = true)")
         return browser
 
@@ -120,7 +111,7 @@ def test_all_text_stands_out_from_what_is_behind_it(opened: Callable[..., Chromi
 def test_the_colour_scheme_is_the_readers(browser: Chromium, pages: dict[str, Path]) -> None:
     colours = []
     for scheme in SCHEMES:
-        browser.open(pages["good"], 1280, 800, scheme)
+        browser.open(pages["good"].as_uri(), 1280, 800, scheme)
         colours.append(browser.js("getComputedStyle(document.body).backgroundColor"))
     assert colours == ["rgb(246, 245, 242)", "rgb(23, 22, 27)"]
 
@@ -133,11 +124,11 @@ def test_what_failed_and_why_is_seen_without_scrolling(
         found: float = browser.js(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().bottom")
         return found
 
-    browser.open(pages["failed"], width, height)
+    browser.open(pages["failed"].as_uri(), width, height)
     assert bottom("article.failed h3") < height
     assert bottom("article.failed .cause") < height
     # Of a log that is longer than its place the end is seen.
-    browser.open(pages["failed"], 1280, 800)
+    browser.open(pages["failed"].as_uri(), 1280, 800)
     last = browser.js(
         "(() => { const logs = [...document.querySelectorAll('.log')], log = logs[logs.length - 1];"
         "const pre = log.querySelector('pre'); return [pre.textContent.trim().endsWith('line 99'),"
@@ -157,7 +148,7 @@ def test_all_local_links_lead_to_something(opened: Callable[..., Chromium]) -> N
 
 
 def test_bars_are_where_their_times_say(browser: Chromium, pages: dict[str, Path]) -> None:
-    browser.open(pages["good"], 1280, 800)
+    browser.open(pages["good"].as_uri(), 1280, 800)
     found: list[Any] = browser.js(
         "[...document.querySelectorAll('.phase > .row')].map(row => {"
         "const track = row.querySelector('.track').getBoundingClientRect();"
@@ -171,7 +162,7 @@ def test_bars_are_where_their_times_say(browser: Chromium, pages: dict[str, Path
 
 
 def test_the_keyboard_reaches_links_logs_and_folded_parts(browser: Chromium, pages: dict[str, Path]) -> None:
-    browser.open(pages["failed"], 1280, 800)
+    browser.open(pages["failed"].as_uri(), 1280, 800)
     reached = set()
     for _ in range(30):
         browser.press("Tab", 9)
@@ -180,7 +171,7 @@ def test_the_keyboard_reaches_links_logs_and_folded_parts(browser: Chromium, pag
 
 
 def test_a_screen_reader_hears_the_timeline(browser: Chromium, pages: dict[str, Path]) -> None:
-    browser.open(pages["failed"], 1280, 800)
+    browser.open(pages["failed"].as_uri(), 1280, 800)
     nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
     seen = [node for node in nodes if not node.get("ignored")]
     heard = " ".join(str(node.get("name", {}).get("value", "")) for node in seen)

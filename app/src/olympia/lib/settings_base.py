@@ -20,6 +20,8 @@ SITE_HOST = urlsplit(SITE_URL).hostname or "olympia.test"
 # The stack publishes its port on loopback only; whoever gets here may call it by any of these names.
 ALLOWED_HOSTS = [SITE_HOST, "localhost", "127.0.0.1", "[::1]", "web"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# The site speaks plain HTTP, where browsers ignore this header and complain of it.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 
 INSTALLED_APPS = ["olympia.addons", "django.contrib.staticfiles"]
 MIDDLEWARE = [

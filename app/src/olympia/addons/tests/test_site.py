@@ -138,6 +138,13 @@ def test_the_page_speaks_the_visitors_language():
     assert "Erweiterungen" in Client().get("/", headers={"accept-language": "de"}).content.decode()
 
 
+def test_a_page_that_does_not_exist_says_so_in_the_visitors_language():
+    for path in ("/nowhere/", "/addon/no-such-addon/"):
+        answer = Client().get(path, headers={"accept-language": "de"})
+        assert answer.status_code == 404
+        assert "Seite nicht gefunden" in answer.content.decode()
+
+
 def test_every_service_is_checked_for_real():
     results = monitors.run()
     assert set(results) == {"mysql", "memcached", "redis", "rabbitmq", "elasticsearch", "storage", "worker"}
