@@ -19,7 +19,7 @@ def test_it_was_another_release_that_made_the_stack(stack: Stack) -> None:
 
 def test_secrets_and_volumes_are_those_of_the_release_before(stack: Stack) -> None:
     # Compared apart: a failing assertion prints what it compares.
-    same = stack.run("grep", "-E", "PASSWORD|SECRET", f"{stack.project}/.env") == stack.run(
+    same = stack.run("grep", "-e", "PASSWORD", "-e", "SECRET", f"{stack.project}/.env") == stack.run(
         "cat", "/root/secrets-before"
     )
     assert same
