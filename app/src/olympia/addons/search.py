@@ -18,6 +18,8 @@ MAPPING = {
     }
 }
 MAX_RESULTS = 50
+# Nobody waits for a page while the index is made, and a busy machine takes its time.
+REINDEX_SECONDS = 60
 
 
 @cache
@@ -40,10 +42,10 @@ def index(addon: Addon) -> None:
 def reindex() -> int:
     """Make the index anew from the database; return how many add-ons it holds."""
     name = settings.ELASTICSEARCH_INDEX
-    client().indices.delete(index=name, ignore=[404])
-    client().indices.create(index=name, body={"mappings": MAPPING})
+    client().indices.delete(index=name, ignore=[404], request_timeout=REINDEX_SECONDS)
+    client().indices.create(index=name, body={"mappings": MAPPING}, request_timeout=REINDEX_SECONDS)
     actions = ({"_index": name, "_id": addon.pk, "_source": document(addon)} for addon in Addon.objects.iterator())
-    indexed, _ = bulk(client(), actions, refresh=True)
+    indexed, _ = bulk(client(), actions, refresh=True, request_timeout=REINDEX_SECONDS)
     return indexed
 
 
