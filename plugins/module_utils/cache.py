@@ -53,7 +53,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
             kind = attributes.get("type", "")
             needed = TYPES.get(kind, ("", ""))[index]
             value = attributes.get(needed, "")
-            if '"' in cache or ("=" in cache and not ATTRIBUTES.fullmatch(cache)):
+            if '"' in cache:
                 wrong = "it is neither a reference nor NAME=VALUE,..."
             elif kind not in TYPES:
                 wrong = f"its type is none of {', '.join(TYPES)}"

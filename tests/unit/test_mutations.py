@@ -31,6 +31,11 @@ def missing_tests(words: list[str]) -> list[str]:
     return [str(path) for path in paths if not path.exists()] + [one for one in chosen if one not in text]
 
 
+def missing_files(words: list[str]) -> list[str]:
+    """Return the paths among arguments that the project has not."""
+    return [word for word in words[1:] if not word.startswith("-") and not (ROOT / word).exists()]
+
+
 def missing_hosts(words: list[str]) -> list[str]:
     """Return what molecule's arguments name and the project has not."""
     scenario = ROOT / "molecule" / option(words, "-s") / "molecule.yml"
@@ -44,7 +49,7 @@ def missing_hosts(words: list[str]) -> list[str]:
 @by_name
 def test_the_product_can_be_broken_in_one_place(mutation: Mutation, tmp_path: Path) -> None:
     path = tmp_path / mutation.file
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes((ROOT / mutation.file).read_bytes())
     before = path.read_text(encoding="utf-8")
     mutation.apply(tmp_path)
@@ -56,7 +61,7 @@ def test_the_product_can_be_broken_in_one_place(mutation: Mutation, tmp_path: Pa
 @by_name
 def test_what_catches_it_exists_and_says_something(mutation: Mutation) -> None:
     words = mutation.command
-    missing = {"pytest": missing_tests, "molecule": missing_hosts}[words[0]]
+    missing = {"pytest": missing_tests, "molecule": missing_hosts, "mypy": missing_files}[words[0]]
     assert missing(words) == []
     assert mutation.says.strip()
 
