@@ -27,7 +27,7 @@ def parse(cache: str) -> dict[str, str]:
     if "=" not in cache:
         return {"type": "registry", "ref": cache}
     pairs = (part.partition("=") for part in cache.split(","))
-    return {name.strip(): value.strip() for name, _separator, value in pairs}
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def reading(cache: str) -> str:
@@ -53,7 +53,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
             kind = attributes.get("type", "")
             needed = TYPES.get(kind, ("", ""))[index]
             value = attributes.get(needed, "")
-            if '"' in cache:
+            if '"' in cache or ("=" in cache and not ATTRIBUTES.fullmatch(cache)):
                 wrong = "it is neither a reference nor NAME=VALUE,..."
             elif kind not in TYPES:
                 wrong = f"its type is none of {', '.join(TYPES)}"
