@@ -178,7 +178,6 @@ def read_as_meant(made: Project) -> None:
 @example(setting=("olympia_stack_host_uid", "0100"), layer="command line")
 @example(setting=("olympia_stack_service_images", {"redis": 5}), layer="inventory")
 @example(setting=("olympia_stack_service_images", {"redis": ""}), layer="inventory")
-@example(setting=("olympia_stack_cache_from", ["type=local,src=/a,b"]), layer="inventory")
 @example(setting=("olympia_stack_compose_file", "docker-compose.ci.yml:docker-compose.yml"), layer="command line")
 @example(setting=("olympia_stack_compose_file", "docker-compose.yml:"), layer="command line")
 @example(setting=("olympia_stack_compose_file", "\x1b[2J"), layer="command line")

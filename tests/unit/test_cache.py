@@ -56,6 +56,8 @@ def test_a_value_may_have_an_equals_sign() -> None:
         ("from", "type=registry", "a cache of type registry needs ref=..."),
         ("to", "type=registry,ref=", "a cache of type registry needs ref=..."),
         ("from", "", "a cache of type registry needs ref=..."),
+        ("from", "type=local,src=/a,b", "it is neither a reference nor NAME=VALUE"),
+        ("to", "Registry/Cache", "Registry/Cache is not the reference of an image"),
         ("from", "type=local", "a cache of type local needs src=..."),
         ("from", "type=local,dest=/var/cache", "a cache of type local needs src=..."),
         ("to", "type=local,src=/var/cache", "a cache of type local needs dest=..."),

@@ -93,6 +93,10 @@ def test_images_follow_the_origin_and_the_users_word() -> None:
     assert registry["base_packages"] == []
 
 
+def test_an_ipv6_address_has_brackets_in_the_sites() -> None:
+    assert "http://[::1]:8080 " in derived(bind_address="::1", http_port=8080)["url_hint"]
+
+
 def test_addons_servers_companions_come_with_its_own_tree_and_from_a_registry_only() -> None:
     tree = facts(autograph="signers: []")
     assert set(stack.COMPANIONS) <= set(stack.derive(values(image_origin="registry"), tree, {})["services"])
