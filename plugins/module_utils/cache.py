@@ -27,7 +27,7 @@ def parse(cache: str) -> dict[str, str]:
     if "=" not in cache:
         return {"type": "registry", "ref": cache}
     pairs = (part.partition("=") for part in cache.split(","))
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    return {name.strip(): value.strip() for name, _equals, value in pairs}
 
 
 def reading(cache: str) -> str:
