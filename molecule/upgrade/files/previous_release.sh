@@ -4,9 +4,10 @@
 set -euo pipefail
 directory=$1
 
+if [ "$(git rev-parse --is-shallow-repository)" = true ]; then git fetch --quiet --unshallow; fi
 begun=$(git log --max-count=1 --format=%H -G'^version: ' -- galaxy.yml)
 if ! release=$(git rev-parse --verify --quiet "$begun^"); then
-    echo "The history does not go back to the release before this one: fetch it whole (git fetch --unshallow)." >&2
+    echo "The history does not go back to the release before this one: fetch it whole." >&2
     exit 1
 fi
 rm -rf "$directory"
