@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils import application, cache, shapes
+from ansible_collections.addons.olympia.plugins.module_utils.host import own_ports
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack import (
     BASE_FILE,
@@ -20,7 +21,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack import (
 
 MAX_UID = 2**32 - 2
 MAX_PORT = 65535
-PORTS = ("olympia_stack_http_port", "olympia_stack_mysql_port")
+PORTS = ("olympia_stack_http_port", "olympia_stack_frontend_port", "olympia_stack_mysql_port")
+OPTIONAL_PORT = "olympia_stack_mysql_port"  # 0 publishes none
 RESERVED_NAMES = ("runs",)  # the driver's directory beside those of the instances
 # What can name a Compose project, an image and a host; and a container name has at least two characters.
 INSTANCE_NAME = re.compile(r"(?=.{2,63}\Z)[a-z0-9]+((_{1,2}|-+)[a-z0-9]+)*")
@@ -75,7 +77,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
         )
     for variable in PORTS:
         port = values[variable]
-        if not 0 <= port <= MAX_PORT or (port == 0 and variable == "olympia_stack_http_port"):
+        if not 0 <= port <= MAX_PORT or (port == 0 and variable != OPTIONAL_PORT):
             problems.append(
                 Problem(
                     f"{port} is not a port",
@@ -190,9 +192,10 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
         facts: What the probe found.
         variable: One of PORTS.
     """
-    ours = {port for container in facts["containers"] if container["state"] == "running" for port in container["ports"]}
+    ours = own_ports(facts["containers"])
     port = values[variable]
-    if port not in facts["listening_ports"] or port in ours:
+    unused = variable == "olympia_stack_frontend_port" and not facts["autograph"]
+    if port not in facts["listening_ports"] or port in ours or unused:
         return []
     taken = facts["listening_ports"]
     free = next(other for other in range(port % 1000 + 8000, MAX_PORT) if other not in taken)
@@ -200,7 +203,7 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
         Problem(
             what=f"port {port} is taken",
             setting=variable,
-            evidence="another program on this host listens on it",
+            evidence=f"{facts['port_owners'].get(str(port)) or 'another program on this host'} listens on it",
             way_out=f"Choose another: make up {short_name(variable)}={free}, or stop that program.",
         )
     ]

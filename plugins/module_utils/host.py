@@ -7,11 +7,12 @@ import hashlib
 import http.client
 import json
 import os
+import pwd
 import shutil
 import socket
 import stat
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +97,53 @@ def kernel_setting(name: str) -> int:
     return int(Path("/proc/sys", *name.split(".")).read_text())
 
 
-def listening_ports() -> list[int]:
-    """Return the TCP ports that something on this host listens on."""
-    ports = set()
+def _listening() -> Iterator[tuple[int, int, str]]:
+    """Yield port, UID and inode of each listening TCP socket (proc(5), /proc/net/tcp)."""
     for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
         for line in table.read_text().splitlines()[1:] if table.exists() else []:
             fields = line.split()
             if fields[3] == LISTEN:
-                ports.add(int(fields[1].rpartition(":")[2], 16))
-    return sorted(ports)
+                yield int(fields[1].rpartition(":")[2], 16), int(fields[7]), fields[9]
+
+
+def listening_ports() -> list[int]:
+    """Return the TCP ports that something on this host listens on."""
+    return sorted({port for port, _uid, _inode in _listening()})
+
+
+def port_owner(run: Run, port: int) -> str:
+    """Return who listens on a TCP port, as far as this user can see; empty where nobody does.
+
+    Args:
+        run: Runs a command.
+        port: The port.
+    """
+    code, output, _errors = run(["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"])
+    if not code and output.strip():
+        return f"the container {output.split()[0]}"
+    for other, uid, inode in _listening():
+        if other == port:
+            return _process_with(f"socket:[{inode}]") or f"a program of {_user_name(uid)}"
+    return ""
+
+
+def _process_with(open_file: str) -> str:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(file.readlink()) == open_file for file in (process / "fd").iterdir()):
+                name = (process / "comm").read_text().strip()
+                return f"{name}, process {process.name} of {_user_name(process.stat().st_uid)}"
+        except OSError:
+            # It has ended, or is another user's.
+            continue
+    return ""
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user {uid}"
 
 
 def rendered_files(directory: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -190,6 +229,15 @@ def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
         "healthy_at": healthy_at(state.get("Health", {}).get("Log") or []),
         "ports": sorted(int(binding["HostPort"]) for binding in bindings if binding.get("HostPort")),
     }
+
+
+def own_ports(found: Iterable[dict[str, Any]]) -> set[int]:
+    """Return the ports that running containers of a project publish.
+
+    Args:
+        found: The project's containers.
+    """
+    return {port for container in found if container["state"] == "running" for port in container["ports"]}
 
 
 def one_off_containers(run: Run, project: str) -> list[dict[str, str]]:

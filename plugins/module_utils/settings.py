@@ -32,7 +32,7 @@ ENVIRONMENT_NAMES = ("COMPOSE_FILE", "DATA_BACKUP_SKIP", "HOST_UID", *ALIASES)
 MARKUP = re.compile(r"\b[A-Z]\(([^)]*)\)")
 
 # Strongest first.
-SOURCES = ("command line", "environment", "persisted choice", "inventory", "role default")
+SOURCES = ("command line", "environment", "persisted choice", "inventory", "host", "role default")
 
 # They say where the persisted choices are, so they cannot be among them.
 LOCATING = ("olympia_stack_instance", "olympia_stack_project_dir")

@@ -13,6 +13,7 @@ from ansible_collections.addons.olympia.plugins.module_utils import cache
 from ansible_collections.addons.olympia.plugins.module_utils.application import application_image
 from ansible_collections.addons.olympia.plugins.module_utils.cli import familiar_name
 from ansible_collections.addons.olympia.plugins.module_utils.host import initialization_state
+from ansible_collections.addons.olympia.plugins.module_utils.instances import DEFAULT_INSTANCE
 from ansible_collections.addons.olympia.plugins.module_utils.registry import REFUSED, SENTENCES
 
 BASE_FILE = "docker-compose.yml"
@@ -20,7 +21,6 @@ CI_FILE = "docker-compose.ci.yml"
 PRIVATE_FILE = "docker-compose.private.yml"
 
 OLYMPIA_UID = 9500
-DEFAULT_INSTANCE = "addons-server"
 SITE_DOMAIN = "olympia.test"
 
 # What addons-server's own Compose files name.
@@ -126,6 +126,7 @@ def derive(
         "volatile_services": ["elasticsearch"] if origin == "packages" else [],
         "url_hint": url_hint(site_url, loopback_url, host_name in facts["local_names"]),
         "volume": f"{instance}_data_mysqld",
+        "port_block": facts["port_block"],
     }
 
 

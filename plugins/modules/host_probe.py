@@ -77,9 +77,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import (
     application,
+    checks,
     dotenv,
     engine,
     host,
+    instances,
     registry,
     settings,
     stack,
@@ -87,8 +89,7 @@ from ansible_collections.addons.olympia.plugins.module_utils import (
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.images import package_sources
 
-# What every addons-server checkout has, and the build and the start need.
-SOURCE_MARKS = ("Makefile-docker", "manage.py", "docker/uwsgi.ini", "requirements/prod.txt", "package-lock.json")
+SOURCE_SETTINGS = ("olympia_stack_source_dir", "olympia_stack_source_repo")
 
 # The configuration of addons-server's signing service, which only that source tree has.
 AUTOGRAPH_CONFIG = "docker/autograph/autograph_localdev_config.yaml"
@@ -152,6 +153,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     # The run brings its own containers back, so they are no reason against a restart of the engine.
     compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
     own = {"olympia_docker_restart_projects": [*values["olympia_docker_restart_projects"], instance]}
+    listening = host.listening_ports()
     with ThreadPoolExecutor() as pool:
         jobs: dict[str, Future[Any]] = {
             "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values | own)),
@@ -162,6 +164,9 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
             "local_images": pool.submit(host.local_images, host.run),
         }
         facts = {name: job.result() for name, job in jobs.items()}
+    wanted_ports = {values[variable] for variable in checks.PORTS} & set(listening) - host.own_ports(
+        facts["containers"]
+    )
     return facts | {
         "uid": host.invoking_uid(),
         "memory_mb": host.memory_mb(),
@@ -170,7 +175,8 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         "deps_image": host.read_text(project / host.DEPS_IMAGE),
         "local_names": host.local_names(),
         "max_map_count": host.kernel_setting("vm.max_map_count"),
-        "listening_ports": host.listening_ports(),
+        "listening_ports": listening,
+        "port_owners": {str(port): host.port_owner(host.run, port) for port in wanted_ports},
         "rendered": host.rendered_files(project, files),
         "compose_files_present": [name for name in compose_files if host.exists(project / name)],
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
@@ -193,6 +199,21 @@ def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
         return ""
     reference = values["olympia_stack_service_images"].get("memcached", stack.REGISTRY_IMAGES["memcached"])
     return "registry" if host.registry_answers(reference) else "packages"
+
+
+def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:
+    """Return the block of ports that an instance keeps, or the free one that it will keep.
+
+    Args:
+        instance: Its name.
+        project: Its project directory.
+        derived: The derived section of its `.env`.
+    """
+    kept = instances.kept_block(derived)
+    if kept is not None:
+        return kept
+    own = host.own_ports(host.containers(host.run, instance))
+    return instances.choose_block(instance, {*host.listening_ports(), *instances.kept_ports(project.parent)} - own)
 
 
 def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
@@ -220,12 +241,19 @@ def main() -> None:
         supports_check_mode=True,
     )
     layers, specs = module.params["layers"], module.params["specs"]
+    embedded = module.params["embedded_source_dir"]
+    # No choice that an instance keeps can say which instance it is.
+    given = settings.resolve(layers, {name: specs[name] for name in SOURCE_SETTINGS}).values
+    layers["host"] = {"olympia_stack_instance": instances.instance_of(source_tree(given, Path(), embedded))}
     located = settings.resolve(layers, {name: specs[name] for name in settings.LOCATING}).values
     project = host.project_directory(*(located[name] for name in reversed(settings.LOCATING)))
     sections, env_error = read_env(project / ".env")
+    block = port_block(located["olympia_stack_instance"], project, sections["derived"])
+    found = layers["host"] | instances.ports(block)
+    layers["host"] = {name: value for name, value in found.items() if value != specs[name]["default"]}
     resolution = settings.resolve(layers | {"persisted choice": persisted_layer(sections["choices"], specs)}, specs)
     facts = look(resolution.values, project, module.params["files"], module.params["build"])
-    source = source_tree(resolution.values, project, module.params["embedded_source_dir"])
+    source = source_tree(resolution.values, project, embedded)
     module.exit_json(
         settings=asdict(resolution),
         secrets=sections["secrets"],
@@ -233,11 +261,12 @@ def main() -> None:
         | {
             "project_dir": str(project),
             "env_error": env_error,
+            "port_block": block,
             # An instance keeps its origin: one database server's files are not the other's.
             "image_origin": sections["derived"].get("IMAGE_ORIGIN") or probe_origin(resolution.values, facts["engine"]),
             "source_dir": str(source),
             "autograph": host.read_text(source / AUTOGRAPH_CONFIG),
-            "source_missing": [name for name in SOURCE_MARKS if not host.exists(source / name)],
+            "source_missing": [name for name in instances.SOURCE_MARKS if not host.exists(source / name)],
         },
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv
 from ansible_collections.addons.olympia.plugins.module_utils.host import MANAGED_MARK
+from ansible_collections.addons.olympia.plugins.module_utils.instances import PORT_BLOCK
 from ansible_collections.addons.olympia.plugins.module_utils.settings import encode
 from ansible_collections.addons.olympia.plugins.module_utils.stack import PRIVATE_FILE
 
@@ -135,6 +136,7 @@ def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
         "HOST_UID": str(settings["host_uid"]),
         "IMAGE_ORIGIN": settings["image_origin"],
         "OLYMPIA_SITE_URL": settings["site_url"],
+        PORT_BLOCK: str(settings["port_block"]),
         "SOURCE_DIR": settings["source_dir"],
     }
 

@@ -101,6 +101,7 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
         "pip_config": "",
         "npm_config": "",
         "local_names": [],
+        "port_block": 0,
     } | changed
 
 

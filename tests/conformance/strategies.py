@@ -94,6 +94,7 @@ def likely() -> dict[str, st.SearchStrategy[Any]]:
         "host_name": st.from_regex(r"[a-z0-9]([a-z0-9-]{0,5}[a-z0-9])?(\.[a-z0-9]{1,4}){0,2}", fullmatch=True),
         "bind_address": st.ip_addresses().map(str),
         "http_port": st.integers(1, 65535),
+        "frontend_port": st.integers(1, 65535),
         "mysql_port": st.integers(0, 65535),
         "ca_bundle": files.map(lambda name: f"{BASE}/certificates/{name}") | st.just("auto"),
         "wait_timeouts": st.dictionaries(st.sampled_from(["web", "mysqld"]), st.integers(0, 999)),

@@ -133,9 +133,13 @@ def read_as_meant(made: Project) -> None:
     assert web["extra_hosts"] == [f"{meant['host_name']}=127.0.0.1"]
     assert nginx["networks"]["default"]["aliases"] == [meant["host_name"]]
     published = [
-        (port["host_ip"], port["published"]) for name in ("nginx", "mysqld") for port in services[name].get("ports", [])
+        (port["host_ip"], port["published"])
+        for name in ("nginx", "mysqld", "addons-frontend")
+        if name in services
+        for port in services[name].get("ports", [])
     ]
-    ports = [meant["http_port"], *filter(None, [meant["mysql_port"]])]
+    frontend = [meant["frontend_port"]] if "addons-frontend" in services else []
+    ports = [meant["http_port"], *filter(None, [meant["mysql_port"]]), *frontend]
     assert published == [(meant["bind_address"], str(port)) for port in ports]
     if "autograph" in services:
         assert model["configs"]["autograph"]["content"] == meant["autograph"]

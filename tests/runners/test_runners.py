@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from .conftest import CLOSED_PORT, OPEN_PORT, Outcome, Runner
+from tests.hosts import Host, Outcome
+
+from .conftest import CLOSED_PORT, OPEN_PORT
 
 IMAGE = f"127.0.0.1:{OPEN_PORT}/me/site"
 CACHE = f"{IMAGE}:cache"
@@ -23,13 +25,13 @@ LONG_STAGES = ("base", "pip_production", "locales", "assets")
 class First:
     """The first runner, and what it did."""
 
-    runner: Runner
+    runner: Host
     up: Outcome
     push: Outcome
 
 
 @pytest.fixture(scope="module")
-def first(make_runner: Callable[[], Runner]) -> First:
+def first(make_runner: Callable[[], Host]) -> First:
     """Return a runner that has built the image, brought it up, and published the image and the build's cache."""
     runner = make_runner()
     assert runner.images() == set()
@@ -47,7 +49,7 @@ def digest(first: First) -> str:
 
 
 @pytest.fixture(scope="module")
-def second(first: First, digest: str, make_runner: Callable[[], Runner]) -> Runner:
+def second(first: First, digest: str, make_runner: Callable[[], Host]) -> Host:
     """Return a runner that has pulled the image by its digest, and runs it."""
     runner = make_runner()
     assert runner.images() == set()
@@ -67,23 +69,23 @@ def test_service_images_come_from_the_mirror(first: First) -> None:
     assert [image for image in first.runner.images() if image.startswith("olympia/")] == ["olympia/addons-server:local"]
 
 
-def test_an_image_that_is_pulled_by_digest_is_that_image_and_healthy(second: Runner, digest: str) -> None:
+def test_an_image_that_is_pulled_by_digest_is_that_image_and_healthy(second: Host, digest: str) -> None:
     assert json.loads(second.site("/services/monitor.json"))["worker"]["state"] is True
     assert json.loads(second.artifact("up/hosts/runner/image.json"))["digest"] == digest
 
 
-def test_an_engine_that_is_good_enough_is_left_alone(second: Runner) -> None:
+def test_an_engine_that_is_good_enough_is_left_alone(second: Host) -> None:
     phases = [phase["name"] for phase in json.loads(second.artifact("up/result.json"))["phases"]]
     assert phases[:2] == ["preflight", "images"]
     assert "engine" not in phases
 
 
-def test_a_runner_that_pulls_builds_nothing(second: Runner) -> None:
+def test_a_runner_that_pulls_builds_nothing(second: Host) -> None:
     assert second.project_file("build-metadata.json") == ""
     assert "RUN" not in second.inside("docker", "buildx", "du", "--verbose")
 
 
-def test_the_sites_tests_run_in_the_pulled_image_and_their_report_is_an_artifact(second: Runner, digest: str) -> None:
+def test_the_sites_tests_run_in_the_pulled_image_and_their_report_is_an_artifact(second: Host, digest: str) -> None:
     run = second.olympia("test-site", "--artifacts", str(second.folder / "test"))
     assert run.code == 0, run.output
     cases = ElementTree.fromstring(second.artifact("test/hosts/runner/tests/junit.xml")).findall(".//testcase")
@@ -92,7 +94,7 @@ def test_the_sites_tests_run_in_the_pulled_image_and_their_report_is_an_artifact
     assert json.loads(second.artifact("test/hosts/runner/image.json"))["digest"] == digest
 
 
-def test_a_cache_spares_another_runner_every_long_stage(first: First, make_runner: Callable[[], Runner]) -> None:
+def test_a_cache_spares_another_runner_every_long_stage(first: First, make_runner: Callable[[], Host]) -> None:
     third = make_runner()
     build = third.olympia("build", f"DOCKER_TAG={IMAGE}:1", f"CACHE_FROM={CACHE}", f"CACHE_TO={CACHE}")
     assert build.code == 0, build.output

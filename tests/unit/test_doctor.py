@@ -70,6 +70,8 @@ def findings(
         "initialized": {},
         "listening_ports": [22],
         "local_names": ["localhost", "olympia.test"],
+        "port_block": 0,
+        "port_owners": {},
         "max_map_count": 65530,
         "memory_mb": 16000,
         "npm_config": "",

@@ -35,6 +35,8 @@ def facts(**changed: Any) -> dict[str, Any]:
         "rendered": {},
         "containers": [],
         "listening_ports": [22],
+        "port_owners": {},
+        "port_block": 0,
         "memory_mb": 16000,
         "disk_free_mb": {"/": 50000},
         "max_map_count": 65530,
@@ -305,3 +307,15 @@ def test_the_port_that_is_suggested_is_a_free_one() -> None:
     found = facts(listening_ports=[8100, 8101])
     (problem,) = checks.check_port(values(http_port=8100), found, "olympia_stack_http_port")
     assert "make up HTTP_PORT=8102," in problem.way_out
+
+
+def test_who_has_the_port_is_said() -> None:
+    found = facts(listening_ports=[80], port_owners={"80": "the container two-nginx-1"})
+    (problem,) = checks.check_host(values(), found)
+    assert problem.evidence == "the container two-nginx-1 listens on it"
+
+
+def test_the_frontends_port_counts_where_the_frontend_runs() -> None:
+    assert checks.check_host(values(), facts(listening_ports=[7011])) == []
+    (problem,) = checks.check_host(values(), facts(listening_ports=[7011], autograph="signer: {}"))
+    assert problem.setting == "olympia_stack_frontend_port"

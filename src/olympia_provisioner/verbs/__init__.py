@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from . import completion, destroy, doctor, explain, inside, playbooks, render, report, status
+from . import completion, destroy, doctor, explain, inside, instances, playbooks, render, report, status
 from .base import Context, Verb
 
 VERBS: tuple[Verb, ...] = (
     *playbooks.VERBS,
     *destroy.VERBS,
     *status.VERBS,
+    *instances.VERBS,
     *explain.VERBS,
     *render.VERBS,
     *inside.VERBS,

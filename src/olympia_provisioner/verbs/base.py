@@ -18,6 +18,9 @@ from ..playbook import Options
 from ..report import Report
 from ..runner import Run
 
+# The inventories of this project whose only host is this machine.
+THIS_MACHINE = ("local", "ci")
+
 
 @dataclass
 class Context:
@@ -51,6 +54,8 @@ class Context:
         """
         self.words, assignments = self.arguments.divide(self.arguments.assignments)
         self.given = settings.parse([*assignments, *self.arguments.more], self.root)
+        if getattr(self.arguments, "inventory", "local") in THIS_MACHINE and (here := self._source_tree_here()):
+            self.given["olympia_stack_source_dir"] = str(here)
 
     def prepare(self, playbook: str, check: bool = False) -> Run:
         """Return a run of a playbook, as the command line wants it.
@@ -93,10 +98,29 @@ class Context:
         """
         return self.given.get(variable) or os.environ.get(variable.upper(), "")
 
+    def _source_tree_here(self) -> Path | None:
+        """Return the source tree that the command is called in, if it is a linked worktree, and nothing says another one.
+
+        A main worktree is not taken: the default instance may keep another source tree.
+        """
+        naming = ("olympia_stack_source_dir", "olympia_stack_source_repo", "olympia_stack_instance")
+        if any(self.setting(variable) for variable in naming):
+            return None
+        from ansible_collections.addons.olympia.plugins.module_utils.instances import SOURCE_MARKS, linked_worktree
+
+        worktree = linked_worktree(Path.cwd())
+        return worktree[0] if worktree and all((worktree[0] / name).exists() for name in SOURCE_MARKS) else None
+
     @property
     def instance(self) -> str:
         """The instance that is meant."""
-        return self.setting("olympia_stack_instance") or INSTANCE
+        if named := self.setting("olympia_stack_instance"):
+            return named
+        if self.setting("olympia_stack_source_repo"):
+            return INSTANCE
+        from ansible_collections.addons.olympia.plugins.module_utils.instances import instance_of
+
+        return instance_of(Path(self.setting("olympia_stack_source_dir") or self.root / "app").expanduser())
 
     def alone(self) -> contextlib.AbstractContextManager[None]:
         """Return a context in which no other run changes the instance; a plan changes nothing, and waits for nobody.

@@ -1,0 +1,202 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: instances_info
+short_description: The instances of a host
+description:
+  - Lists the stacks that have a project directory in the user's state directory, and those that have a database's volume on
+    the engine; whether they run or not.
+  - Needs no root and changes nothing.
+author: The Olympia provisioner authors (!UNKNOWN)
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in either mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: See which instances there are
+  addons.olympia.instances_info:
+  register: instances
+"""
+
+RETURN = r"""
+engine:
+  description: Whether an engine answers. Without one nothing is known but what the project directories say.
+  returned: always
+  type: bool
+instances:
+  description: The instances, by name.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The instance.
+      type: str
+    containers:
+      description: Number of its containers.
+      type: int
+    running:
+      description: How many of them run.
+      type: int
+    healthy:
+      description: How many of them are healthy.
+      type: int
+    url:
+      description: The site's address. Empty where the project directory is not known.
+      type: str
+    loopback_url:
+      description: The address that works on the host itself, without a name.
+      type: str
+    source_dir:
+      description: The source tree.
+      type: str
+    project_dir:
+      description: The project directory.
+      type: str
+    created:
+      description: When the database's volume was created. Empty without one.
+      type: str
+    memory:
+      description: Memory that its containers use, in bytes.
+      type: int
+    disk:
+      description: What its volumes take, and its images without what others share with them, in bytes.
+      type: int
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils import dotenv, host, instances
+from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
+
+INSTANCE = "addons.olympia.instance"
+PROJECT = "com.docker.compose.project"
+
+
+def projects(folder: Path) -> dict[str, dict[str, str]]:
+    """Return what the project directories say of their instances, by name.
+
+    Args:
+        folder: Where the project directories are.
+    """
+    found = {}
+    for path in sorted(folder.glob("*/.env")):
+        try:
+            sections = dotenv.parse(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, dotenv.DotenvError):
+            sections = dotenv.parse("")
+        values = sections[dotenv.CHOICES] | sections[dotenv.DERIVED]
+        url = values.get("OLYMPIA_SITE_URL", "")
+        port = url.partition("://")[2].partition(":")[2]
+        found[values.get("COMPOSE_PROJECT_NAME", path.parent.name)] = {
+            "url": url,
+            "loopback_url": url and f"http://127.0.0.1{port and f':{port}'}",
+            "source_dir": values.get("SOURCE_DIR", ""),
+            "project_dir": str(path.parent),
+        }
+    return found
+
+
+class Engine:
+    """What the engine knows of instances; nothing where none answers."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Ask it.
+
+        Args:
+            module: The running module.
+        """
+        self._docker = DockerCli(module)
+        # One line for each container: those that Compose has made for a service.
+        template = f'{{{{.ID}}}}\t{{{{.Label "{PROJECT}"}}}}\t{{{{.State}}}}\t{{{{.Status}}}}'
+        self.containers = [
+            line.split("\t")
+            for line in self._lines(
+                "ps", "--all", "--no-trunc", "--format", template,
+                "--filter", f"label={PROJECT}", "--filter", "label=com.docker.compose.oneoff=False",
+            )
+        ]  # fmt: skip
+        self.answers = not self._docker.run(["version", "--format", "{{.Server.Version}}"]).rc
+        usage = json.loads("".join(self._lines("system", "df", "--verbose", "--format", "json")) or "{}")
+        self._volumes: list[dict[str, Any]] = usage.get("Volumes") or []
+        self._images: list[dict[str, Any]] = usage.get("Images") or []
+
+    def databases(self) -> dict[str, str]:
+        """Return the name of the database's volume by instance."""
+        return {
+            labels[INSTANCE]: volume["Name"]
+            for volume in self._volumes
+            if INSTANCE in (labels := _labels(volume["Labels"]))
+        }
+
+    def created(self, volume: str) -> str:
+        """Return when a volume was created."""
+        return host.volume_created(host.run, volume)
+
+    def disk(self, instance: str) -> int:
+        """Return what an instance takes on the disk, in bytes."""
+        volumes = [one["Size"] for one in self._volumes if instance in self._owners(one)]
+        named = set(self._lines("image", "ls", "--quiet", "--filter", f"label={INSTANCE}={instance}"))
+        images = [one["UniqueSize"] for one in self._images if one["ID"].removeprefix("sha256:")[:12] in named]
+        return sum(map(instances.size, [*volumes, *images]))
+
+    def memory(self) -> dict[str, int]:
+        """Return what each running container uses, in bytes, by ID."""
+        # Not by name: one that goes away meanwhile would fail the command for all.
+        lines = self._lines("stats", "--no-stream", "--no-trunc", "--format", "{{.ID}} {{.MemUsage}}")
+        return {line.split()[0]: instances.size(line.split()[1]) for line in lines}
+
+    @staticmethod
+    def _owners(volume: dict[str, Any]) -> set[str]:
+        labels = _labels(volume["Labels"])
+        return {labels.get(INSTANCE, ""), labels.get(PROJECT, "")}
+
+    def _lines(self, *arguments: str) -> list[str]:
+        completed = self._docker.run(list(arguments))
+        return [] if completed.rc else completed.stdout.splitlines()
+
+
+def _labels(text: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    engine = Engine(module)
+    known = projects(host.project_directory("", instances.DEFAULT_INSTANCE).parent)
+    databases = engine.databases()
+    names = sorted({*known, *databases})
+    memory = engine.memory()
+    unknown = dict.fromkeys(("url", "loopback_url", "source_dir", "project_dir"), "")
+    found = []
+    for name in names:
+        own = [one for one in engine.containers if one[1] == name]
+        found.append(
+            {
+                "name": name,
+                "containers": len(own),
+                "running": sum(state == "running" for _id, _project, state, _status in own),
+                "healthy": sum("(healthy)" in status for _id, _project, _state, status in own),
+                "created": engine.created(databases[name]) if name in databases else "",
+                "memory": sum(memory.get(one[0], 0) for one in own),
+                "disk": engine.disk(name),
+                **known.get(name, unknown),
+            }
+        )
+    module.exit_json(changed=False, engine=engine.answers, instances=found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which instances there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from .base import Context, Verb
+from .status import add_arguments, ago, table
+
+COLUMNS = ("INSTANCE", "STATE", "AGE", "MEMORY", "DISK")
+UNITS = (("GB", 10**9), ("MB", 10**6))
+
+
+def state(instance: Mapping[str, Any]) -> str:
+    """Return how an instance is, in a word or two.
+
+    Args:
+        instance: As the host has answered.
+    """
+    containers, running, healthy = (instance[key] for key in ("containers", "running", "healthy"))
+    if not running:
+        return "stopped" if containers else "down"
+    return "healthy" if healthy == containers else f"{healthy} of {containers} healthy"
+
+
+def readable(size: int) -> str:
+    """Return a size for people; empty for nothing.
+
+    Args:
+        size: In bytes.
+    """
+    return next((f"{size / unit:.1f} {name}" for name, unit in UNITS if size >= unit), "< 1 MB" if size else "")
+
+
+def as_text(answer: Mapping[str, Any], now: datetime) -> str:
+    """Return the instances of a host for people.
+
+    Args:
+        answer: The message of list.yml.
+        now: The time now.
+    """
+    if not answer["instances"]:
+        return "There is no instance. olympia up makes one."
+    rows: list[Sequence[str]] = [COLUMNS]
+    rows += [
+        (
+            one["name"],
+            state(one) if answer["engine"] else "no engine",
+            ago(one["created"], now),
+            readable(one["memory"]),
+            readable(one["disk"]),
+        )
+        for one in answer["instances"]
+    ]
+    text, *lines = table(rows)
+    # Address and source tree are long, and for copying.
+    places = [[one["loopback_url"], one["source_dir"]] for one in answer["instances"]]
+    for line, place in zip(lines, places, strict=True):
+        text += f"\n{line}" + "".join(f"\n  {one}" for one in place if one)
+    return text
+
+
+def run(context: Context) -> None:
+    """Print the instances of each host.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: A host did not answer.
+    """
+    answers = context.prepare("list").ask()
+    if context.arguments.json:
+        told = {host: [one | {"state": state(one)} for one in answer["instances"]] for host, answer in answers.items()}
+        print(json.dumps(told, indent=2))
+        return
+    for host, answer in answers.items():
+        if len(answers) > 1:
+            print(f"{host}:")
+        print(as_text(answer, datetime.now(UTC)))
+
+
+VERBS = (
+    Verb("list", "list the instances, with state, address, source tree, age, memory and disk", run, add_arguments),
+)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What keeps instances apart where nobody has said how, and how their list looks."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.addons.olympia.plugins.module_utils import host, instances
+
+from olympia_provisioner.verbs import instances as verb
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder."""
+    identity = ["-c", "user.name=tests", "-c", "user.email=tests@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository with a commit."""
+    main = tmp_path / "main"
+    main.mkdir()
+    git(main, "init", "--quiet")
+    git(main, "commit", "--quiet", "--allow-empty", "--message=first")
+    return main
+
+
+@pytest.mark.parametrize(
+    ("worktree", "instance"),
+    [
+        ("feature", "addons-server-feature"),
+        ("Fix_#12+urgent", "addons-server-fix-12-urgent"),
+        ("x" * 80, f"addons-server-{'x' * 49}"),
+    ],
+)
+def test_each_linked_worktree_has_an_instance(repository: Path, worktree: str, instance: str) -> None:
+    path = repository.parent / worktree
+    git(repository, "worktree", "add", "--quiet", str(path))
+    assert instances.instance_of(path) == instance
+    assert instances.instance_of(path / "app") == instance
+
+
+def test_a_main_worktree_has_the_default_instance(repository: Path) -> None:
+    assert instances.instance_of(repository) == "addons-server"
+
+
+def test_a_submodule_is_no_worktree(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    git(other, "-c", "protocol.file.allow=always", "submodule", "add", "--quiet", str(repository), "inside")
+    assert (other / "inside/.git").is_file()
+    assert instances.instance_of(other / "inside") == "addons-server"
+
+
+def test_what_is_in_no_repository_has_the_default_instance(tmp_path: Path) -> None:
+    (tmp_path / ".git").touch()
+    assert instances.instance_of(tmp_path) == "addons-server"
+    assert instances.instance_of(Path("/no/such/tree")) == "addons-server"
+
+
+def test_the_default_instance_has_addons_servers_own_ports() -> None:
+    assert instances.ports(instances.choose_block("addons-server", [22])) == {
+        "olympia_stack_http_port": 80,
+        "olympia_stack_frontend_port": 7011,
+    }
+
+
+@pytest.mark.parametrize("name", ["addons-server", "two", "three"])
+def test_a_block_with_a_taken_port_is_left_alone(name: str) -> None:
+    first = instances.choose_block(name, [])
+    for port in instances.ports(first).values():
+        assert instances.choose_block(name, [port]) not in (first, 0)
+
+
+def test_a_named_instance_never_has_the_default_ones_ports() -> None:
+    everything = range(1, 65536)
+    assert instances.choose_block("two", everything) != 0
+    assert instances.choose_block("addons-server", everything) == 0
+
+
+def test_blocks_have_no_port_in_common() -> None:
+    ports = [port for block in range(instances.BLOCKS + 1) for port in instances.ports(block).values()]
+    assert len(ports) == len(set(ports))
+    assert max(ports) <= 65535
+
+
+@pytest.mark.parametrize(
+    ("text", "block"), [("0", 0), ("200", 200), ("201", None), ("-1", None), ("", None), ("x", None)]
+)
+def test_a_block_is_read_back(text: str, block: int | None) -> None:
+    assert instances.kept_block({"PORT_BLOCK": text}) == block
+
+
+def test_kept_ports_are_those_of_instances_that_do_not_run_too(tmp_path: Path) -> None:
+    contents = {
+        "found": "# --- derived\nPORT_BLOCK=2\n",
+        "chosen": "# --- choices\nHTTP_PORT=9001\n# --- derived\nPORT_BLOCK=0\n",
+        "broken": "what is this\n",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".env").write_text(content)
+    assert set(instances.kept_ports(tmp_path)) == {8110, 8111, 80, 7011, 9001}
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("512B", 512), ("1.5GiB", 1610612736), ("12.3MB", 12300000), ("4kB", 4000), ("N/A", 0)]
+)
+def test_the_engines_sizes_are_bytes(text: str, size: int) -> None:
+    assert instances.size(text) == size
+
+
+def test_who_has_a_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        owner = host.port_owner(lambda _command: (127, "", ""), server.getsockname()[1])
+    assert f"process {os.getpid()} of user" in owner
+
+
+def test_a_container_that_has_a_port_is_named() -> None:
+    assert host.port_owner(lambda _command: (0, "two-nginx-1\n", ""), 80) == "the container two-nginx-1"
+
+
+def instance(**changed: Any) -> dict[str, Any]:
+    """Return an instance as a host answers it, some of it changed."""
+    return {
+        "name": "addons-server",
+        "containers": 8,
+        "running": 8,
+        "healthy": 8,
+        "url": "http://olympia.test",
+        "loopback_url": "http://127.0.0.1",
+        "source_dir": "/src",
+        "project_dir": "/s/addons-server",
+        "created": "2026-01-01T11:00:00Z",
+        "memory": 1_234_000_000,
+        "disk": 300_000_000,
+    } | changed
+
+
+@pytest.mark.parametrize(
+    ("changed", "state"),
+    [
+        ({}, "healthy"),
+        ({"healthy": 7}, "7 of 8 healthy"),
+        ({"running": 0, "healthy": 0}, "stopped"),
+        ({"containers": 0, "running": 0, "healthy": 0}, "down"),
+    ],
+)
+def test_the_state_of_an_instance(changed: dict[str, Any], state: str) -> None:
+    assert verb.state(instance(**changed)) == state
+
+
+def test_instances_are_a_table() -> None:
+    down = dict.fromkeys(("containers", "running", "healthy", "memory"), 0)
+    other = instance(name="two", created="", disk=10, loopback_url="", source_dir="", **down)
+    assert verb.as_text({"engine": True, "instances": [instance(), other]}, NOW).splitlines() == [
+        "INSTANCE       STATE    AGE  MEMORY  DISK",
+        "addons-server  healthy  1 d  1.2 GB  300.0 MB",
+        "  http://127.0.0.1",
+        "  /src",
+        "two            down                  < 1 MB",
+    ]
+
+
+def test_no_instance_is_said_in_a_sentence() -> None:
+    assert verb.as_text({"engine": True, "instances": []}, NOW) == "There is no instance. olympia up makes one."
+
+
+def test_without_an_engine_nothing_is_said_to_be_down() -> None:
+    assert "no engine" in verb.as_text({"engine": False, "instances": [instance()]}, NOW)
