@@ -34,7 +34,17 @@ PACKAGES = {
     "none": ["ca-certificates", "passwd", "python3", "sudo"],
     "systemd": SYSTEMD,
     # A runner as CI services offer them: the engine is there, images are not.
-    "docker": [*SYSTEMD, "docker-buildx", "docker-cli", "docker-compose", "docker.io", "git", "iptables", "procps"],
+    "docker": [
+        *SYSTEMD,
+        "docker-buildx",
+        "docker-cli",
+        "docker-compose",
+        "docker.io",
+        "e2fsprogs",
+        "git",
+        "iptables",
+        "procps",
+    ],
 }
 
 

@@ -11,6 +11,7 @@ import sys
 import urllib.request
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -144,10 +145,17 @@ def test_secrets_are_the_users_alone_and_never_printed(stack: Stack) -> None:
 
 
 def test_editing_the_source_tree_shows_without_a_rebuild(stack: Stack) -> None:
+    def says(words: str) -> bool:
+        # At the same time, so that every process of the server answers: one that has not yet loaded the view has nothing to reload.
+        with ThreadPoolExecutor() as pool:
+            answers = list(pool.map(lambda _number: stack.get("/__version__")[1], range(16)))
+        return all(words in answer for answer in answers)
+
     image = stack.container("web")["Image"]
     views = stack.source / "src/olympia/amo/views.py"
+    assert says("the embedded application")
     views.write_text(views.read_text().replace("the embedded application", "edited by hand"))
-    wait_until(lambda: "edited by hand" in stack.get("/__version__")[1], "the edited code answers")
+    wait_until(lambda: says("edited by hand"), "the edited code answers")
     assert stack.container("web")["Image"] == image
 
 
