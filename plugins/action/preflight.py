@@ -17,7 +17,7 @@ from ansible_collections.addons.olympia.plugins.plugin_utils.project import REND
 
 COLLECTION = Path(__file__).parents[2]
 ROLES = ("olympia_stack", "olympia_docker", "olympia_images")
-SECRETS = ("MYSQL_ROOT_PASSWORD", "RABBITMQ_PASSWORD", "SECRET_KEY")
+SECRETS = ("MYSQL_ROOT_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY")
 
 
 def load_specs(roles: Path) -> dict[str, dict[str, Any]]:

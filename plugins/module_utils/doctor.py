@@ -222,12 +222,26 @@ def _daemon(findings: Findings) -> Verdict:
     return Verdict(FAILED, docker["server_error"], way_out)
 
 
+def _engine_tcp(findings: Findings) -> Verdict:
+    listening = findings.engine["docker"]["tcp"]
+    if not findings.reachable:
+        return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
+    if listening:
+        return Verdict(
+            WARNING,
+            f"it listens on {', '.join(listening)}, and whoever reaches it there is root of this host",
+            "Take tcp:// out of 'hosts' in /etc/docker/daemon.json and of the engine's command line, and restart it; "
+            "DOCKER_HOST=ssh://user@host reaches an engine on another host.",
+        )
+    return Verdict(OK, "on no address where it would not ask for a certificate")
+
+
 def _docker_group(findings: Findings) -> Verdict:
     users, docker = findings.engine["users"], findings.engine["docker"]
     if users["uid"] == 0:
         return Verdict(OK, "root needs no group")
     if users["session_in_docker_group"]:
-        return Verdict(OK, f"{users['name']} is in it")
+        return Verdict(OK, f"{users['name']} is in it, which is as much as root on this host")
     if findings.reachable:
         return Verdict(OK, f"the engine lets {users['name']} in without it")
     if docker["rootless"] or docker["host"]:
@@ -535,6 +549,7 @@ CHECKS = (
     Check("compose", "version of the plugin Compose", _component("compose")),
     Check("engine-setup", "what 'make up' would change of the engine", _engine_setup),
     Check("daemon", "answer of the engine", _daemon),
+    Check("engine-tcp", "engine, reachable by a network", _engine_tcp),
     Check("docker-group", "right to use the engine", _docker_group),
     Check("http-port", "port of the site", _port("olympia_stack_http_port")),
     Check("mysql-port", "port of the database", _port("olympia_stack_mysql_port")),

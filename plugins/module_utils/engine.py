@@ -337,6 +337,7 @@ def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
         "rootless": False,
         "live_restore": False,
         "root_dir": None,
+        "tcp": [],
     }
     plugins: dict[str, str] = {}
     if client is None:
@@ -359,12 +360,24 @@ def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
             rootless=any("rootless" in option for option in info.get("SecurityOptions") or []),
             live_restore=bool(info.get("LiveRestoreEnabled")),
             root_dir=info.get("DockerRootDir"),
+            tcp=tcp_listeners(info.get("Warnings") or []),
         )
     else:
         docker["server_error"] = (
             "; ".join(info.get("ServerErrors") or []) or err.strip() or "the engine does not answer"
         )
     return {"docker": docker, "buildx": plugins.get("buildx"), "compose": plugins.get("compose")}
+
+
+def tcp_listeners(warnings: Iterable[str]) -> list[str]:
+    """Return the addresses on which an engine serves whoever asks, by its own warnings.
+
+    It warns of each address where no client has to prove who it is; of one where clients have to, with certificates, it does not.
+
+    :param warnings: what `docker info` has under Warnings.
+    """
+    found = (re.search(r"API is accessible on (?:http|https|tcp)://(\S+)", warning) for warning in warnings)
+    return [one[1].rstrip(".") for one in found if one]
 
 
 def _containers(run: Run, client: str | None) -> list[dict[str, str]]:
@@ -744,14 +757,14 @@ def _plan_access(facts: Mapping[str, Any], options: EngineOptions, needs: list[s
         if users["name"] not in wanted:
             wanted.append(users["name"])
     plan["group_users"] = [name for name in wanted if name not in users["docker_group"]]
-    needs.extend(f"add {name} to group docker" for name in plan["group_users"])
+    needs.extend(f"add {name} to group docker, which is as much as root on this host" for name in plan["group_users"])
 
 
 def _problems(
     facts: Mapping[str, Any], options: EngineOptions, missing: list[str], needs: list[str], plan: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the reasons why the plan cannot be carried out."""
-    found = [*_builder_problems(facts, options)]
+    found = [*_builder_problems(facts, options), *_tcp_problems(options)]
     docker, system = facts["docker"], facts["os"]
     changes_engine = bool(missing or plan["daemon_keys"] or plan["service"])
     if docker["host"] or docker["context"] != "default" or docker["rootless"]:
@@ -797,6 +810,23 @@ def _problems(
             )
         )
     return found + _restart_problems(facts, options, plan)
+
+
+def _tcp_problems(options: EngineOptions) -> list[dict[str, Any]]:
+    """Refuse to open the engine to a network: whoever reaches it there is root."""
+    hosts = options.daemon_options.get("hosts") or []
+    opened = [str(host) for host in hosts if not str(host).startswith(("unix://", "fd://"))]
+    if not opened:
+        return []
+    return [
+        problem(
+            "The engine would listen on the network, where whoever reaches it is root of this host",
+            "olympia_docker_daemon_options",
+            f"hosts: {', '.join(opened)}",
+            "leave it out; DOCKER_HOST=ssh://user@host reaches an engine on another host",
+            "olympia_docker_daemon_options",
+        )
+    ]
 
 
 def _builder_problems(facts: Mapping[str, Any], options: EngineOptions) -> list[dict[str, Any]]:

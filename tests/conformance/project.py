@@ -20,7 +20,12 @@ from ansible_collections.addons.olympia.plugins.plugin_utils import project
 ROOT = Path(__file__).parents[2]
 ROLES = ROOT / "roles"
 SPECS = load_specs(ROLES)
-SECRETS = {"MYSQL_ROOT_PASSWORD": "mysql-secret", "RABBITMQ_PASSWORD": "rabbitmq-secret", "SECRET_KEY": "key-secret"}
+SECRETS = {
+    "MYSQL_ROOT_PASSWORD": "mysql-secret",
+    "RABBITMQ_PASSWORD": "rabbitmq-secret",
+    "REDIS_PASSWORD": "redis-secret",
+    "SECRET_KEY": "key-secret",
+}
 PACKAGE_IMAGES = {name: f"olympia/{name}:made-here" for name in ("base", *stack.SERVICES[2:])}
 
 

@@ -28,7 +28,7 @@ from ansible_collections.addons.olympia.plugins.plugin_utils import project
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from .project import PACKAGE_IMAGES, SPECS, Project, rendered
+from .project import PACKAGE_IMAGES, SECRETS, SPECS, Project, rendered
 from .project import host as found_host
 from .strategies import BASE, anything, few, likely, names, package_names, packages, references, texts
 
@@ -234,7 +234,7 @@ def from_dockerfile(chosen: Mapping[str, Any]) -> str:
     resolution = resolved({"inventory": chosen})
     assert not resolution.problems
     derived = stack.derive(resolution.values, found_host(Path("/project")), PACKAGE_IMAGES)
-    secrets = dict.fromkeys(("MYSQL_ROOT_PASSWORD", "RABBITMQ_PASSWORD", "SECRET_KEY"), "")
+    secrets = dict.fromkeys(SECRETS, "")
     return project.render(Path(__file__).parents[2] / "roles/olympia_stack/templates", derived, {}, secrets)[
         "Dockerfile"
     ]

@@ -17,7 +17,7 @@ import pytest
 from .conftest import ROOT, Run, Stack, wait_until
 
 SERVICES = {"web", "worker", "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached"}
-SECRETS = re.compile(r"^(?:MYSQL_ROOT_PASSWORD|RABBITMQ_PASSWORD|SECRET_KEY)=(.+)$", re.MULTILINE)
+SECRETS = re.compile(r"^(?:MYSQL_ROOT_PASSWORD|RABBITMQ_PASSWORD|REDIS_PASSWORD|SECRET_KEY)=(.+)$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_render_shows_no_secret(stack: Stack, make_stack: Callable[..., Stack]) 
     assert [secret for secret in [*secrets, "swordfish"] if secret in output] == []
     # Those of an instance that is not there yet are made up for the look.
     fresh = make_stack().olympia("render").output
-    assert SECRETS.findall(fresh.replace("\n+", "\n")) == ["********"] * 3
+    assert SECRETS.findall(fresh.replace("\n+", "\n")) == ["********"] * 4
 
 
 def test_logs_are_those_of_the_service(stack: Stack) -> None:

@@ -172,7 +172,8 @@ def stack(tags: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Ite
             "rabbitmq", RABBITMQ_DEFAULT_USER="olympia", RABBITMQ_DEFAULT_PASS=AWKWARD, RABBITMQ_DEFAULT_VHOST="olympia"
         )
         own.start("nginx", f"--volume={conf}:/etc/nginx/conf.d/test.conf:ro")
-        for service in ("redis", "memcached", "elasticsearch"):
+        own.start("redis", REDISCLI_AUTH=AWKWARD)
+        for service in ("memcached", "elasticsearch"):
             own.start(service)
         for service in SERVICES:
             wait_healthy(f"{own.prefix}-{service}")
@@ -266,11 +267,14 @@ def test_memcached_keeps_a_value(stack: Containers) -> None:
     assert "VALUE key 0 5\nvalue" in docker("exec", f"{stack.prefix}-memcached", "bash", "-c", script)
 
 
-def test_redis_is_reached_by_other_containers(stack: Containers) -> None:
-    client = docker(
-        "run", "--rm", f"--network={stack.prefix}", "--entrypoint=redis-cli", stack.tags["redis"], "-h", "redis", "ping"
-    )
-    assert client == "PONG"
+@pytest.mark.parametrize(
+    ("password", "answer"), [(AWKWARD, "PONG"), ("wrong", "NOAUTH Authentication required.")], ids=["right", "wrong"]
+)
+def test_redis_is_reached_by_other_containers_with_the_password_only(
+    stack: Containers, password: str, answer: str
+) -> None:
+    client = ["run", "--rm", f"--network={stack.prefix}", f"--env=REDISCLI_AUTH={password}", "--entrypoint=redis-cli"]
+    assert docker(*client, stack.tags["redis"], "-h", "redis", "ping") == answer
 
 
 def test_nginx_serves_what_its_configuration_says(stack: Containers) -> None:
@@ -322,7 +326,7 @@ def test_data_survive_recreation_and_a_new_password_counts(containers: Container
     broker = {"RABBITMQ_DEFAULT_USER": "olympia", "RABBITMQ_DEFAULT_VHOST": "olympia"}
     names = [
         containers.start("mysqld", **first),
-        containers.start("redis"),
+        containers.start("redis", REDISCLI_AUTH="first"),
         containers.start("rabbitmq", "--hostname=one", RABBITMQ_DEFAULT_PASS="first", **broker),
     ]
     for name in names:
@@ -334,7 +338,7 @@ def test_data_survive_recreation_and_a_new_password_counts(containers: Container
     docker("stop", redis)
 
     containers.recreate("mysqld", MYSQL_ROOT_PASSWORD="second", MYSQL_DATABASE="another")
-    containers.recreate("redis")
+    containers.recreate("redis", REDISCLI_AUTH="second")
     containers.recreate("rabbitmq", RABBITMQ_DEFAULT_PASS="second", **broker)
     for name in names:
         wait_healthy(name)
@@ -387,7 +391,8 @@ def test_data_that_it_cannot_use_are_left_alone(containers: Containers, state: s
 
 
 @pytest.mark.parametrize(
-    ("service", "variable"), [("mysqld", "MYSQL_ROOT_PASSWORD"), ("rabbitmq", "RABBITMQ_DEFAULT_PASS")]
+    ("service", "variable"),
+    [("mysqld", "MYSQL_ROOT_PASSWORD"), ("rabbitmq", "RABBITMQ_DEFAULT_PASS"), ("redis", "REDISCLI_AUTH")],
 )
 def test_without_a_password_it_does_not_start(containers: Containers, service: str, variable: str) -> None:
     code, log = wait_ended(containers.start(service))

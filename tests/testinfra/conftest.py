@@ -14,7 +14,7 @@ from testinfra.host import Host
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
-SECRETS = ("MYSQL_ROOT_PASSWORD", "RABBITMQ_PASSWORD", "SECRET_KEY")
+SECRETS = ("MYSQL_ROOT_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY")
 LOG_LINES = 20
 
 

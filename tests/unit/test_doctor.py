@@ -20,7 +20,7 @@ ROLES = Path(__file__).parents[2] / "roles"
 NOW = 1_800_000_000.0
 DOCKER = {
     "client": "26.1", "context": "default", "host": None, "server": "26.1.5", "server_error": None,
-    "containerd_store": True, "rootless": False,
+    "containerd_store": True, "rootless": False, "tcp": [],
 }  # fmt: skip
 USERS = {"name": "me", "uid": 1000, "docker_group": ["me"], "session_in_docker_group": True}
 
