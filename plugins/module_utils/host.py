@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
 import stat
@@ -285,6 +286,24 @@ def service_hashes(run: Run, project: Path, files: Iterable[str]) -> dict[str, s
         ["docker", "compose", "--project-directory", str(project), *named, "config", "--hash", "*"]
     )
     return {} if code else dict(line.split() for line in output.splitlines())
+
+
+def source_git(run: Run, source: Path) -> dict[str, str]:
+    """Return what git says of a source tree: where it comes from, without credentials, and its revision.
+
+    What is not known is empty: outside of a repository, without git, or where the tree belongs to another user. The revision
+    ends with `-dirty` where files that git tracks were changed.
+
+    Args:
+        run: Runs a command.
+        source: The source tree.
+    """
+    git = ["git", "-C", str(source)]
+    _code, url, _errors = run([*git, "remote", "get-url", "origin"])
+    _code, revision, _errors = run([*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
+    # A path says nothing to anybody else.
+    public = re.match(r"(?!file:)[a-z+]+://|[\w.-]+@[\w.-]+:", url)
+    return {"url": re.sub(r"(?<=://)[^/@]*@", "", url.strip()) if public else "", "revision": revision.strip()}
 
 
 def volume_created(run: Run, name: str) -> str:

@@ -14,6 +14,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.application import 
 from ansible_collections.addons.olympia.plugins.module_utils.cli import familiar_name
 from ansible_collections.addons.olympia.plugins.module_utils.host import initialization_state
 from ansible_collections.addons.olympia.plugins.module_utils.instances import DEFAULT_INSTANCE
+from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.registry import REFUSED, SENTENCES
 
 BASE_FILE = "docker-compose.yml"
@@ -90,14 +91,16 @@ def derive(
         notes.append(NO_CACHE_EXPORT)
     autograph = facts["autograph"] if origin == "registry" else ""
     services = [*SERVICES, *(COMPANIONS if autograph else ()), *(("customs",) if private else ())]
+    target = short["target"] or ("production" if closed or wanted.pulled else "development")
     return short | {
         "project_dir": facts["project_dir"],
         "source_dir": facts["source_dir"],
         "compose_files": compose_files,
         "closed": closed,
-        "target": short["target"] or ("production" if closed or wanted.pulled else "development"),
+        "target": target,
         "image": application.reference,
         "version": application.version,
+        "labels": image_labels(short, facts["source_git"], target, application.version),
         "pulled": pulled,
         "build_notes": notes,
         "cache_from": [cache.reading(one) for one in short["cache_from"]],
@@ -128,6 +131,30 @@ def derive(
         "volume": f"{instance}_data_mysqld",
         "port_block": facts["port_block"],
     }
+
+
+def image_labels(short: Mapping[str, Any], source_git: Mapping[str, str], target: str, version: str) -> dict[str, str]:
+    """Return the labels of the application image; those of which nothing is known are left out.
+
+    The names are those of the OCI image specification (annotations.md), and this collection's own.
+
+    Args:
+        short: The stack role's settings, by their short names.
+        source_git: What git says of the source tree.
+        target: The build's target.
+        version: The image's version.
+    """
+    # A development image has no source tree in it, and of a repository nothing is known before it is cloned.
+    found = source_git["revision"] if target == "production" and not short["source_repo"] else ""
+    labels = {
+        "addons.olympia.build": short["build"],
+        "addons.olympia.created-by": "addons.olympia",
+        "addons.olympia.instance": short["instance"],
+        "org.opencontainers.image.revision": short["commit"] or found,
+        "org.opencontainers.image.source": mask(short["source_repo"]) or source_git["url"],
+        "org.opencontainers.image.version": version,
+    }
+    return {name: value for name, value in labels.items() if value}
 
 
 def can_write_caches(engine: Mapping[str, Any]) -> bool:

@@ -265,6 +265,7 @@ def main() -> None:
             # An instance keeps its origin: one database server's files are not the other's.
             "image_origin": sections["derived"].get("IMAGE_ORIGIN") or probe_origin(resolution.values, facts["engine"]),
             "source_dir": str(source),
+            "source_git": host.source_git(host.run, source),
             "autograph": host.read_text(source / AUTOGRAPH_CONFIG),
             "source_missing": [name for name in instances.SOURCE_MARKS if not host.exists(source / name)],
         },

@@ -97,6 +97,7 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
     return {
         "project_dir": str(directory),
         "source_dir": str(directory.parent / "source"),
+        "source_git": {"url": "https://git.example.org/addons-server", "revision": "c0ffee"},
         "application": {"registry": ""},
         "engine": {"builder": {"driver": "docker"}, "docker": {"containerd_store": True}},
         "image_origin": "registry",

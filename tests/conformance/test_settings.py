@@ -151,7 +151,7 @@ def read_as_meant(made: Project) -> None:
     assert build["context"] == target["context"] == meant["source_dir"]
     assert build["dockerfile"] == target["dockerfile"] == f"{made.directory}/Dockerfile"
     assert build["additional_contexts"] == target["contexts"] == {"provisioner": f"{made.directory}/image"}
-    assert build["labels"] == target["labels"] == {"addons.olympia.instance": meant["instance"]}
+    assert build["labels"] == target["labels"] == meant["labels"]
     assert target["tags"] == [meant["image"]]
     for name in ("cache_from", "cache_to"):
         assert build.get(name, []) == meant[name]

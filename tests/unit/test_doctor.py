@@ -79,6 +79,7 @@ def findings(
         "project_dir": project,
         "rendered": {},
         "source_dir": "/src",
+        "source_git": {"url": "", "revision": ""},
         "source_missing": [],
         "uid": 1000,
         "volume_created": "",

@@ -29,6 +29,7 @@ def facts(**changed: Any) -> dict[str, Any]:
     return {
         "project_dir": "/home/me/.local/state/olympia/addons-server",
         "source_dir": "/src",
+        "source_git": {"url": "https://git.example.org/addons-server", "revision": "c0ffee"},
         "source_missing": [],
         "compose_files_present": [],
         "env_error": "",
