@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import completion, destroy, doctor, explain, inside, instances, playbooks, render, report, status
+from . import completion, destroy, doctor, explain, inside, instances, playbooks, render, report, sbom, status
 from .base import Context, Verb
 
 VERBS: tuple[Verb, ...] = (
@@ -15,6 +15,7 @@ VERBS: tuple[Verb, ...] = (
     *render.VERBS,
     *inside.VERBS,
     *doctor.VERBS,
+    *sbom.VERBS,
     *report.VERBS,
     *completion.VERBS,
 )
