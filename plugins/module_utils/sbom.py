@@ -39,8 +39,8 @@ for root in ("/deps", "/usr/lib/node_modules", "/usr/local/lib/node_modules"):
 print(json.dumps({"distribution": release["ID"], "release": release.get("VERSION_ID", ""), "packages": found}))
 """
 UNKNOWN = "NOASSERTION"
-# Names of SPDX's list of licenses: nearly all have a number; of the others, those that packages have. They stand in expressions (SPDX
-# 2.3, annex D). What else a package says of its license is no such name.
+# Names of SPDX's list of licenses: nearly all have a number; of the others, those that packages have. They stand in
+# expressions (SPDX 2.3, annex D). What else a package says of its license is no such name.
 NAME = r"\(*(?:MIT|ISC|Unlicense|Zlib|WTFPL|[A-Za-z+-]+[0-9][A-Za-z0-9.+-]*)\)*"
 LICENSE = re.compile(rf"{NAME}(?: (?:AND|OR|WITH) {NAME})*")
 

@@ -18,7 +18,7 @@ from olympia_provisioner.verbs.doctor import WIDTH, document, text
 
 ROLES = Path(__file__).parents[2] / "roles"
 NOW = 1_800_000_000.0
-DOCKER = {
+DOCKER: dict[str, Any] = {
     "client": "26.1", "context": "default", "host": None, "server": "26.1.5", "server_error": None,
     "containerd_store": True, "rootless": False, "tcp": [],
 }  # fmt: skip
@@ -136,7 +136,11 @@ def test_all_is_well_on_a_good_host() -> None:
         ("engine-setup", "ok", "will: install buildx", {"facts": {"engine": engine(needs=["install buildx"])}}),
         ("engine-setup", "failed", "cannot see the base image", {"olympia_docker_builder_driver": "remote"}),
         ("daemon", "failed", "Cannot connect", {"facts": {"engine": engine(DOWN)}}),
+        ("engine-tcp", "warning", "on 0.0.0.0:2375, and", {"facts": {"engine": engine({"tcp": ["0.0.0.0:2375"]})}}),
+        ("engine-tcp", "ok", "no address", {}),
+        ("engine-tcp", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
         ("docker-group", "ok", "root", {"facts": {"engine": engine(users={"uid": 0})}}),
+        ("docker-group", "ok", "me is in it, which is as much as root", {}),
         ("docker-group", "warning", "since", {"facts": {"engine": engine(DOWN, {"session_in_docker_group": False})}}),
         (
             "docker-group",

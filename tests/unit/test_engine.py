@@ -23,6 +23,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.engine import (
     parse_version,
     probe_url,
     satisfies,
+    tcp_listeners,
 )
 
 
@@ -369,6 +370,39 @@ def test_a_restart_may_stop_the_projects_that_were_named_and_any_with_live_resto
     assert plan(facts, daemon_options={"mtu": 1400}, restart_projects=["addons-server"])["stops"] == ["web-1"]
     live = host(containers=[OTHER], docker__live_restore=True)
     assert plan(live, daemon_options={"mtu": 1400})["stops"] == []
+
+
+def test_who_joins_group_docker_is_told_to_be_as_much_as_root() -> None:
+    assert assess(host(), EngineOptions(users=["grace"]))["needs"] == [
+        "add grace to group docker, which is as much as root on this host"
+    ]
+
+
+@pytest.mark.parametrize("listener", ["tcp://127.0.0.1:2375", "0.0.0.0", ":2375"])
+def test_the_engine_is_opened_to_no_network(listener: str) -> None:
+    problem = only_problem(host(), daemon_options={"hosts": ["unix:///var/run/docker.sock", listener]})
+    assert problem["setting"] == "olympia_docker_daemon_options"
+    assert problem["evidence"] == f"hosts: {listener}"
+
+
+def test_a_socket_more_is_no_network() -> None:
+    options = EngineOptions(daemon_options={"hosts": ["unix:///run/other.sock", "fd://"]})
+    assert assess(host(), options)["problems"] == []
+
+
+@pytest.mark.parametrize("options", [{}, {"users": ["grace"], "registry_mirrors": ["https://mirror.example"]}])
+def test_a_new_engine_is_given_no_listener(options: dict[str, Any]) -> None:
+    planned = plan(host(**BARE), **options)
+    assert "hosts" not in planned["daemon_options"] | planned["daemon_defaults"]
+
+
+def test_the_engine_tells_on_which_addresses_it_serves_everybody() -> None:
+    warnings = [
+        "WARNING: No swap limit support",
+        "[DEPRECATION NOTICE]: API is accessible on http://0.0.0.0:2375 without encryption.\n  Access to the remote API is ...",
+        "WARNING: API is accessible on https://127.0.0.1:2376 without TLS client verification.",
+    ]
+    assert tcp_listeners(warnings) == ["0.0.0.0:2375", "127.0.0.1:2376"]
 
 
 def test_an_upgrade_needs_to_know_what_it_stops() -> None:

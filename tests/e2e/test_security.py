@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What docs/security.md promises, where a running stack alone cannot tell: runs, images, two instances, an engine on TCP."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from .conftest import ROOT, Run, Stack, free_port, wait_until
+
+SECRETS = re.compile(r"^(\w+_PASSWORD|SECRET_KEY)=(.+)$", re.MULTILINE)
+GZIP = b"\x1f\x8b"
+CHUNK = 1 << 20
+LABELS = "org.opencontainers.image"
+
+
+def secrets(stack: Stack) -> dict[str, str]:
+    """Return an instance's secrets by name."""
+    found = dict(SECRETS.findall((stack.project / ".env").read_text()))
+    assert set(found) == {"MYSQL_ROOT_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY"}
+    return found
+
+
+class ProcessList(threading.Thread):
+    """Looks again and again at the command line of every process, as anybody on the host can (proc(5))."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: set[bytes] = set()
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Look, until it is told to end."""
+        while not self.ended.is_set():
+            for process in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    self.seen.add(process.read_bytes())
+                except OSError:
+                    continue
+
+    def __enter__(self) -> ProcessList:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.ended.set()
+        self.join()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A stack, and what was seen of the run that has made it.
+
+    Attributes:
+        stack: The stack.
+        run: The run.
+        command_lines: Those of all processes that there were meanwhile.
+        artifacts: What the run has left for a CI job.
+    """
+
+    stack: Stack
+    run: Run
+    command_lines: set[bytes]
+    artifacts: Path
+
+
+@pytest.fixture(scope="module")
+def watched(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """Return a new stack, brought up by the command while somebody watched."""
+    stack = make_stack()
+    artifacts = tmp_path_factory.mktemp("run") / "artifacts"
+    with ProcessList() as watching:
+        run = stack.olympia("up", "-vvv", "--diff", "--artifacts", str(artifacts), f"HTTP_PORT={stack.port}")
+    assert run.code == 0, run.output
+    return Watched(stack, run, watching.seen, artifacts)
+
+
+@pytest.fixture(scope="module")
+def stack(watched: Watched) -> Stack:
+    """Return that stack."""
+    return watched.stack
+
+
+def files_with(folder: Path, found: dict[str, str]) -> list[tuple[str, str]]:
+    """Return file and name of each secret that is in a file below a folder."""
+    files = [Path(base, name) for base, _folders, names in os.walk(folder) for name in names]
+    contents = {str(file.relative_to(folder)): file.read_bytes() for file in files if file.is_file()}
+    return sorted(
+        (file, name)
+        for file, content in contents.items()
+        for name, secret in found.items()
+        if secret.encode() in content
+    )
+
+
+def test_no_secret_is_in_a_command_line_of_any_process_of_a_run(watched: Watched) -> None:
+    seen = b"\n".join(watched.command_lines)
+    for known in (b"ansible-playbook", b"buildx", b"celery", b"redis-server"):
+        assert known in seen, "the watch has missed the run"
+    assert [name for name, secret in secrets(watched.stack).items() if secret.encode() in seen] == []
+
+
+def test_no_secret_is_in_a_runs_output_artifacts_and_records(watched: Watched) -> None:
+    found = secrets(watched.stack)
+    assert "MYSQL_ROOT_PASSWORD" in watched.run.output
+    assert [name for name, secret in found.items() if secret in watched.run.output] == []
+    assert list(watched.artifacts.rglob("*.json")), "the run has left artifacts"
+    assert files_with(watched.artifacts, found) == []
+    # The state directory has the records of all runs, and the project directories.
+    own = f"{watched.stack.instance}/.env"
+    assert files_with(watched.stack.state / "olympia", found) == [(own, name) for name in sorted(found)]
+
+
+def blobs(archive: Path) -> Iterator[IO[bytes]]:
+    """Yield the files of a saved image: its layers, unpacked, and what describes them."""
+    with tarfile.open(archive) as saved:
+        for member in saved:
+            if not member.isfile():
+                continue
+            file = saved.extractfile(member)
+            assert file
+            packed = file.read(2) == GZIP
+            file.seek(0)
+            # A layer is an archive itself; its files are in it as they are.
+            yield gzip.GzipFile(fileobj=file) if packed else file
+
+
+def contains(archive: Path, words: list[bytes]) -> set[bytes]:
+    """Return which of some words are anywhere in a saved image, files that a later layer hides included."""
+    found: set[bytes] = set()
+    for blob in blobs(archive):
+        before = b""
+        while chunk := blob.read(CHUNK):
+            found |= {word for word in words if word in before + chunk}
+            # A word may begin in one chunk and end in the next.
+            before = chunk[-max(map(len, words)) :]
+    return found
+
+
+def test_no_secret_is_in_any_layer_of_the_image(stack: Stack, tmp_path: Path) -> None:
+    archive = tmp_path / "image.tar"
+    stack.docker("save", "--output", str(archive), stack.container("web")["Config"]["Image"])
+    known = b"olympia-entrypoint: HOST_UID is"
+    words = [secret.encode() for secret in secrets(stack).values()]
+    assert contains(archive, [known, *words]) == {known}
+
+
+def test_two_instances_have_no_secret_in_common(stack: Stack, make_stack: Callable[..., Stack]) -> None:
+    other = make_stack()
+    run = other.play("build")
+    assert run.code == 0, run.output
+    assert not set(secrets(stack).values()) & set(secrets(other).values())
+
+
+def test_a_stack_of_before_gets_the_secret_that_it_lacks(stack: Stack) -> None:
+    env = stack.project / ".env"
+    before = secrets(stack)
+    env.write_text("".join(line for line in env.read_text().splitlines(True) if "REDIS_PASSWORD" not in line))
+    stack.up()
+    after = secrets(stack)
+    assert after.pop("REDIS_PASSWORD") != before.pop("REDIS_PASSWORD")
+    assert after == before
+    assert stack.get("/services/monitor.json")[0] == 200
+    assert stack.up().changed == 0
+
+
+def answers(address: str, port: int) -> bool:
+    """Return whether something listens on a TCP address."""
+    with socket.socket() as client:
+        client.settimeout(10)
+        return client.connect_ex((address, port)) == 0
+
+
+def test_the_site_is_reached_by_the_loopback_address_and_by_no_other(stack: Stack) -> None:
+    (network,) = json.loads(stack.docker("network", "inspect", f"{stack.instance}_default"))
+    # An address of this host that is not the loopback one.
+    bridge = network["IPAM"]["Config"][0]["Gateway"]
+    assert answers("127.0.0.1", stack.port)
+    assert not answers(bridge, stack.port)
+
+
+@pytest.mark.parametrize(("service", "says"), [("web", "goodbye to uWSGI"), ("worker", "Warm shutdown")])
+def test_a_stop_reaches_the_application_with_its_few_capabilities(stack: Stack, service: str, says: str) -> None:
+    container = stack.container(service)["Id"]
+    stack.docker("stop", container)
+    code = stack.container(service)["State"]["ExitCode"]
+    log = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
+    stack.docker("start", container)
+    # One that did not listen is killed after ten seconds, with 137.
+    assert code == 0
+    assert says in log.stdout + log.stderr
+
+
+def test_the_mounted_dependencies_are_filled_for_another_user_with_few_capabilities(stack: Stack) -> None:
+    stack.up(host_uid="12345")
+    deps = stack.project / "deps"
+    assert {path.lstat().st_uid for path in (deps, deps / ".image", *(deps / "bin").iterdir())} == {12345}
+    stack.up(host_uid="")
+
+
+def labels(stack: Stack) -> dict[str, str]:
+    """Return the labels of the application image."""
+    (image,) = json.loads(stack.docker("image", "inspect", f"olympia/{stack.instance}:local"))
+    found: dict[str, str] = image["Config"]["Labels"]
+    return found
+
+
+def test_a_new_commit_is_a_label_that_costs_no_step_of_the_build(
+    make_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(source), "-c", "user.name=Me", "-c", "user.email=me@example.org", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    source = tmp_path / "source"
+    subprocess.run(["cp", "--recursive", str(ROOT / "app"), str(source)], check=True)
+    git("init", "--quiet")
+    git("remote", "add", "origin", "https://me:swordfish@git.example.org/addons-server.git")
+    git("add", ".")
+    git("commit", "--quiet", "--message=first")
+    stack = make_stack(source=source, settings={"target": "production"})
+
+    def build() -> tuple[int, set[str]]:
+        run = stack.play("build")
+        assert run.code == 0, run.output
+        (image,) = json.loads(stack.docker("image", "inspect", f"olympia/{stack.instance}:local"))
+        return run.changed, set(image["RootFS"]["Layers"])
+
+    _changed, layers = build()
+    assert labels(stack) == {
+        "addons.olympia.created-by": "addons.olympia",
+        "addons.olympia.instance": stack.instance,
+        f"{LABELS}.revision": git("rev-parse", "HEAD"),
+        f"{LABELS}.source": "https://git.example.org/addons-server.git",
+        f"{LABELS}.version": "local",
+    }
+    assert build() == (0, layers)
+    git("commit", "--quiet", "--allow-empty", "--message=second")
+    changed, layers_of_the_second = build()
+    assert changed > 0
+    assert labels(stack)[f"{LABELS}.revision"] == git("rev-parse", "HEAD")
+    assert layers_of_the_second == layers
+
+
+def test_the_bill_of_materials_has_what_is_in_the_image(stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "image.spdx.json"
+    run = stack.olympia("sbom", "--output", str(file))
+    assert run.code == 0, run.output
+    document = json.loads(file.read_text())
+    addresses = {one["referenceLocator"] for package in document["packages"] for one in package.get("externalRefs", [])}
+    django = stack.inside("web", "python3", "-c", "import django; print(django.__version__)")
+    libc, architecture = stack.inside("web", "dpkg-query", "-Wf", "${Version} ${Architecture}", "libc6").split()
+    assert f"pkg:pypi/django@{django}" in addresses
+    assert f"pkg:deb/debian/libc6@{libc.replace('+', '%2B')}?arch={architecture}&distro=debian-12" in addresses
+    assert [one for one in addresses if one.startswith("pkg:npm/npm@")]
+    assert f"{len(document['packages']) - 1} packages: {file}" in run.output
+    assert json.loads(stack.olympia("sbom").output)["packages"] == document["packages"]
+
+
+def test_the_bill_of_materials_of_no_image_is_a_sentence(make_stack: Callable[..., Stack]) -> None:
+    run = make_stack().olympia("sbom")
+    assert run.code != 0
+    assert "'make build' builds it" in run.output
+
+
+@pytest.fixture
+def engine_on_tcp(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """Return socket and port of a second engine, which listens on TCP, too."""
+    port = free_port()
+    address = f"unix://{tmp_path}/docker.sock"
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                "dockerd", f"--data-root={tmp_path}/data", f"--exec-root={tmp_path}/exec", f"--pidfile={tmp_path}/pid",
+                "--config-file=", "--bridge=none", "--iptables=false", "--ip6tables=false", f"--host={address}",
+                f"--host=tcp://127.0.0.1:{port}", "--tls=false", "--containerd=/run/containerd/containerd.sock",
+            ],
+            stdout=log, stderr=log, cwd=tmp_path,
+        )  # fmt: skip
+        try:
+            answer = ["docker", f"--host={address}", "version"]
+            wait_until(lambda: not subprocess.run(answer, capture_output=True, check=False).returncode, "it answers")
+            yield address, port
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def test_the_doctor_warns_of_an_engine_that_listens_on_tcp(
+    make_stack: Callable[..., Stack], engine_on_tcp: tuple[str, int]
+) -> None:
+    address, port = engine_on_tcp
+    bare = make_stack()
+    good = bare.olympia("doctor", "engine-tcp", "--json")
+    warned = bare.olympia("doctor", "engine-tcp", "--json", DOCKER_HOST=address)
+    (before,), (after,) = (
+        json.JSONDecoder().raw_decode(run.output)[0]["hosts"]["localhost"]["checks"] for run in (good, warned)
+    )
+    assert before["state"] == "ok", before
+    assert after["state"] == "warning" and f"127.0.0.1:{port}" in after["evidence"], after
