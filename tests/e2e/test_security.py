@@ -7,10 +7,10 @@ import gzip
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import tarfile
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -124,7 +124,7 @@ def test_no_secret_is_in_a_runs_output_artifacts_and_records(watched: Watched) -
     assert files_with(watched.stack.state / "olympia", found) == [(own, name) for name in sorted(found)]
 
 
-def blobs(archive: Path) -> Iterator[IO[bytes]]:
+def blobs(archive: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
     """Yield the files of a saved image: its layers, unpacked, and what describes them."""
     with tarfile.open(archive) as saved:
         for member in saved:
@@ -277,25 +277,35 @@ def test_the_bill_of_materials_of_no_image_is_a_sentence(make_stack: Callable[..
 
 
 @pytest.fixture
-def engine_on_tcp(tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """Return socket and port of a second engine, which listens on TCP, too."""
+def engine_on_tcp() -> Iterator[tuple[str, int]]:
+    """Return socket and port of a second engine, which listens on TCP, too, and has no network and no containers."""
     port = free_port()
-    address = f"unix://{tmp_path}/docker.sock"
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                "dockerd", f"--data-root={tmp_path}/data", f"--exec-root={tmp_path}/exec", f"--pidfile={tmp_path}/pid",
-                "--config-file=", "--bridge=none", "--iptables=false", "--ip6tables=false", f"--host={address}",
-                f"--host=tcp://127.0.0.1:{port}", "--tls=false", "--containerd=/run/containerd/containerd.sock",
-            ],
-            stdout=log, stderr=log, cwd=tmp_path,
-        )  # fmt: skip
+    # A socket's path has no room for pytest's own folders.
+    with tempfile.TemporaryDirectory(prefix="olympia-") as folder:
+        address = f"unix://{folder}/docker.sock"
+        settings = Path(folder, "daemon.json")
+        settings.write_text("{}")
+        log = Path(folder, "log")
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [
+                    "dockerd", f"--config-file={settings}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
+                    f"--pidfile={folder}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false",
+                    "--ip-forward=false", f"--host={address}", f"--host=tcp://127.0.0.1:{port}", "--tls=false",
+                ],
+                stdout=output, stderr=output,
+            )  # fmt: skip
         try:
-            answer = ["docker", f"--host={address}", "version"]
-            wait_until(lambda: not subprocess.run(answer, capture_output=True, check=False).returncode, "it answers")
+
+            def started() -> bool:
+                assert process.poll() is None, log.read_text()
+                ask = ["docker", f"--host={address}", "version"]
+                return not subprocess.run(ask, capture_output=True, check=False).returncode
+
+            wait_until(started, "the second engine answers")
             yield address, port
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.terminate()
             process.wait()
 
 
