@@ -16,7 +16,7 @@ LINES = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in TAB
 NAMED = re.compile(r"`([\w./]+\.py)::(\w+)`")
 
 
-def tests_of(file: str) -> set[str]:
+def names_in(file: str) -> set[str]:
     """Return the names of the tests in a file."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
@@ -29,14 +29,14 @@ def test_the_line_says_what_how_and_by_which_tests(line: list[str]) -> None:
     named = NAMED.findall(checked_by)
     assert named and NAMED.sub("", checked_by).strip(", ") == ""
     for file, test in named:
-        assert test in tests_of(file), f"{file} has no {test}"
+        assert test in names_in(file), f"{file} has no {test}"
 
 
 @pytest.mark.parametrize("file", ["tests/testinfra/test_security.py", "tests/e2e/test_security.py"])
 def test_the_table_has_every_test_of_security(file: str) -> None:
     named = {test for line in LINES for where, test in NAMED.findall(line[-1]) if where == file}
     beside = {"test_the_bill_of_materials_of_no_image_is_a_sentence"}
-    assert tests_of(file) - beside == named
+    assert names_in(file) - beside == named
 
 
 def test_the_page_says_what_is_not_protected() -> None:
