@@ -320,3 +320,44 @@ def test_the_frontends_port_counts_where_the_frontend_runs() -> None:
     assert checks.check_host(values(), facts(listening_ports=[7011])) == []
     (problem,) = checks.check_host(values(), facts(listening_ports=[7011], autograph="signer: {}"))
     assert problem.setting == "olympia_stack_frontend_port"
+
+
+REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
+
+
+@pytest.mark.parametrize(
+    ("given", "revision", "source"),
+    [
+        ({}, None, "https://git.example.org/addons-server"),
+        ({"target": "production"}, "c0ffee", "https://git.example.org/addons-server"),
+        ({"target": "production", "commit": "abc123"}, "abc123", "https://git.example.org/addons-server"),
+        ({"commit": "abc123"}, "abc123", "https://git.example.org/addons-server"),
+        (
+            {"target": "production", "source_repo": "https://me:swordfish@git.test/fork"},
+            None,
+            "https://********@git.test/fork",
+        ),
+    ],
+    ids=["development", "production", "commit", "commit in development", "repository"],
+)
+def test_the_image_is_labelled_with_what_it_holds(given: dict[str, str], revision: str | None, source: str) -> None:
+    labels = derived(**given)["labels"]
+    assert (labels.get(REVISION), labels[SOURCE]) == (revision, source)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://me:swordfish@git.test/a.git", "https://git.test/a.git"),
+        ("git@git.test:a.git", "git@git.test:a.git"),
+        ("ssh://git@git.test/a.git", "ssh://git.test/a.git"),
+        ("/home/me/a", ""),
+        ("file:///home/me/a", ""),
+        ("../a", ""),
+    ],
+)
+def test_a_source_tree_is_said_to_come_from_where_others_find_it_too(url: str, told: str) -> None:
+    def run(arguments: list[str]) -> tuple[int, str, str]:
+        return (0, f"{url}\n", "") if "remote" in arguments else (128, "", "fatal: not a git repository")
+
+    assert host.source_git(run, Path("/src")) == {"url": told, "revision": ""}
