@@ -206,8 +206,9 @@ def test_a_stop_reaches_the_application_with_its_few_capabilities(stack: Stack, 
 
 
 def test_the_mounted_dependencies_are_filled_for_another_user_with_few_capabilities(stack: Stack) -> None:
-    stack.up(host_uid="12345")
     deps = stack.project / "deps"
+    (deps / ".image").unlink()
+    stack.up(host_uid="12345")
     assert {path.lstat().st_uid for path in (deps, deps / ".image", *(deps / "bin").iterdir())} == {12345}
     stack.up(host_uid="")
 
@@ -279,7 +280,10 @@ def test_the_bill_of_materials_of_no_image_is_a_sentence(make_stack: Callable[..
 
 @pytest.fixture
 def engine_on_tcp() -> Iterator[tuple[str, int]]:
-    """Return socket and port of a second engine, which listens on TCP, too, and has no network and no containers."""
+    """Return socket and port of a second engine, which listens on TCP, too, and has no network and no containers.
+
+    It is in a network namespace of its own: an engine without a bridge removes the one that it finds, which is the first engine's.
+    """
     port = free_port()
     # A socket's path has no room for pytest's own folders.
     with tempfile.TemporaryDirectory(prefix="olympia-") as folder:
@@ -290,7 +294,7 @@ def engine_on_tcp() -> Iterator[tuple[str, int]]:
         with log.open("w") as output:
             process = subprocess.Popen(
                 [
-                    "dockerd", f"--config-file={settings}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
+                    "unshare", "--net", "dockerd", f"--config-file={settings}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
                     f"--pidfile={folder}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false",
                     "--ip-forward=false", f"--host={address}", f"--host=tcp://127.0.0.1:{port}", "--tls=false",
                 ],

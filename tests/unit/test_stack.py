@@ -361,3 +361,14 @@ def test_a_source_tree_is_said_to_come_from_where_others_find_it_too(url: str, t
         return (0, f"{url}\n", "") if "remote" in arguments else (128, "", "fatal: not a git repository")
 
     assert host.source_git(run, Path("/src")) == {"url": told, "revision": ""}
+
+
+@pytest.mark.parametrize(
+    ("content", "managed"),
+    [("FROM scratch\n", False), ("# managed by addons.olympia\n", True), ("", True)],
+    ids=["somebody's", "rendered", "without content"],
+)
+def test_a_file_with_content_is_somebodys_unless_it_says_otherwise(tmp_path: Path, content: str, managed: bool) -> None:
+    (tmp_path / "Dockerfile").write_text(content)
+    found = host.rendered_files(tmp_path, ["Dockerfile", "missing"])
+    assert {name: file["managed"] for name, file in found.items()} == {"Dockerfile": managed}
