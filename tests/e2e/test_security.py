@@ -294,7 +294,8 @@ def engine_on_tcp() -> Iterator[tuple[str, int]]:
         with log.open("w") as output:
             process = subprocess.Popen(
                 [
-                    "unshare", "--net", "dockerd", f"--config-file={settings}", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
+                    "unshare", "--net", "dockerd", f"--config-file={settings}",
+                    f"--data-root={folder}/data", f"--exec-root={folder}/exec",
                     f"--pidfile={folder}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false",
                     "--ip-forward=false", f"--host={address}", f"--host=tcp://127.0.0.1:{port}", "--tls=false",
                 ],
