@@ -233,6 +233,14 @@ class Run:
                 "ANSIBLE_BECOME_PASSWORD_FILE to a file that has the password",
                 code=code,
             )
+        if return_code < 0:
+            during = f" in the phase {self.report.phase}" if self.report.phase else ""
+            return OlympiaError(
+                f"{name}: Ansible was killed{during}",
+                where=str(self.log),
+                way_out="The same command goes on from here. Where memory had run out, dmesg says so",
+                code=code,
+            )
         phase = f" in the phase {outcome.phase}" if outcome.phase else ""
         return None if code is ExitCode.DONE else OlympiaError(f"{name} failed{phase}", where=str(self.log), code=code)
 

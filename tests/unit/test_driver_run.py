@@ -287,7 +287,7 @@ def test_an_ansible_that_dies_is_a_failure(checkout: Checkout, tmp_path: Path) -
     os.kill(int(pid_file.read_text()), signal.SIGKILL)
     _output, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert errors.startswith("olympia: up failed")
+    assert errors.startswith("olympia: up: Ansible was killed")
     assert "Traceback" not in errors
 
 
