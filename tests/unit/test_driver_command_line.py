@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
+from ansible_collections.addons.olympia.plugins.module_utils import instances
 
 from olympia_provisioner import paths, settings
 from olympia_provisioner.cli import main, make_parser
@@ -86,7 +87,7 @@ def context(*argv: str) -> Context:
 
 def test_the_instance_of_a_shell_is_found_as_settings_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/s")
-    assert inside.project_dir(context("shell")) == Path("/s/olympia/addons-server")
+    assert inside.project_dir(context("shell")) == Path("/s/olympia") / instances.instance_of(ROOT / "app")
     monkeypatch.setenv("OLYMPIA_STACK_INSTANCE", "two")
     assert inside.project_dir(context("shell")) == Path("/s/olympia/two")
     assert inside.project_dir(context("shell", "INSTANCE=three")) == Path("/s/olympia/three")
