@@ -198,12 +198,13 @@ class Stack:
         return [argument for label in labels for argument in ("--filter", f"label={label}")]
 
 
-def xpi(name: str, guid: str, **manifest: Any) -> bytes:
-    """Return a small, valid add-on.
+def xpi(name: str, guid: str, files: int = 0, **manifest: Any) -> bytes:
+    """Return a valid add-on.
 
     Args:
         name: The add-on's name.
         guid: Its identity.
+        files: Number of files in it besides its manifest.
         manifest: More keys of the manifest.
     """
     buffer = io.BytesIO()
@@ -215,6 +216,8 @@ def xpi(name: str, guid: str, **manifest: Any) -> bytes:
     }
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("manifest.json", json.dumps(content | manifest))
+        for number in range(files):
+            archive.writestr(f"{number}.js", f"// {number}\n")
     return buffer.getvalue()
 
 

@@ -16,6 +16,7 @@ from .conftest import Stack, outcome, send_upload, wait_until, xpi
 
 DURATION = 60  # seconds
 READERS, UPLOADERS = 3, 1
+MANY = 4900  # files; an add-on may have 5000
 
 
 @dataclass
@@ -80,7 +81,9 @@ def test_visitors_notice_neither_a_restarted_worker_nor_an_up_without_change(sta
         end = time.monotonic() + DURATION
         try:
             wait_until(lambda: len(load.uploads) >= 3, "the load is on")
-            stack.docker("compose", "restart", "--timeout=1", "worker")
+            # The worker needs a moment for so many files, and ends in the middle of them.
+            load.uploads["Large"] = send_upload(stack, xpi("Large", "large@example.org", files=MANY))
+            stack.docker("compose", "restart", "--timeout=0", "worker")
             wait_until(lambda: len(stack.healthy()) == 8, "the worker is healthy again")
             assert stack.up().changed == 0
             load.over.wait(max(0, end - time.monotonic()))
