@@ -126,6 +126,13 @@ def derive(
         "volatile_services": ["elasticsearch"] if origin == "packages" else [],
         "url_hint": url_hint(site_url, loopback_url, host_name in facts["local_names"]),
         "volume": f"{instance}_data_mysqld",
+        "snapshots_dir": facts["snapshots_dir"],
+        "snapshot_volumes": {
+            "database": f"{instance}_data_mysqld",
+            "storage": f"{instance}_storage",
+            # The stand-in has nothing on the disk.
+            **({"index": f"{instance}_data_elastic"} if origin != "packages" else {}),
+        },
         "port_block": facts["port_block"],
     }
 
@@ -201,7 +208,7 @@ def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 def started(facts: Mapping[str, Any]) -> bool:
     """Return whether Compose would find nothing to do with the project as it was probed.
 
-    That is so when each service has one running container, made from its configuration and its image of now, and no
+    That is so when no restore was interrupted, and each service has one running container, made from its configuration and its image of now, and no
     other service has one: the comparison that `docker compose up` itself makes.
 
     Args:
@@ -210,6 +217,7 @@ def started(facts: Mapping[str, Any]) -> bool:
     containers = facts["containers"]
     return (
         bool(containers)
+        and not facts["restore"]
         and {entry["service"]: entry["config_hash"] for entry in containers} == facts["service_hashes"]
         and len(containers) == len(facts["service_hashes"])
         and all(entry["state"] == "running" and not entry["image_replaced"] for entry in containers)
@@ -224,7 +232,7 @@ def initialized(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         facts: What the probe found.
     """
     state = initialization_state(facts["volume_created"], facts["containers"], "web", settings["volatile_services"])
-    return bool(facts["initialized"] == state)
+    return bool(facts["initialized"] == state) and not facts["restore"]
 
 
 def image_origin(values: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

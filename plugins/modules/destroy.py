@@ -67,7 +67,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCl
 PROJECT = "com.docker.compose.project"
 INSTANCE = "addons.olympia.instance"
 # What the provisioner makes in a project directory besides the rendered files, and nobody edits.
-MADE = (host.INITIALIZED, "build-metadata.json", "published.env", host.TEST_RESULTS)
+MADE = (host.INITIALIZED, host.RESTORE, "build-metadata.json", "published.env", host.TEST_RESULTS)
 
 
 class Engine:
