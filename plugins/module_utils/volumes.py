@@ -75,13 +75,16 @@ DUMP = (
 )
 
 
-def execute(arguments: Sequence[str], environment: Mapping[str, str] | None = None, text: str = "") -> str:
+def execute(
+    arguments: Sequence[str], environment: Mapping[str, str] | None = None, text: str = "", cwd: Path | None = None
+) -> str:
     """Run a docker command and return its output.
 
     Args:
         arguments: What follows `docker`.
         environment: What it needs of the environment besides.
         text: What it reads.
+        cwd: Where it runs.
 
     Raises:
         SnapshotError: It returned another code than 0.
@@ -93,6 +96,7 @@ def execute(arguments: Sequence[str], environment: Mapping[str, str] | None = No
         text=True,
         capture_output=True,
         check=False,
+        cwd=cwd,
         env={**os.environ, **(environment or {}), **LOCALE},
     )
     if done.returncode:

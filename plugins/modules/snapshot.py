@@ -323,7 +323,8 @@ class Instance:
             [
                 "compose", "--project-directory", str(self.project), "run", "--rm", "--no-deps", "--no-TTY", "--quiet-pull",
                 "web", "python3", "-c", KNOWN_MIGRATIONS,
-            ]
+            ],
+            cwd=self.project,
         )  # fmt: skip
         newer = snapshots.newer_migrations(manifest, json.loads(known.splitlines()[-1]))
         if not newer:
