@@ -254,7 +254,7 @@ class Volumes:
             said = pipe(
                 [
                     self._work([f"{volume}:/volume:ro"], tar),
-                    self.filter("--threads=0"),
+                    self.filter("-1", "--threads=0"),
                 ],
                 None,
                 file,
@@ -338,8 +338,6 @@ class Volumes:
     def stage(self, volume: str) -> str:
         """Make an empty volume whose content is to replace another one's, and return its name."""
         staged = f"{volume}_restored"
-        if self.exists(staged):
-            execute(["volume", "rm", staged])
         labels = [f"--label={PROJECT}={self.instance}", f"--label={RESTORE}={self.instance}"]
         return execute(["volume", "create", *labels, staged]).strip()
 
@@ -347,4 +345,7 @@ class Volumes:
         """Remove every volume whose content was to replace another one's."""
         left = execute(["volume", "ls", "--quiet", f"--filter=label={RESTORE}={self.instance}"]).split()
         if left:
+            # What an interrupted run has begun goes on without it.
+            if begun := self.users(left):
+                execute(["rm", "--force", *begun])
             execute(["volume", "rm", *left])

@@ -349,6 +349,7 @@ class Instance:
             SnapshotError: One could not be filled: nothing has changed. Or one could not be replaced: `settle` goes on from there.
         """
         staged: dict[str, str] = {}
+        self.volumes.unstage()
         self._write_journal("fill", source, staged)
         try:
             for part, work in fill.items():
@@ -370,8 +371,13 @@ class Instance:
             for one in host.containers(host.run, self.name)
             if one["service"] in FORGETFUL and one["state"] == "running"
         ]
-        if running := [*self.volumes.users(self.parts.values()), *remembering]:
-            volumes.execute(["stop", *running])
+        running = [*self.volumes.users(self.parts.values()), *remembering]
+        try:
+            volumes.execute(["stop", *running]) if running else ""
+        except SnapshotError:
+            # One that has ended by itself meanwhile is as good.
+            if self.volumes.users(self.parts.values()):
+                raise
 
     def settle(self) -> str:
         """Finish a restore from where all is there to finish it, or take it back; return what was done, in a sentence."""
@@ -456,7 +462,7 @@ class Instance:
         unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
         stages = [self.inside(server, volumes.DUMP + DATABASE)]
         if file.suffix == ".zst":
-            stages.append(self.volumes.filter("--threads=0"))
+            stages.append(self.volumes.filter("-1", "--threads=0"))
         try:
             with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
                 volumes.pipe(stages, None, target, {"MYSQL_PWD": self.password})
