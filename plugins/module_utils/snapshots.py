@@ -112,7 +112,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise SnapshotError(f"{folder / MANIFEST} cannot be read: {error}. The snapshot is damaged.") from error
     if not known:
         raise SnapshotError(
-            f"{folder} is of format {manifest.get('format')}, and this release reads {FORMAT}. Restore it with the release that made it."
+            f"{folder} is of format {manifest.get('format')}, and this release reads {FORMAT}. Restore it with the "
+            "release that made it."
         )
     return dict(manifest)
 
@@ -308,8 +309,8 @@ def making(folder: Path) -> Iterator[Path]:
         synchronize(folder.parent)
     except OSError as error:
         raise SnapshotError(
-            f"The snapshot cannot be written to {error.filename or folder}: {error.strerror}. Make room there, or set SNAPSHOTS_DIR "
-            "to another folder."
+            f"The snapshot cannot be written to {error.filename or folder}: {error.strerror}. Make room there, or set "
+            "SNAPSHOTS_DIR to another folder."
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

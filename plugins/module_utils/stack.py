@@ -208,8 +208,8 @@ def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 def started(facts: Mapping[str, Any]) -> bool:
     """Return whether Compose would find nothing to do with the project as it was probed.
 
-    That is so when no restore was interrupted, and each service has one running container, made from its configuration and its image of now, and no
-    other service has one: the comparison that `docker compose up` itself makes.
+    That is so when no restore was interrupted, each service has one running container, made from its configuration and its image
+    of now, and no other service has one: the comparison that `docker compose up` itself makes.
 
     Args:
         facts: What the probe found.

@@ -130,13 +130,14 @@ def pipe(
         SnapshotError: One of them returned another code than 0.
     """
     with contextlib.ExitStack() as stack:
-        processes: list[tuple[subprocess.Popen[bytes], IO[str]]] = []
+        processes: list[tuple[subprocess.Popen[bytes], list[str], IO[str]]] = []
         reads: Any = source or subprocess.DEVNULL
         for number, arguments in enumerate(stages, start=1):
-            errors = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))
+            command = ["docker", *arguments]
+            errors: IO[str] = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))
             writes = subprocess.PIPE if number < len(stages) else target or subprocess.DEVNULL
             process = subprocess.Popen(
-                ["docker", *arguments],
+                command,
                 stdin=reads,
                 stdout=writes,
                 stderr=errors,
@@ -147,14 +148,14 @@ def pipe(
                 # Only the next command reads it: when that dies, this one is to notice.
                 reads.close()
             reads = process.stdout
-            processes.append((process, errors))
+            processes.append((process, command, errors))
         said = []
-        for process, errors in processes:
+        for process, command, errors in processes:
             rc = process.wait()
             errors.seek(0)
             said.append(errors.read())
             if rc:
-                raise failed(Completed([str(word) for word in process.args], rc, "", said[-1]))  # type: ignore[union-attr]
+                raise failed(Completed(command, rc, "", said[-1]))
         return said
 
 

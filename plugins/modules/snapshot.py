@@ -208,8 +208,8 @@ class Instance:
         for image in self.images.values():
             if not host.image_id(host.run, image):
                 raise SnapshotError(
-                    f"The image {image} is not here, without which the data of {self.name} cannot be read. {up}. To destroy without an "
-                    "automatic snapshot: SNAPSHOTS_KEPT=0"
+                    f"The image {image} is not here, without which the data of {self.name} cannot be read. {up}. To destroy "
+                    "without an automatic snapshot: SNAPSHOTS_KEPT=0"
                 )
 
     def server(self) -> str:
@@ -283,7 +283,7 @@ class Instance:
                 "parts": parts,
             }
             snapshots.write_whole(unfinished / snapshots.MANIFEST, json.dumps(manifest, indent=2) + "\n")
-        return sum(int(part["bytes"]) for part in parts)
+        return sum(path.stat().st_size for path in folder.iterdir())
 
     def save_before(self, what: str) -> str:
         """Save an automatic snapshot, remove the oldest ones, and return its folder; the empty string where none is wanted.
@@ -316,8 +316,8 @@ class Instance:
         theirs, ours = snapshots.series(manifest["database_version"]), snapshots.series(version)
         if theirs != ours:
             raise SnapshotError(
-                f"The snapshot is of a {theirs} server, whose files the instance's {ours} does not read; nothing was changed. Plain "
-                "SQL goes from one to the other: olympia data_export there, olympia data_restore here."
+                f"The snapshot is of a {theirs} server, whose files the instance's {ours} does not read; nothing was changed. "
+                "Plain SQL goes from one to the other: olympia data_export there, olympia data_restore here."
             )
         known = volumes.execute(
             [

@@ -56,11 +56,43 @@ def divide(context: Context) -> tuple[str, str]:
     if action not in ACTIONS or len(names) > (0 if action == "list" else 1) or (action == "rm" and not names):
         raise OlympiaError(
             f"'{' '.join(context.words)}' does not say what is to be done with snapshots",
-            way_out="olympia snapshot save [NAME] | restore [NAME] | list | rm NAME, where NAME is INSTANCE/NAME for one of another "
-            "instance",
+            way_out="olympia snapshot save [NAME] | restore [NAME] | list | rm NAME, where NAME is INSTANCE/NAME for one of "
+            "another instance",
             code=ExitCode.USAGE,
         )
     return action, names[0] if names else ""
+
+
+def named(name: str, force: bool = False) -> dict[str, str]:
+    """Return what says to a playbook which snapshot is meant.
+
+    Args:
+        name: Its name; empty for the one that is meant where nobody names one.
+        force: Restore it although its schema is newer than the code.
+    """
+    asked = {"__olympia_stack_snapshot_name": name} if name else {}
+    return asked | ({"__olympia_stack_snapshot_force": "true"} if force else {})
+
+
+def sql_file(name: str | Path) -> dict[str, str]:
+    """Return what says to a playbook which file of SQL is meant.
+
+    Args:
+        name: The file. Relative to where the command is called; on another host that has to be said in full.
+    """
+    return {"__olympia_stack_sql_file": str(Path(name).expanduser().absolute())}
+
+
+def ask(context: Context) -> dict[str, Any]:
+    """Return the snapshots of all instances, and the folder that they are in, by host.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: A host did not answer.
+    """
+    return context.prepare("snapshot_list").ask()
 
 
 def show(context: Context) -> None:
@@ -72,7 +104,7 @@ def show(context: Context) -> None:
     Raises:
         OlympiaError: A host did not answer.
     """
-    answers = context.prepare("snapshot_list").ask()
+    answers = ask(context)
     if context.arguments.json:
         print(json.dumps({host: answer["snapshots"] for host, answer in answers.items()}, indent=2))
         return
@@ -95,8 +127,7 @@ def run(context: Context) -> None:
     if action == "list":
         show(context)
         return
-    context.given |= {"__olympia_stack_snapshot_name": name} if name else {}
-    context.given |= {"__olympia_stack_snapshot_force": "true"} if context.arguments.force else {}
+    context.given |= named(name, context.arguments.force)
     with context.alone():
         context.prepare(f"snapshot_{action}").execute()
 
@@ -117,8 +148,7 @@ def run_sql(context: Context) -> None:
             way_out=f"olympia {verb} FILE.sql; with FILE.sql.zst it is compressed. The file is on the host",
             code=ExitCode.USAGE,
         )
-    # Relative to where the command is called; on another host that has to be said in full.
-    context.given |= {"__olympia_stack_sql_file": str(Path(context.words[0]).expanduser().absolute())}
+    context.given |= sql_file(context.words[0])
     with context.alone():
         context.prepare(verb).execute()
 
