@@ -80,8 +80,8 @@ def locate(root: Path, instance: str, name: str) -> Path:
     Raises:
         SnapshotError: That is no name.
     """
-    owner, _slash, own = name.rpartition("/")
-    if not NAME.fullmatch(own) or (owner and not NAME.fullmatch(owner)):
+    owner, slash, own = name.rpartition("/")
+    if not NAME.fullmatch(own) or (slash and not NAME.fullmatch(owner)):
         raise SnapshotError(
             f"'{name}' cannot name a snapshot: use up to 100 of a-z, A-Z, 0-9, '.', '_' and '-', the first of them a letter or "
             "a digit; another instance's snapshot is INSTANCE/NAME.",
@@ -107,8 +107,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        known = isinstance(manifest, dict) and manifest["format"] == FORMAT
-    except (OSError, ValueError, KeyError) as error:
+        known = manifest["format"] == FORMAT
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{folder / MANIFEST} cannot be read: {error}. The snapshot is damaged.") from error
     if not known:
         raise SnapshotError(
