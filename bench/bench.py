@@ -153,19 +153,21 @@ def snapshots(environment: Mapping[str, str], instance: str, sizes: Sequence[int
     for rows in sizes:
         client = 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD mariadb --user=root olympia --execute="$0"'
         run(["docker", "exec", f"{instance}-mysqld-1", "sh", "-c", client, ROWS.format(rows=rows)], environment)
-        measured: dict[str, object] = {"rows": rows, "load": os.getloadavg()[0]}
+        measured: dict[str, object] = {"rows": rows, "load": round(os.getloadavg()[0], 1)}
         for action in ("save", "restore"):
             started = time.monotonic()
             output = run(["olympia", "snapshot", action, f"rows-{rows}", f"INSTANCE={instance}"], environment)
             phases = PHASES.search(output)
-            measured |= {f"{action}_s": time.monotonic() - started, f"{action}_phases": phases[1] if phases else ""}
+            measured |= {
+                f"{action}_s": round(time.monotonic() - started, 1),
+                f"{action}_phases": phases[1] if phases else "",
+            }
         folder = Path(environment["XDG_STATE_HOME"], "olympia/snapshots", instance, f"rows-{rows}")
         measured["bytes"] = sum(path.stat().st_size for path in folder.iterdir())
         found.append(measured)
-        print(
-            "{rows} rows, {bytes} bytes: saved in {save_s:.1f} s ({save_phases}), "
-            "restored in {restore_s:.1f} s ({restore_phases}); load {load:.1f}".format(**measured)
-        )
+        words = "{rows} rows, {bytes} bytes: saved in {save_s} s ({save_phases}), "
+        words += "restored in {restore_s} s ({restore_phases}); load {load}"
+        print(words.format(**measured))
     return found
 
 

@@ -68,6 +68,7 @@ def derive(
         if name.startswith("olympia_stack_")
     }
     instance = short["instance"]
+    database = f"{instance}_data_mysqld"
     compose_files = [name for name in short["compose_file"].split(":") if name]
     closed = CI_FILE in compose_files
     origin = image_origin(values, facts)
@@ -125,10 +126,10 @@ def derive(
         # The stand-in keeps its index in memory.
         "volatile_services": ["elasticsearch"] if origin == "packages" else [],
         "url_hint": url_hint(site_url, loopback_url, host_name in facts["local_names"]),
-        "volume": f"{instance}_data_mysqld",
+        "volume": database,
         "snapshots_dir": facts["snapshots_dir"],
         "snapshot_volumes": {
-            "database": f"{instance}_data_mysqld",
+            "database": database,
             "storage": f"{instance}_storage",
             # The stand-in has nothing on the disk.
             **({"index": f"{instance}_data_elastic"} if origin != "packages" else {}),

@@ -85,11 +85,12 @@ def test_what_is_held_writes_nothing(volumes: Volumes) -> None:
 
 def test_a_killed_holder_leaves_nothing_stopped(volumes: Volumes) -> None:
     inside(volumes, WRITER, "--detach")
+    named = volumes.instance, volumes.application, volumes.database
     code = (
-        "import os, signal, sys\n"
+        "import sys\n"
         f"sys.path.insert(0, {COLLECTIONS!r})\n"
         "from ansible_collections.addons.olympia.plugins.module_utils.volumes import Volumes\n"
-        f"with Volumes({volumes.instance!r}, {volumes.application!r}, {volumes.database!r}).held([{volumes.instance!r} + '_data']):\n"
+        f"with Volumes(*{named!r}).held(['{volumes.instance}_data']):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )
     with subprocess.Popen(
