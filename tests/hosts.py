@@ -9,8 +9,10 @@ import re
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags, package_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -39,10 +41,17 @@ class Outcome:
 
 @dataclass
 class Host:
-    """A test host, and the inventory that names it."""
+    """A test host, and the inventory that names it.
+
+    Attributes:
+        name: The container.
+        folder: Where the inventory is, and what runs leave here.
+        settings: Settings in the inventory, by variable.
+    """
 
     name: str
     folder: Path
+    settings: dict[str, int] = field(default_factory=dict)
 
     @property
     def inventory(self) -> Path:
@@ -114,6 +123,7 @@ class Host:
             "ansible_host": self.name,
             "ansible_python_interpreter": "/usr/bin/python3",
             "olympia_stack_min_map_count": 0,
+            **self.settings,
         }
         self.inventory.write_text(json.dumps({"all": {"hosts": {"runner": host}}}))
         (self.folder / "group_vars").symlink_to(ROOT / "inventories/ci/group_vars")
@@ -138,10 +148,11 @@ def make_image() -> str:
     return done.stdout.strip()
 
 
-def make_service_images() -> None:
-    """Make the images of the packages origin where they are missing."""
+def make_service_images() -> dict[str, str]:
+    """Return the tags of the images of the packages origin, which are made where they are missing."""
     done = subprocess.run(
         [str(BIN / "ansible-playbook"), "tests/images.yml"],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+    return image_tags(image_files(ROOT / "roles/olympia_images/files"), "bookworm", package_sources("bookworm"))

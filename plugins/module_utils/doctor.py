@@ -35,7 +35,7 @@ ENGINE_FIRST = "See the check daemon first."
 FACTS = (
     "application", "ca_bundle", "compose_files_present", "containers", "disk_free_mb", "engine", "env_error",
     "image_origin", "image_sources", "initialized", "listening_ports", "local_names", "max_map_count", "memory_mb",
-    "project_dir", "rendered", "source_dir", "source_missing", "volume_created",
+    "port_owners", "project_dir", "rendered", "source_dir", "source_missing", "volume_created",
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "host_name", "host_uid", "image_origin", "images",

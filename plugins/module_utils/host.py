@@ -177,7 +177,8 @@ def rendered_files(directory: Path, names: Iterable[str]) -> dict[str, dict[str,
         found[name] = {
             "sha256": hashlib.sha256(content).hexdigest(),
             "mode": f"{stat.S_IMODE(path.stat().st_mode):04o}",
-            "managed": MANAGED_MARK.encode() in head,
+            # A machine that loses its power can leave a file without content; nobody's work is lost with it.
+            "managed": not content or MANAGED_MARK.encode() in head,
             "error": "",
         }
     return found

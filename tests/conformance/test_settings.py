@@ -155,8 +155,9 @@ def read_as_meant(made: Project) -> None:
     assert target["tags"] == [meant["image"]]
     for name in ("cache_from", "cache_to"):
         assert build.get(name, []) == meant[name]
+        # Bake names once what is given twice.
         assert [cache.split(",") for cache in target.get(name.replace("_", "-"), [])] == [
-            one.split(",") for one in meant[name]
+            one.split(",") for one in dict.fromkeys(meant[name])
         ]
     secrets = [f"id=ca_bundle,src={meant['ca_bundle']}"] if meant["ca_bundle"] else []
     assert target["secret"] == [*secrets, "id=pip_conf,src=secrets/pip.conf"]

@@ -218,6 +218,38 @@ def xpi(name: str, guid: str, **manifest: Any) -> bytes:
     return buffer.getvalue()
 
 
+def send_upload(stack: Stack, content: bytes) -> str:
+    """Upload an add-on as the site's form does, and return the address that says what has come of it.
+
+    Raises:
+        urllib.error.URLError: The site did not take it.
+    """
+    _, page = stack.get("/upload/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert token, page
+    boundary = uuid.uuid4().hex
+    body = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{token[1]}\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="xpi"; filename="sample.xpi"\r\n\r\n'
+    ).encode() + content + f"\r\n--{boundary}--\r\n".encode()  # fmt: skip
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Cookie": f"csrftoken={token[1]}"}
+    request = urllib.request.Request(f"{stack.url}/upload/", data=body, headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        # The site leads on to the page of this upload.
+        return str(answer.url).removeprefix(stack.url) + "status.json"
+
+
+def outcome(stack: Stack, status: str) -> dict[str, str] | None:
+    """Return what has come of an upload; None as long as the worker has not processed it.
+
+    Args:
+        stack: The stack.
+        status: What `send_upload` has returned.
+    """
+    found: dict[str, str] = json.loads(stack.get(status)[1])
+    return found if found["status"] != "pending" else None
+
+
 @pytest.fixture(scope="session")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a state directory for all instances of the session."""

@@ -3,20 +3,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
 import sys
-import urllib.request
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, Run, Stack, wait_until, xpi
+from .conftest import ROOT, Run, Stack, outcome, send_upload, wait_until, xpi
 
 SERVICES = {"web", "worker", "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached"}
 UID = 1234567
@@ -33,27 +30,10 @@ def stack(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFac
 
 
 def upload(stack: Stack, content: bytes) -> dict[str, str]:
-    """Send a file through the site's form, and return what the worker made of it."""
-    _, page = stack.get("/upload/")
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
-    assert token, page
-    boundary = uuid.uuid4().hex
-    body = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{token[1]}\r\n'
-        f'--{boundary}\r\nContent-Disposition: form-data; name="xpi"; filename="sample.xpi"\r\n\r\n'
-    ).encode() + content + f"\r\n--{boundary}--\r\n".encode()  # fmt: skip
-    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Cookie": f"csrftoken={token[1]}"}
-    request = urllib.request.Request(f"{stack.url}/upload/", data=body, headers=headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        # The site leads on to the page of this upload.
-        status = answer.url.removeprefix(stack.url) + "status.json"
-
-    def result() -> dict[str, str] | None:
-        found: dict[str, str] = json.loads(stack.get(status)[1])
-        return found if found["status"] != "pending" else None
-
-    answer_of_the_worker: dict[str, str] = wait_until(result, "the worker processes the upload")
-    return answer_of_the_worker
+    """Upload an add-on, and return what has come of it once the worker has processed it."""
+    status = send_upload(stack, content)
+    answer: dict[str, str] = wait_until(lambda: outcome(stack, status), "the worker processes the upload")
+    return answer
 
 
 def verify(stack: Stack) -> Run:

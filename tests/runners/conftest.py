@@ -15,10 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags, package_sources
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
 
-from tests.hosts import ROOT, Host, docker, make_image, make_service_images
+from tests.hosts import Host, docker, make_image, make_service_images
 from tests.registry import Gate, Registry, unpack_program
 
 OPEN_PORT, CLOSED_PORT = 5000, 5001
@@ -37,15 +36,9 @@ USER elasticsearch
 
 
 @pytest.fixture(scope="session")
-def service_images() -> dict[str, str]:
-    """Return the tags of the images of the packages origin, which are made where they are missing."""
-    make_service_images()
-    return image_tags(image_files(ROOT / "roles/olympia_images/files"), "bookworm", package_sources("bookworm"))
-
-
-@pytest.fixture(scope="session")
-def gates(service_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gate, Gate]]:
+def gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gate, Gate]]:
     """Return the ways from the runners to the open and to the closed registry; the open one has all service images."""
+    service_images = make_service_images()
     folder = tmp_path_factory.mktemp("registry")
     bridge = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
     program = unpack_program(folder)

@@ -322,3 +322,14 @@ def test_the_frontends_port_counts_where_the_frontend_runs() -> None:
     assert checks.check_host(values(), facts(listening_ports=[7011])) == []
     (problem,) = checks.check_host(values(), facts(listening_ports=[7011], autograph="signer: {}"))
     assert problem.setting == "olympia_stack_frontend_port"
+
+
+@pytest.mark.parametrize(
+    ("content", "managed"),
+    [("FROM scratch\n", False), ("# managed by addons.olympia\n", True), ("", True)],
+    ids=["somebody's", "rendered", "without content"],
+)
+def test_a_file_with_content_is_somebodys_unless_it_says_otherwise(tmp_path: Path, content: str, managed: bool) -> None:
+    (tmp_path / "Dockerfile").write_text(content)
+    found = host.rendered_files(tmp_path, ["Dockerfile", "missing"])
+    assert {name: file["managed"] for name, file in found.items()} == {"Dockerfile": managed}
