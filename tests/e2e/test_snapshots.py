@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ROOT, Stack, wait_until, xpi
-from tests.e2e.test_local import upload
+from tests.e2e.conftest import ROOT, Stack, outcome, send_upload, wait_until, xpi
 
 BALLAST_MB = 96  # what takes long enough to be interrupted
 
@@ -28,7 +27,8 @@ def stack(make_stack: Callable[..., Stack]) -> Stack:
     """A running stack with an uploaded add-on."""
     made = make_stack()
     made.up()
-    assert upload(made, xpi("Marigold", "marigold@example.org", description="Counts petals"))["status"] == "valid"
+    status = send_upload(made, xpi("Marigold", "marigold@example.org", description="Counts petals"))
+    assert wait_until(lambda: outcome(made, status), "the worker processes the upload")["status"] == "valid"
     return made
 
 
