@@ -37,5 +37,6 @@ class ActionModule(ActionBase):
             "password": secrets["MYSQL_ROOT_PASSWORD"],
             "secrets": list(secrets.values()),
             "kept": settings["snapshots_kept"],
-            "holds_data": bool(preflight["facts"]["initialized"]),
+            # Without an initialization of ours nobody can tell.
+            "holds_data": bool(preflight["facts"]["initialized"]) or not settings["initialize"],
         }

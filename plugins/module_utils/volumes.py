@@ -19,7 +19,7 @@ from typing import IO, Any
 from ansible_collections.addons.olympia.plugins.module_utils.cli import LOCALE, Completed, tail
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
 
-INSTANCE = "addons.olympia.instance"
+HELPER = "addons.olympia.helper"
 PROJECT = "com.docker.compose.project"
 RESTORE = "addons.olympia.restore"
 LOG_LINES = 20
@@ -185,7 +185,7 @@ class Volumes:
             "--rm",
             "--network=none",
             "--log-driver=none",
-            f"--label={INSTANCE}={self.instance}",
+            f"--label={HELPER}={self.instance}",
             *volumes,
             *options,
         ]
@@ -346,7 +346,10 @@ class Volumes:
         """Remove every volume whose content was to replace another one's."""
         left = execute(["volume", "ls", "--quiet", f"--filter=label={RESTORE}={self.instance}"]).split()
         if left:
-            # What an interrupted run has begun goes on without it.
-            if begun := self.users(left):
-                execute(["rm", "--force", *begun])
+            self.sweep()
             execute(["volume", "rm", *left])
+
+    def sweep(self) -> None:
+        """Remove the containers of an interrupted run: those that it has begun go on without it, or never start."""
+        if begun := execute(["ps", "--all", "--quiet", f"--filter=label={HELPER}={self.instance}"]).split():
+            execute(["rm", "--force", *begun])

@@ -253,6 +253,7 @@ class Instance:
             SnapshotError: It cannot be saved. Nothing of it is left then.
         """
         snapshots.sweep(self.root, self.name)
+        self.volumes.sweep()
         with snapshots.making(folder) as unfinished:
             self.check_present()
             version, migrations = self.database_state()
@@ -382,6 +383,7 @@ class Instance:
     def settle(self) -> str:
         """Finish a restore from where all is there to finish it, or take it back; return what was done, in a sentence."""
         journal = json.loads(self.journal.read_text(encoding="utf-8"))
+        self.volumes.sweep()
         if journal["step"] == "replace":
             self.stop()
             # Migrations and search index are to be looked after again.

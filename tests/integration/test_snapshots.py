@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags, package_sources
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
-from ansible_collections.addons.olympia.plugins.module_utils.volumes import INSTANCE, PROJECT, Volumes
+from ansible_collections.addons.olympia.plugins.module_utils.volumes import HELPER, PROJECT, Volumes
 
 from .conftest import ROOT, docker
 from .test_service_images import AWKWARD, run_role
 
+TEST = "addons.olympia.test"
 WRITER = 'i=0; while :; do i=$((i + 1)); echo "$i" > /data/number; done'
 COLLECTIONS = str(ROOT / "collections")
 
@@ -41,7 +42,7 @@ def volumes(image: str) -> Iterator[Volumes]:
     docker("volume", "create", f"--label={PROJECT}={own.instance}", f"{own.instance}_data")
     inside(own, "echo old > /data/file; mkdir /data/folder; chown 999:999 /data /data/file")
     yield own
-    for identity in docker("ps", "--all", "--quiet", f"--filter=label={INSTANCE}={own.instance}").split():
+    for identity in docker("ps", "--all", "--quiet", f"--filter=label={TEST}={own.instance}").split():
         docker("rm", "--force", identity)
     for name in docker("volume", "ls", "--quiet", f"--filter=name=^{own.instance}_").split():
         docker("volume", "rm", name)
@@ -49,7 +50,7 @@ def volumes(image: str) -> Iterator[Volumes]:
 
 def inside(volumes: Volumes, script: str, *options: str, volume: str = "data") -> str:
     """Run a script with a volume of the instance at /data."""
-    given = ["--rm", "--user=0:0", f"--label={INSTANCE}={volumes.instance}", *options]
+    given = ["--rm", "--user=0:0", f"--label={TEST}={volumes.instance}", *options]
     return docker(
         "run",
         *given,
@@ -136,6 +137,8 @@ def test_a_volume_is_replaced_as_a_whole_or_not_at_all(volumes: Volumes) -> None
     for _again in range(2):
         volumes.replace(data, f"{data}_restored")
         assert inside(volumes, "cd /data; cat file .hidden; ls -A").split() == ["new", "more", ".hidden", "file"]
+    # It never starts, as one whose command was killed.
+    docker("create", f"--label={HELPER}={volumes.instance}", f"--volume={data}_restored:/data", volumes.database)
     volumes.unstage()
     assert not volumes.exists(f"{data}_restored")
 
@@ -147,7 +150,7 @@ def arguments(volumes: Volumes, tmp_path: Path) -> dict[str, Any]:
     name = f"{volumes.instance}-first"
     environment = [f"--env=MYSQL_ROOT_PASSWORD={AWKWARD}", "--env=MYSQL_DATABASE=olympia"]
     docker(
-        "run", "--detach", f"--name={name}", f"--label={INSTANCE}={volumes.instance}", *environment,
+        "run", "--detach", f"--name={name}", f"--label={TEST}={volumes.instance}", *environment,
         f"--volume={database}:/var/lib/mysql", volumes.database,
     )  # fmt: skip
     while docker("inspect", "--format={{.State.Health.Status}}", name) != "healthy":
