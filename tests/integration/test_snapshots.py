@@ -21,7 +21,7 @@ from .conftest import ROOT, docker
 from .test_service_images import AWKWARD, run_role
 
 TEST = "addons.olympia.test"
-WRITER = 'i=0; while :; do i=$((i + 1)); echo "$i" > /data/number; done'
+WRITER = 'touch /data/lines; while :; do echo >> /data/lines; done'
 COLLECTIONS = str(ROOT / "collections")
 
 
@@ -42,6 +42,7 @@ def volumes(image: str) -> Iterator[Volumes]:
     docker("volume", "create", f"--label={PROJECT}={own.instance}", f"{own.instance}_data")
     inside(own, "echo old > /data/file; mkdir /data/folder; chown 999:999 /data /data/file")
     yield own
+    own.sweep()
     for identity in docker("ps", "--all", "--quiet", f"--filter=label={TEST}={own.instance}").split():
         docker("rm", "--force", identity)
     for name in docker("volume", "ls", "--quiet", f"--filter=name=^{own.instance}_").split():
@@ -63,8 +64,8 @@ def inside(volumes: Volumes, script: str, *options: str, volume: str = "data") -
 
 
 def number(volumes: Volumes) -> str:
-    """Return what the writer has written last."""
-    return inside(volumes, "cat /data/number")
+    """Return how many lines the writer has written."""
+    return inside(volumes, "stat --format=%s /data/lines")
 
 
 def goes_on(volumes: Volumes, since: str) -> bool:
