@@ -21,7 +21,7 @@ from .conftest import ROOT, docker
 from .test_service_images import AWKWARD, run_role
 
 TEST = "addons.olympia.test"
-WRITER = 'touch /data/lines; while :; do echo >> /data/lines; done'
+WRITER = "touch /data/lines; while :; do echo >> /data/lines; done"
 COLLECTIONS = str(ROOT / "collections")
 
 
