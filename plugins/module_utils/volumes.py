@@ -107,9 +107,7 @@ def execute(
 def failed(completed: Completed) -> SnapshotError:
     """Return what to say of a command that failed."""
     said = tail(completed.stderr.strip() or completed.stdout.strip(), LOG_LINES)
-    return SnapshotError(
-        f"docker {completed.cmd[1]} failed with return code {completed.rc}: {said}", "unexpected", completed
-    )
+    return SnapshotError(f"docker {completed.cmd[1]} failed with return code {completed.rc}: {said}", "", completed)
 
 
 def pipe(
@@ -295,7 +293,7 @@ class Volumes:
             SnapshotError: One of them is not there (the engine would make an empty one), or the disk is full.
         """
         if not (self.exists(volume) and self.exists(staged)):
-            raise SnapshotError(f"One of the volumes {volume} and {staged} is gone; nothing was changed.", "unexpected")
+            raise SnapshotError(f"One of the volumes {volume} and {staged} is gone; nothing was changed.", "")
         execute(self._work([f"{volume}:/volume", f"{staged}:/staged:ro"], ["bash", "-c", REPLACE]))
 
     def ask(self, volume: str, sql: str) -> str:
