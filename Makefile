@@ -13,7 +13,7 @@ BOOTSTRAP = $(PYTHON) scripts/bootstrap
 OLYMPIA = .venv/bin/olympia
 
 .DEFAULT_GOAL := help
-VERBS = up down build push init test-site prune destroy status list explain render doctor sbom
+VERBS = up down build push init test-site prune destroy status list explain render doctor sbom snapshot data_export data_restore
 INSIDE = logs exec shell rootshell djshell report
 
 .PHONY: help $(VERBS) $(INSIDE) build_docker_image verify test lint bench lock docs clean
@@ -24,6 +24,7 @@ help: ## list the verbs
 
 up down build push test-site prune: ## run the stack, take it down (data stays), build or publish its image, run the site's tests, clear the build cache
 init destroy: ## initialize again; remove the instance with ALL its data (asks first)
+snapshot data_export data_restore: ## what the instance holds (ARGS="save|restore|list|rm NAME"); its database as plain SQL (ARGS=FILE)
 status list explain render doctor sbom: ## how it is, which instances there are, where settings come from (ARGS=HTTP_PORT), what would be written, what is wrong, what the image is made of
 $(VERBS):
 	@$(BOOTSTRAP)

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +30,16 @@ from ansible_collections.addons.olympia.plugins.module_utils.client_config impor
 INSTANCE = "olympia-bench"
 HOST_IMAGE = ["molecule/resources/test_image.py", "trixie", "docker"]
 PHASES = re.compile(r"^Seconds by phase: (.*?)\s+\(all: ([\d.]+)\)", re.MULTILINE)
+
+
+SIZES = (1000, 10_000, 100_000)
+# MariaDB counts by itself.
+ROWS = (
+    "INSERT INTO addons_addon (guid, slug, name, summary, version, file, modified) "
+    "SELECT CONCAT('row-', seq, '@olympia.test'), CONCAT('row-', seq), CONCAT('Row ', seq), "
+    "CONCAT('Keeps ', seq MOD 977, ' tabs in order and puts ', seq MOD 89, ' forgotten ones to sleep.'), '1.0', '', NOW(6) "
+    "FROM seq_1_to_{rows} WHERE seq > (SELECT COUNT(*) FROM addons_addon WHERE slug LIKE 'row-%')"
+)
 
 
 class CommandError(RuntimeError):
@@ -131,6 +141,36 @@ def cached_builds(environment: Mapping[str, str], pairs: int) -> list[tuple[floa
     return found
 
 
+def snapshots(environment: Mapping[str, str], instance: str, sizes: Sequence[int]) -> list[dict[str, object]]:
+    """Return how long it takes to save and to restore, with some numbers of rows.
+
+    Args:
+        environment: Process environment.
+        instance: A running instance.
+        sizes: Numbers of rows, the smallest first.
+    """
+    found: list[dict[str, object]] = []
+    for rows in sizes:
+        client = 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD mariadb --user=root olympia --execute="$0"'
+        run(["docker", "exec", f"{instance}-mysqld-1", "sh", "-c", client, ROWS.format(rows=rows)], environment)
+        measured: dict[str, object] = {"rows": rows, "load": round(os.getloadavg()[0], 1)}
+        for action in ("save", "restore"):
+            started = time.monotonic()
+            output = run(["olympia", "snapshot", action, f"rows-{rows}", f"INSTANCE={instance}"], environment)
+            phases = PHASES.search(output)
+            measured |= {
+                f"{action}_s": round(time.monotonic() - started, 1),
+                f"{action}_phases": phases[1] if phases else "",
+            }
+        folder = Path(environment["XDG_STATE_HOME"], "olympia/snapshots", instance, f"rows-{rows}")
+        measured["bytes"] = sum(path.stat().st_size for path in folder.iterdir())
+        found.append(measured)
+        words = "{rows} rows, {bytes} bytes: saved in {save_s} s ({save_phases}), "
+        words += "restored in {restore_s} s ({restore_phases}); load {load}"
+        print(words.format(**measured))
+    return found
+
+
 def main() -> int:
     """Run the benchmark; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,6 +182,13 @@ def main() -> int:
         "--cache-pairs", type=int, default=1, help="pairs of builds without and with another host's cache (default: 1)"
     )
     parser.add_argument("--keep", action="store_true", help="leave the instance running")
+    parser.add_argument(
+        "--snapshots",
+        type=int,
+        nargs="*",
+        metavar="ROWS",
+        help="measure only how long saving and restoring takes (default: 1000 10000 100000 rows)",
+    )
     options = parser.parse_args()
 
     state = ROOT / ".bench"
@@ -159,6 +206,13 @@ def main() -> int:
         raise CommandError(f"the run does not print its phases:\n{first_output[-3000:]}")
     started_from = "an installed engine" if engine_before else "a machine without an engine"
     print(f"First run, from {started_from}: {found[2]} s ({found[1]})")
+
+    if options.snapshots is not None:
+        snapshots(environment, INSTANCE, sorted(options.snapshots or SIZES))
+        if not options.keep:
+            run(["olympia", "destroy", "--yes", f"INSTANCE={INSTANCE}", "SNAPSHOTS_KEPT=0"], environment)
+            shutil.rmtree(state)
+        return 0
 
     def bare() -> None:
         bare_environment = environment | {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}

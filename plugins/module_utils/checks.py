@@ -23,7 +23,7 @@ MAX_UID = 2**32 - 2
 MAX_PORT = 65535
 PORTS = ("olympia_stack_http_port", "olympia_stack_frontend_port", "olympia_stack_mysql_port")
 OPTIONAL_PORT = "olympia_stack_mysql_port"  # 0 publishes none
-RESERVED_NAMES = ("runs",)  # the driver's directory beside those of the instances
+RESERVED_NAMES = ("runs", "locks", "snapshots")  # folders beside those of the instances
 # What can name a Compose project, an image and a host; and a container name has at least two characters.
 INSTANCE_NAME = re.compile(r"(?=.{2,63}\Z)[a-z0-9]+((_{1,2}|-+)[a-z0-9]+)*")
 
@@ -63,7 +63,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"'{instance}' cannot name an instance",
                 setting="olympia_stack_instance",
-                way_out="Use 2 to 63 of a-z, 0-9 and, between them, '-' and '_'; 'runs' is taken.",
+                way_out="Use 2 to 63 of a-z, 0-9 and, between them, '-' and '_'; 'runs', 'locks' and 'snapshots' are taken.",
             )
         )
     uid = values["olympia_stack_host_uid"]

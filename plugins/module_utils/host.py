@@ -24,6 +24,7 @@ MANAGED_MARK = "managed by addons.olympia"
 ENGINE_DATA = Path("/var/lib/docker")
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian and Ubuntu
 INITIALIZED = ".initialized.json"  # below the project directory
+RESTORE = ".restore.json"  # below the project directory: how far a restore has got that goes on, or was interrupted
 TEST_RESULTS = "test-results"  # below the project directory: what the site's own tests report
 DEPS_IMAGE = "deps/.image"  # the image that the mounted dependencies were taken from
 KEPT_CHECKS = 5  # healthchecks that the engine remembers of a container
@@ -63,6 +64,15 @@ def project_directory(configured: str, instance: str) -> Path:
         return expanded(configured)
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(state).expanduser() / "olympia" / instance
+
+
+def snapshots_directory(configured: str) -> Path:
+    """Return the folder of all snapshots of this host.
+
+    Args:
+        configured: The setting; empty for the default beside the project directories.
+    """
+    return project_directory(configured, "snapshots")
 
 
 def expanded(path: str) -> Path:

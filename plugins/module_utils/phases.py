@@ -7,7 +7,13 @@ from pathlib import Path
 
 ROLE_PHASES = {"olympia_docker": "engine", "olympia_images": "images"}
 STACK_ROLE = "olympia_stack"
-NO_PHASES = ("main", "image", "summary")  # they say which phases follow, and what has come of them
+NO_PHASES = (
+    "main",
+    "image",
+    "settle",
+    "summary",
+    "restored",
+)  # they say which phases follow, and what has come of them
 
 
 def phase_of(task_path: str) -> str:

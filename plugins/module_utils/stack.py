@@ -69,6 +69,7 @@ def derive(
         if name.startswith("olympia_stack_")
     }
     instance = short["instance"]
+    database = f"{instance}_data_mysqld"
     compose_files = [name for name in short["compose_file"].split(":") if name]
     closed = CI_FILE in compose_files
     origin = image_origin(values, facts)
@@ -128,7 +129,14 @@ def derive(
         # The stand-in keeps its index in memory.
         "volatile_services": ["elasticsearch"] if origin == "packages" else [],
         "url_hint": url_hint(site_url, loopback_url, host_name in facts["local_names"]),
-        "volume": f"{instance}_data_mysqld",
+        "volume": database,
+        "snapshots_dir": facts["snapshots_dir"],
+        "snapshot_volumes": {
+            "database": database,
+            "storage": f"{instance}_storage",
+            # The stand-in has nothing on the disk.
+            **({"index": f"{instance}_data_elastic"} if origin != "packages" else {}),
+        },
         "port_block": facts["port_block"],
     }
 
@@ -228,8 +236,8 @@ def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 def started(facts: Mapping[str, Any]) -> bool:
     """Return whether Compose would find nothing to do with the project as it was probed.
 
-    That is so when each service has one running container, made from its configuration and its image of now, and no
-    other service has one: the comparison that `docker compose up` itself makes.
+    That is so when no restore was interrupted, each service has one running container, made from its configuration and its image
+    of now, and no other service has one: the comparison that `docker compose up` itself makes.
 
     Args:
         facts: What the probe found.
@@ -237,6 +245,7 @@ def started(facts: Mapping[str, Any]) -> bool:
     containers = facts["containers"]
     return (
         bool(containers)
+        and not facts["restore"]
         and {entry["service"]: entry["config_hash"] for entry in containers} == facts["service_hashes"]
         and len(containers) == len(facts["service_hashes"])
         and all(entry["state"] == "running" and not entry["image_replaced"] for entry in containers)
@@ -251,7 +260,7 @@ def initialized(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         facts: What the probe found.
     """
     state = initialization_state(facts["volume_created"], facts["containers"], "web", settings["volatile_services"])
-    return bool(facts["initialized"] == state)
+    return bool(facts["initialized"] == state) and not facts["restore"]
 
 
 def image_origin(values: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

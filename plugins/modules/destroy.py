@@ -63,11 +63,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.volumes import HELPER
 
 PROJECT = "com.docker.compose.project"
 INSTANCE = "addons.olympia.instance"
 # What the provisioner makes in a project directory besides the rendered files, and nobody edits.
-MADE = (host.INITIALIZED, "build-metadata.json", "published.env", host.TEST_RESULTS)
+MADE = (host.INITIALIZED, host.RESTORE, "build-metadata.json", "published.env", host.TEST_RESULTS)
 
 
 class Engine:
@@ -98,8 +99,11 @@ class Engine:
         if not (rendered or labelled):
             return {"containers": {}, "networks": {}, "volumes": {}, "images": images}
         project = f"label={PROJECT}={self._instance}"
+        containers = ["ps", "--all", "--format", "{{.ID}} {{.Names}}", "--filter"]
         return {
-            "containers": self._list("ps", "--all", "--format", "{{.ID}} {{.Names}}", "--filter", project),
+            # A save or a restore that was killed can have left some of its own.
+            "containers": self._list(*containers, project)
+            | self._list(*containers, f"label={HELPER}={self._instance}"),
             "networks": self._list("network", "ls", "--format", "{{.ID}} {{.Name}}", "--filter", project),
             "volumes": self._list(*volumes, project) | labelled,
             "images": images,

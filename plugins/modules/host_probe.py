@@ -172,6 +172,8 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         "memory_mb": host.memory_mb(),
         "disk_free_mb": {str(path): host.free_disk_mb(path) for path in (project, host.ENGINE_DATA)},
         "initialized": host.read_initialization(project / host.INITIALIZED),
+        "restore": host.exists(project / host.RESTORE),
+        "snapshots_dir": str(host.snapshots_directory(values["olympia_stack_snapshots_dir"])),
         "deps_image": host.read_text(project / host.DEPS_IMAGE),
         "local_names": host.local_names(),
         "max_map_count": host.kernel_setting("vm.max_map_count"),

@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from .console import Silent
@@ -14,7 +15,7 @@ from .errors import ExitCode, OlympiaError
 from .paths import collection_root, make_importable
 from .report import Report
 from .settings import CONNECTION_PREFIX
-from .verbs import Context, explain, playbooks, render, status
+from .verbs import Context, explain, playbooks, render, snapshot, status
 from .verbs.base import all_assignments
 
 Answer = TypeVar("Answer")
@@ -86,6 +87,31 @@ class Stack:
         """Remove it with ALL its data. Nobody is asked."""
         return self._run("destroy", check)
 
+    def snapshot_save(self, name: str = "", *, check: bool = False) -> Result:
+        """Save what it holds, under a name or the time of now."""
+        return self._run("snapshot_save", check, snapshot.named(name))
+
+    def snapshot_restore(self, name: str = "", *, force: bool = False, check: bool = False) -> Result:
+        """Give it what a snapshot holds, `INSTANCE/NAME` for another instance's; by default the newest that somebody has saved."""
+        return self._run("snapshot_restore", check, snapshot.named(name, force))
+
+    def snapshot_list(self) -> list[dict[str, Any]]:
+        """Return the snapshots of all instances that its host has or had."""
+        with self._context("snapshot_list") as context:
+            return list(_only(snapshot.ask(context))["snapshots"])
+
+    def snapshot_rm(self, name: str, *, check: bool = False) -> Result:
+        """Remove a snapshot."""
+        return self._run("snapshot_rm", check, snapshot.named(name))
+
+    def data_export(self, file: str | Path, *, check: bool = False) -> Result:
+        """Write its database to a file of plain SQL on its host; compressed with zstd where the name ends in `.zst`."""
+        return self._run("data_export", check, snapshot.sql_file(file))
+
+    def data_restore(self, file: str | Path, *, check: bool = False) -> Result:
+        """Replace its database by the one in a file of plain SQL on its host. What was there is saved first."""
+        return self._run("data_restore", check, snapshot.sql_file(file))
+
     def status(self) -> status.Status:
         """Return how each service is. That one is not healthy is an answer, and no error."""
         with self._context("status") as context:
@@ -101,8 +127,9 @@ class Stack:
         with self._context("render") as context:
             return _only(render.ask(context))
 
-    def _run(self, verb: str, check: bool) -> Result:
+    def _run(self, verb: str, check: bool, given: Mapping[str, str] | None = None) -> Result:
         with self._context(verb, check) as context:
+            context.given |= given or {}
             playbooks.run(context)
         changed = sum(task.status == "changed" for task in context.report.tasks)
         return Result(verb, changed, dict(context.report.seconds))

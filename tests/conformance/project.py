@@ -108,6 +108,8 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
         "npm_config": "",
         "local_names": [],
         "port_block": 0,
+        "restore": False,
+        "snapshots_dir": "/home/me/.local/state/olympia/snapshots",
     } | changed
 
 

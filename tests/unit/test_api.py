@@ -93,3 +93,19 @@ def test_a_look_returns_a_typed_answer(checkout: Checkout, capfd: pytest.Capture
     (checkout.path / "two.yml").write_text("all: {hosts: {one: {}, two: {}}, vars: {ansible_connection: local}}\n")
     with pytest.raises(OlympiaError, match="2 hosts have answered"):
         Stack(str(checkout.path / "two.yml")).status()
+
+
+def test_what_is_said_of_snapshots_reaches_their_playbooks(checkout: Checkout) -> None:
+    checkout.playbook("- ansible.builtin.debug: {msg: x}")
+    for name in ("snapshot_restore", "data_export"):
+        (checkout.path / f"playbooks/{name}.yml").write_text((checkout.path / "playbooks/up.yml").read_text())
+    assert Stack().snapshot_restore("one/first", force=True).verb == "snapshot_restore"
+    Stack().data_export("dump.sql")
+    said = {path.stem: json.loads(path.read_text()) for run in checkout.runs() for path in run.glob("*_*.json")}
+    assert said == {
+        "snapshot_restore": {
+            "__olympia_stack_snapshot_name": "one/first",
+            "__olympia_stack_snapshot_force": "true",
+        },
+        "data_export": {"__olympia_stack_sql_file": str(Path.cwd() / "dump.sql")},
+    }

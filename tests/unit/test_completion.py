@@ -42,6 +42,7 @@ def complete(checkout: Checkout, *words: str) -> list[str]:
         (["status", "--ch"], []),
         (["explain", "HTTP_PO"], ["HTTP_PORT", "HTTP_PORT="]),
         (["up", "-i", ""], ["local"]),
+        (["snapshot", "re"], ["restore"]),
         (["logs", "rab"], ["rabbitmq"]),
         (["completion", ""], ["--help", "-e", "-h", "bash", "fish", "zsh"]),
         (["up", "HTTP_PORT", "=", ""], []),

@@ -71,6 +71,8 @@ def findings(
         "listening_ports": [22],
         "local_names": ["localhost", "olympia.test"],
         "port_block": 0,
+        "restore": False,
+        "snapshots_dir": "/home/me/.local/state/olympia/snapshots",
         "port_owners": {},
         "max_map_count": 65530,
         "memory_mb": 16000,

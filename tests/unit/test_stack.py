@@ -38,6 +38,8 @@ def facts(**changed: Any) -> dict[str, Any]:
         "listening_ports": [22],
         "port_owners": {},
         "port_block": 0,
+        "restore": False,
+        "snapshots_dir": "/home/me/.local/state/olympia/snapshots",
         "memory_mb": 16000,
         "disk_free_mb": {"/": 50000},
         "max_map_count": 65530,
@@ -277,6 +279,7 @@ def test_a_project_that_is_as_it_should_be_is_started() -> None:
         project() | {"containers": []},
         project() | {"containers": project()["containers"] * 2},
         project() | {"containers": project()["containers"][1:]},
+        project() | {"restore": True},
     ],
 )
 def test_a_project_with_any_difference_is_not_started(found: dict[str, Any]) -> None:

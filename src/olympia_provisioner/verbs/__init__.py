@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from . import completion, destroy, doctor, explain, inside, instances, playbooks, render, report, sbom, status
+from . import completion, destroy, doctor, explain, inside, instances, playbooks, render, report, sbom, snapshot, status
 from .base import Context, Verb
 
 VERBS: tuple[Verb, ...] = (
     *playbooks.VERBS,
     *destroy.VERBS,
+    *snapshot.VERBS,
     *status.VERBS,
     *instances.VERBS,
     *explain.VERBS,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import settings
+from . import snapshot
 from .base import Context, Verb
 
 # Verbs whose words are services; those of `explain` are settings.
@@ -86,6 +87,8 @@ def choices(verbs: Mapping[str, argparse.ArgumentParser], root: Path) -> dict[st
     def words(verb: str) -> tuple[str, ...]:
         if verb == "completion":
             return tuple(SCRIPTS)
+        if verb == "snapshot":
+            return (*snapshot.ACTIONS, *assignments)
         more = tuple(names) if verb == "explain" else SERVICES if verb in OF_SERVICES else ()
         return (*more, *assignments)
 

@@ -30,6 +30,8 @@ def as_text(host: str, answer: Mapping[str, Any]) -> str:
         lines.append("  nothing is there")
     if answer["kept"]:
         lines.append(wrap(f"  what stays in {answer['project_dir']}: {', '.join(answer['kept'])}", "    "))
+    if answer["snapshot"]:
+        lines.append(wrap(f"  {answer['snapshot']}, and stays", "    "))
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ MAPPING = {
     }
 }
 MAX_RESULTS = 50
+CHUNK = 5000  # documents in a request
 # A page has to answer soon. Making the index may take as long as a busy machine needs.
 PAGE_SECONDS, INDEX_SECONDS = 5, 60
 
@@ -45,7 +46,9 @@ def reindex() -> int:
     client().indices.delete(index=name, ignore=[404], request_timeout=INDEX_SECONDS)
     client().indices.create(index=name, body={"mappings": MAPPING}, request_timeout=INDEX_SECONDS)
     actions = ({"_index": name, "_id": addon.pk, "_source": document(addon)} for addon in Addon.objects.iterator())
-    indexed, _errors = bulk(client(), actions, refresh=True, request_timeout=INDEX_SECONDS)
+    indexed, _errors = bulk(client(), actions, chunk_size=CHUNK, request_timeout=INDEX_SECONDS)
+    # Once: with each chunk it would be many times the work.
+    client().indices.refresh(index=name, request_timeout=INDEX_SECONDS)
     return indexed
 
 
