@@ -244,12 +244,12 @@ def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
 
 
 def own_ports(found: Iterable[dict[str, Any]]) -> set[int]:
-    """Return the ports that running containers of a project publish.
+    """Return the ports that running containers of a project publish, and paused ones.
 
     Args:
         found: The project's containers.
     """
-    return {port for container in found if container["state"] == "running" for port in container["ports"]}
+    return {port for container in found if container["state"] in ("running", "paused") for port in container["ports"]}
 
 
 def one_off_containers(run: Run, project: str) -> list[dict[str, str]]:

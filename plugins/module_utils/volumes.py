@@ -229,18 +229,16 @@ class Volumes:
             ["docker", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, **LOCALE},
         ) as holder:  # fmt: skip
-            assert holder.stdin and holder.stdout and holder.stderr
-            if holder.stdout.readline().strip() != "held":
-                holder.stdin.close()
-                raise failed(Completed(["docker", *command], holder.wait(), "", holder.stderr.read()))
+            said = holder.stdout.readline() if holder.stdout else ""
             try:
-                yield
+                if held := said.strip() == "held":
+                    yield
             finally:
                 ended_early = holder.poll() is not None
-                holder.stdin.close()
-                holder.wait()
-            if ended_early or holder.returncode:
-                raise failed(Completed(["docker", *command], holder.returncode, "", holder.stderr.read()))
+                # Its standard input ends with that, and so does the hold.
+                _rest, errors = holder.communicate()
+            if not held or ended_early or holder.returncode:
+                raise failed(Completed(["docker", *command], holder.returncode, "", errors))
 
     def pack(self, volume: str, target: Path) -> int:
         """Write what a volume holds to a compressed archive, and return its size before that, in bytes.

@@ -143,7 +143,6 @@ stderr:
 import json
 import os
 import signal
-import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -605,7 +604,7 @@ def load(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
     """Leave by an exception, so that what was begun is taken back."""
-    sys.exit(1)
+    raise SystemExit(1)
 
 
 def main() -> None:

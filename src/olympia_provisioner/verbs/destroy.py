@@ -51,7 +51,7 @@ def confirm(instances: set[str]) -> None:
             code=ExitCode.USAGE,
         )
     name = " ".join(sorted(instances))
-    print(f"This cannot be undone. Type {name} to destroy it: ", end="", flush=True)
+    print(f"Nothing else brings it back. Type {name} to destroy it: ", end="", flush=True)
     if sys.stdin.readline().strip() != name:
         raise OlympiaError("Nothing was destroyed: that is not the name", code=ExitCode.USAGE)
 
