@@ -32,6 +32,10 @@ FROM {elasticsearch} AS elasticsearch
 USER root
 RUN apt-get update && apt-get install --yes --no-install-recommends curl
 USER elasticsearch
+FROM {redis} AS redis
+USER root
+RUN printf '#!/bin/sh\\nexec "$@"\\n' > /usr/local/bin/docker-entrypoint.sh && chmod 0755 /usr/local/bin/docker-entrypoint.sh
+USER redis
 """
 
 
