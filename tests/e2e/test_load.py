@@ -15,7 +15,8 @@ import pytest
 from .conftest import Stack, outcome, send_upload, wait_until, xpi
 
 DURATION = 60  # seconds
-READERS, UPLOADERS = 3, 1
+READERS, UPLOADERS = 4, 1
+THINKING = 0.5  # seconds, of a visitor between two things
 MANY = 4900  # files; an add-on may have 5000
 
 
@@ -37,7 +38,7 @@ class Load:
 
     def read(self, stack: Stack) -> None:
         """Open pages and search, one after the other, until it is over."""
-        while not self.over.is_set():
+        while not self.over.wait(THINKING):
             for path in ("/", "/search/?q=tab", "/addon/tab-gardener/"):
                 code, text = stack.get(path)
                 if code == 200:
@@ -47,7 +48,7 @@ class Load:
 
     def upload(self, stack: Stack) -> None:
         """Upload one add-on after the other, until it is over."""
-        while not self.over.is_set():
+        while not self.over.wait(THINKING):
             name = f"Load {len(self.uploads)}"
             try:
                 self.uploads[name] = send_upload(stack, xpi(name, f"{name.lower().replace(' ', '-')}@example.org"))
