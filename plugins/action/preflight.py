@@ -127,6 +127,7 @@ class ActionModule(ActionBase):
             "images_to_pull": stack.images_to_pull(derived, facts, package_images.values()),
             "source_kind": stack.source_kind(resolution["values"], facts),
             "started": stack.started(facts),
+            "amiss": stack.amiss(facts),
             "healthy": stack.healthy(derived, facts),
             "initialized": stack.initialized(derived, facts),
             "explained": {

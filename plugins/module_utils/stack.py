@@ -252,6 +252,33 @@ def started(facts: Mapping[str, Any]) -> bool:
     )
 
 
+def amiss(facts: Mapping[str, Any]) -> list[str]:
+    """Return what is not as the last run has left it, with a sentence for each service; nothing of a project that is down.
+
+    Args:
+        facts: What the probe found.
+    """
+    containers = {entry["service"]: entry for entry in facts["containers"]}
+    hashes = facts["service_hashes"]
+    found = []
+    for service in sorted({*containers, *hashes}) if containers else ():
+        entry = containers.get(service)
+        if not entry:
+            found.append(f"{service} has no container")
+        elif entry["state"] == "exited":
+            memory = ": its memory had run out" if entry["oom_killed"] else ""
+            found.append(f"{service} has ended with exit code {entry['exit_code']}{memory}")
+        elif entry["state"] != "running":
+            found.append(f"{service} is {entry['state']}")
+        elif entry["image_replaced"]:
+            found.append(f"{service} runs an image that is gone, or has been replaced")
+        elif hashes and entry["config_hash"] != hashes.get(service):
+            found.append(f"{service} runs with another configuration")
+        elif entry["health"] == "unhealthy":
+            found.append(f"{service} is unhealthy")
+    return found
+
+
 def initialized(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     """Return whether the database, the image and the index are the ones that were initialized last.
 

@@ -258,7 +258,7 @@ def project(**changed: Any) -> dict[str, Any]:
     """Return what a probe finds of a project of two running services, the first of them changed."""
     services = {"web": "hash-of-web", "redis": "hash-of-redis"}
     containers = [
-        {"service": name, "config_hash": value, "image_replaced": False, "state": "running"}
+        {"service": name, "config_hash": value, "image_replaced": False, "state": "running", "health": "healthy"}
         for name, value in services.items()
     ]
     return facts(service_hashes=services, containers=[containers[0] | changed, containers[1]])
@@ -284,6 +284,30 @@ def test_a_project_that_is_as_it_should_be_is_started() -> None:
 )
 def test_a_project_with_any_difference_is_not_started(found: dict[str, Any]) -> None:
     assert not stack.started(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, []),
+        (
+            {"state": "exited", "exit_code": 137, "oom_killed": True},
+            ["web has ended with exit code 137: its memory had run out"],
+        ),
+        ({"state": "exited", "exit_code": 1, "oom_killed": False}, ["web has ended with exit code 1"]),
+        ({"state": "paused"}, ["web is paused"]),
+        ({"image_replaced": True}, ["web runs an image that is gone, or has been replaced"]),
+        ({"config_hash": "another"}, ["web runs with another configuration"]),
+        ({"health": "unhealthy"}, ["web is unhealthy"]),
+        ({"service": "orphan"}, ["orphan runs with another configuration", "web has no container"]),
+    ],
+)
+def test_what_is_amiss_is_said_of_each_service(changed: dict[str, Any], said: list[str]) -> None:
+    assert stack.amiss(project(**changed)) == said
+
+
+def test_nothing_is_amiss_with_a_project_that_is_down() -> None:
+    assert stack.amiss(project() | {"containers": []}) == []
 
 
 def test_the_instances_own_port_is_not_taken() -> None:
