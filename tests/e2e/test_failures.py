@@ -91,7 +91,7 @@ def test_a_red_ci_job_tells_why_in_its_artifacts_and_annotations(
     secrets = [
         line for line in (stack.project / ".env").read_text().splitlines() if "PASSWORD=" in line or "SECRET" in line
     ]
-    assert len(secrets) == 3
+    assert len(secrets) == 4
     page = stack.olympia("report", "--output", str(artifacts / "report.html"))
     assert page.code == 0, page.output
     left = [*artifacts.rglob("*"), *(stack.state / "olympia/runs").rglob("*")]
