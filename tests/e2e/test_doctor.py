@@ -248,7 +248,7 @@ def test_an_engine_that_does_not_answer(stack: Stack) -> None:
     assert verdicts["daemon"]["state"] == "failed"
     assert "no.sock" in verdicts["daemon"]["evidence"]
     unknown = {name for name, verdict in verdicts.items() if verdict["state"] == "unknown"}
-    assert unknown == {"http-port", "mysql-volume", "leftovers"}
+    assert unknown == {"engine-tcp", "http-port", "mysql-volume", "leftovers"}
 
 
 def test_no_docker_at_all(bare: Stack, tmp_path: Path) -> None:
