@@ -260,7 +260,7 @@ def test_destroy_refuses_where_the_project_is_also_somebody_elses(
     image = next(
         name
         for name in stack.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
-        if name.startswith("olympia/redis:")
+        if name.startswith("olympia/memcached:")
     )
     (tmp_path / "compose.yml").write_text(f"services: {{own: {{image: '{image}'}}}}\n")
     compose = ["docker", "compose", "--project-name", other.instance]
