@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from ansible.plugins.action import ActionBase
 
 # The driver names a file in it, and reads along.
 PROGRESS = "OLYMPIA_PROGRESS"
-INTERVAL = 0.5  # seconds between two looks at a host
+INTERVAL = 0.5  # seconds between two looks at a host, at least
+# A look takes time from what is looked at: after it comes a pause that is this many times as long.
+PAUSE = 10
 
 
 class LiveAction(ActionBase):
@@ -74,6 +77,11 @@ class LiveAction(ActionBase):
         return offset + len(whole)
 
 
+def pause_after(took: float) -> float:
+    """Return how long nobody looks at a host after a look that took some time; both in seconds."""
+    return max(INTERVAL, PAUSE * took)
+
+
 @contextlib.contextmanager
 def meanwhile(look: Callable[[Any], Any]) -> Iterator[None]:
     """Look at a host again and again while something else is done, and a last time after it.
@@ -86,9 +94,12 @@ def meanwhile(look: Callable[[Any], Any]) -> Iterator[None]:
     def repeat() -> None:
         seen = None
         last = False
+        took = 0.0
         while not last:
-            last = over.wait(INTERVAL)
+            last = over.wait(pause_after(took))
+            started = time.monotonic()
             seen = look(seen)
+            took = time.monotonic() - started
 
     thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
