@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ HELPER = "addons.olympia.helper"
 PROJECT = "com.docker.compose.project"
 RESTORE = "addons.olympia.restore"
 LOG_LINES = 20
+REMOVAL = 30  # seconds that the engine may take to remove a container
 # Stops every process of the containers whose IDs match, those that are just being started too, until standard input ends: with
 # the process that holds the other end, however that dies, all of them go on. Not 'docker pause': a container is unhealthy
 # after it until the next regular healthcheck, 90 seconds later.
@@ -347,5 +349,11 @@ class Volumes:
 
     def sweep(self) -> None:
         """Remove the containers of an interrupted run: those that it has begun go on without it, or never start."""
-        if begun := execute(["ps", "--all", "--quiet", f"--filter=label={HELPER}={self.instance}"]).split():
-            execute(["rm", "--force", *begun])
+        deadline = time.monotonic() + REMOVAL
+        while begun := execute(["ps", "--all", "--quiet", f"--filter=label={HELPER}={self.instance}"]).split():
+            try:
+                execute(["rm", "--force", *begun])
+            except SnapshotError:
+                # One that ended by itself is being removed by the engine meanwhile, and soon gone.
+                if time.monotonic() > deadline:
+                    raise
