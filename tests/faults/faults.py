@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The faults: what is done, when, and what has to be said of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from olympia_provisioner.interruption import parents
+from tests.faults.stand import INSTANCE, PROJECT, STATE, Stand
+from tests.hosts import Outcome
+
+PHASES = ("preflight", "engine", "images", "render", "build", "start", "initialize", "health")
+NOTHING_SAID = ""  # by whom was killed, or where nothing is wrong
+# Reserved at once as far as possible, and the rest written.
+FILL = """
+    fallocate --length=$(df --output=avail --block-size=1 {path} | tail -1) {path}/filler
+    dd if=/dev/zero of={path}/filler bs=64K oflag=append conv=notrunc status=none 2>/dev/null || true
+"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault.
+
+    Attributes:
+        name: What happens.
+        phase: During which phase of a run; `running` for a stack at rest.
+        strike: Lets it happen on a stand, and returns what the run said of it: the one that it befell, or the next one.
+        says: A pattern that is found in that.
+    """
+
+    name: str
+    phase: str
+    strike: Callable[[Stand], Outcome]
+    says: str
+
+    @property
+    def identity(self) -> str:
+        """What a test is chosen by."""
+        return f"{self.name} ({self.phase})".replace(" ", "-")
+
+
+def family(pid: int) -> list[int]:
+    """Return the processes that a process has started, theirs, and so on."""
+    parent_of = parents()
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parent_of.items() if parent == one]
+    return found[1:]
+
+
+def kill_command(process: subprocess.Popen[str]) -> None:
+    """Kill the command itself, so that it can do nothing more."""
+    process.kill()
+
+
+def kill_ansible(process: subprocess.Popen[str]) -> None:
+    """Kill the command's ansible-playbook, and leave the command."""
+    for pid in family(process.pid):
+        if b"ansible-playbook" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+            return
+    raise AssertionError("no ansible-playbook runs")
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C."""
+    process.send_signal(signal.SIGINT)
+
+
+def in_a_run(strike: Callable[[subprocess.Popen[str]], object], phase: str) -> Callable[[Stand], Outcome]:
+    """Return what lets something befall a run, as soon as a phase begins that has something to do."""
+    return lambda stand: stand.up_until(phase, strike, *stand.work_for(phase))
+
+
+def on_the_host(script: str, phase: str) -> Callable[[Stand], Outcome]:
+    """Return what lets a script be run on the host when such a phase begins."""
+    return in_a_run_of(lambda stand: stand.shell(script), phase)
+
+
+def in_a_run_of(strike: Callable[[Stand], object], phase: str) -> Callable[[Stand], Outcome]:
+    """Return what lets something befall the stand when such a phase begins."""
+    return lambda stand: stand.up_until(phase, lambda _process: strike(stand), *stand.work_for(phase))
+
+
+def before_a_run(script: str) -> Callable[[Stand], Outcome]:
+    """Return what runs a script on the host of a stack at rest, and then 'up'."""
+
+    def strike(stand: Stand) -> Outcome:
+        stand.shell(script)
+        return stand.up("--diff")
+
+    return strike
+
+
+def full_disk(path: str, phase: str) -> Callable[[Stand], Outcome]:
+    """Return what fills a disk when a phase of such a run begins, and makes room again after it."""
+
+    def strike(stand: Stand) -> Outcome:
+        try:
+            return on_the_host(FILL.format(path=path), phase)(stand)
+        finally:
+            stand.shell(f"rm {path}/filler")
+
+    return strike
+
+
+def cut_off(stand: Stand) -> Outcome:
+    """Build with the host's network cut, and plug it in again."""
+    try:
+        return in_a_run_of(Stand.unplug, "build")(stand)
+    finally:
+        stand.plug_in()
+
+
+def container(service: str) -> str:
+    """Return the name of a service's container."""
+    return f"{INSTANCE}-{service}-1"
+
+
+def out_of_memory(service: str) -> str:
+    """Return the script that lets a service's memory run out.
+
+    The kernel is led to end the service, and not what has taken its memory. The engine starts it again by itself.
+    """
+    name = container(service)
+    return f"""
+        docker update --memory=300m --memory-swap=300m {name}
+        echo 1000 > /proc/$(docker inspect --format '{{{{.State.Pid}}}}' {name})/oom_score_adj
+        docker exec {name} sh -c 'exec tail /dev/zero' || true
+        until docker inspect --format '{{{{.RestartCount}}}}' {name} | grep '[1-9]'; do sleep 0.1; done
+    """
+
+
+def two_at_once(stand: Stand) -> Outcome:
+    """Bring the stack up twice at the same time, and return what the second one says."""
+    said: list[Outcome] = []
+    first = in_a_run_of(lambda stand: said.append(stand.up()), "render")(stand)
+    assert first.code == 0, first.output
+    return said[0]
+
+
+def befalling_runs() -> Iterator[Fault]:
+    """Yield the faults that befall a run."""
+    for phase in PHASES:
+        yield Fault("the command is killed", phase, in_a_run(kill_command, phase), NOTHING_SAID)
+        yield Fault("Ansible is killed", phase, in_a_run(kill_ansible, phase), "Ansible was killed")
+        yield Fault("somebody presses Ctrl-C", phase, in_a_run(interrupt, phase), "up was interrupted")
+    for phase in ("images", "build", "start", "initialize", "health"):
+        kill = on_the_host("systemctl kill --signal=KILL docker.service", phase)
+        yield Fault("the engine is killed", phase, kill, "[Dd]ocker daemon|the engine")
+    yield Fault("the engine's disk is full", "build", full_disk("/var/lib/docker", "build"), "no space left on device")
+    yield Fault("the project directory's disk is full", "render", full_disk(STATE, "images"), "No space left on device")
+    yield Fault("the network is cut", "build", cut_off, "Temporary failure in name resolution")
+    yield Fault("somebody else brings it up", "render", two_at_once, "is in progress")
+
+
+def befalling_stacks() -> Iterator[Fault]:
+    """Yield the faults that befall a stack at rest."""
+
+    def fault(name: str, script: str, says: str = NOTHING_SAID) -> Fault:
+        return Fault(name, "at rest", before_a_run(script), says)
+
+    for name in ("docker-compose.yml", "docker-compose.ci.yml", "Dockerfile", "image/entrypoint.sh", ".env"):
+        differs = rf"(?m)^\s*\+\+\+ .*{re.escape(name)}"
+        yield fault(f"{name} is removed", f"rm {PROJECT}/{name}", differs)
+        yield fault(f"{name} is cut off", f": > {PROJECT}/{name}", differs)
+    for what, script in (("removed", "rm"), ("cut off", "truncate --size=0"), ("corrupted", "sed -i s/:/=/")):
+        again = r"Initialize the database.*\]\s\*+\s+changed"
+        yield fault(f".initialized.json is {what}", f"{script} {PROJECT}/.initialized.json", again)
+    for service in ("web", "mysqld", "elasticsearch"):
+        name = container(service)
+        yield fault(f"{service} is removed", f"docker rm --force {name}", f"{service} has no container")
+        yield fault(f"{service} is killed", f"docker kill {name}", f"{service} has ended with exit code 137")
+        yield fault(f"{service} is paused", f"docker pause {name}", f"{service} is paused")
+    search, database = container("elasticsearch"), container("mysqld")
+    yield fault("elasticsearch's memory runs out", out_of_memory("elasticsearch"))
+    index = f"docker rm --force {search} && docker volume rm {INSTANCE}_data_elastic"
+    yield fault("the search index is removed", index, "elasticsearch has no container")
+    image = f"docker image rm --force $(docker image ls --quiet olympia/{INSTANCE})"
+    yield fault("the application's image is removed", image, "web runs an image that is gone")
+    unfinished = f"docker exec {database} mkdir /var/lib/mysql/.unfinished && docker kill {database}"
+    yield fault("the database has half a first start beside it", unfinished, "mysqld has ended with exit code 137")
+    yield fault("the builder's cache is removed", "docker buildx prune --all --force")
+    taken_down = f"cd {PROJECT} && docker compose down"
+    yield fault("containers and network are removed", taken_down, r"Bring the Compose project up\]\s\*+\s+changed")
+
+
+def all_faults() -> list[Fault]:
+    """Return the faults, those first that take least."""
+    return [*befalling_stacks(), *befalling_runs()]

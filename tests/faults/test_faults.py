@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""After each fault: the cause is said, the next 'up' needs no help, the one after it changes nothing, and nothing is lost."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import table
+from tests.faults.faults import Fault, all_faults
+from tests.faults.stand import Stand
+from tests.hosts import make_image, make_service_images
+
+FAULTS = all_faults()
+# For the disks of the stand, which are made to be filled.
+SMALL_DISKS = {"olympia_stack_min_disk_mb": 16}
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """A host with a running stack."""
+    images = make_service_images()
+    made = Stand(f"olympia-faults-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("faults"), SMALL_DISKS)
+    try:
+        made.start(make_image())
+        made.prepare(images.values())
+        first = made.up()
+        assert first.code == 0, first.output
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.identity)
+def test_it_comes_through(request: pytest.FixtureRequest, stand: Stand, fault: Fault) -> None:
+    stand.keep(fault.identity)
+    befallen = fault.strike(stand)
+    said = re.search(fault.says, befallen.output)
+    assert said, befallen.output
+    second = stand.up()
+    assert second.code == 0, second.output
+    assert "commit" in stand.site("/__version__")
+    assert stand.lost() == []
+    third = stand.up()
+    assert third.code == 0, third.output
+    assert re.search(r"changed=0 ", third.output), third.output
+    if page := request.config.getoption("--table"):
+        table.write(page, table.Row(fault, befallen.code, said[0], len(stand.kept)), FAULTS)
