@@ -206,10 +206,16 @@ class Volumes:
         """Return whether there is such a volume."""
         return bool(execute(["volume", "ls", "--quiet", "--filter", f"name=^{re.escape(volume)}$"]).strip())
 
-    def users(self, volumes: Iterable[str]) -> list[str]:
-        """Return the IDs of the running containers that have one of some volumes."""
+    def users(self, volumes: Iterable[str], *more: str) -> list[str]:
+        """Return the IDs of the running containers that have one of some volumes.
+
+        Args:
+            volumes: The volumes.
+            more: Further states in which one counts.
+        """
         mounted = [f"--filter=volume={volume}" for volume in volumes]
-        return execute(["ps", "--quiet", "--no-trunc", "--filter=status=running", *mounted]).split()
+        states = [f"--filter=status={state}" for state in ("running", *more)]
+        return execute(["ps", "--quiet", "--no-trunc", *states, *mounted]).split()
 
     @contextlib.contextmanager
     def held(self, volumes: Iterable[str]) -> Iterator[None]:

@@ -371,12 +371,13 @@ class Instance:
             for one in host.containers(host.run, self.name)
             if one["service"] in FORGETFUL and one["state"] == "running"
         ]
-        running = [*self.volumes.users(self.parts.values()), *remembering]
+        # A paused server that were woken later would go on with what is not there any more.
+        running = [*self.volumes.users(self.parts.values(), "paused"), *remembering]
         try:
             volumes.execute(["stop", *running]) if running else ""
         except SnapshotError:
             # One that has ended by itself meanwhile is as good.
-            if self.volumes.users(self.parts.values()):
+            if self.volumes.users(self.parts.values(), "paused"):
                 raise
 
     def settle(self) -> str:

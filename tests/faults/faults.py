@@ -30,7 +30,7 @@ class Fault:
 
     Attributes:
         name: What happens.
-        phase: During which phase of a run; `running` for a stack at rest.
+        phase: During which phase of a run; `at rest` for a stack that nobody works on.
         strike: Lets it happen on a stand, and returns what the run said of it: the one that it befell, or the next one.
         says: A pattern that is found in that.
     """
