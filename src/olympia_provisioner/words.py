@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 WIDTH = 80  # of what people read on any terminal
 
@@ -42,3 +42,12 @@ def wrap(text: str, indent: str = "") -> str:
         indent: What each line but the first begins with.
     """
     return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def by_host(texts: Mapping[str, str]) -> str:
+    """Return what each host says, one after the other; each is named where there are several.
+
+    Args:
+        texts: What it says, by host.
+    """
+    return "\n".join(f"{host}:\n{text}" if len(texts) > 1 else text for host, text in texts.items())

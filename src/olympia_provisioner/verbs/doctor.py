@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ExitCode, OlympiaError
+from ..words import by_host
 from .base import Context, Verb, words_and_assignments
 
 SCHEMA = 1  # of the JSON document; docs/doctor.md describes it
@@ -73,11 +74,11 @@ def text(found: Mapping[str, Any]) -> str:
     Args:
         found: As `document` gives it.
     """
-    printed: list[str] = []
-    for host, about in found["hosts"].items():
-        printed += [f"{host}:"] if len(found["hosts"]) > 1 else []
-        printed += [line for verdict in about["checks"] for line in lines(verdict)]
-    return "\n".join([*printed, summary(found["summary"])])
+    texts = {
+        host: "\n".join(line for verdict in about["checks"] for line in lines(verdict))
+        for host, about in found["hosts"].items()
+    }
+    return f"{by_host(texts)}\n{summary(found['summary'])}"
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import settings
 from ..errors import ExitCode, OlympiaError
+from ..words import by_host
 from .base import Context, Verb, words_and_assignments
 
 DEFAULT, PERSISTED = "role default", "persisted choice"
@@ -179,10 +180,8 @@ def run(context: Context) -> None:
         }
         print(json.dumps(chosen, indent=2))
         return
-    for host, explanation in answers.items():
-        if len(answers) > 1:
-            print(f"{host}:")
-        print(as_text(explanation, wanted, context.arguments.all))
+    texts = {host: as_text(explanation, wanted, context.arguments.all) for host, explanation in answers.items()}
+    print(by_host(texts))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

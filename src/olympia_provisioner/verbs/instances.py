@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ..words import by_host
 from .base import Context, Verb
 from .status import add_arguments, ago, table
 
@@ -78,10 +79,7 @@ def run(context: Context) -> None:
         told = {host: [one | {"state": state(one)} for one in answer["instances"]] for host, answer in answers.items()}
         print(json.dumps(told, indent=2))
         return
-    for host, answer in answers.items():
-        if len(answers) > 1:
-            print(f"{host}:")
-        print(as_text(answer, datetime.now(UTC)))
+    print(by_host({host: as_text(answer, datetime.now(UTC)) for host, answer in answers.items()}))
 
 
 VERBS = (

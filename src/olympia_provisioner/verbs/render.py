@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..words import by_host
 from .base import Context, Verb
 
 
@@ -80,11 +81,7 @@ def run(context: Context) -> None:
     Raises:
         OlympiaError: A host did not answer.
     """
-    answers = ask(context)
-    for host, difference in answers.items():
-        if len(answers) > 1:
-            print(f"{host}:")
-        print(as_text(difference))
+    print(by_host({host: as_text(difference) for host, difference in ask(context).items()}))
 
 
 VERBS = (Verb("render", "show what would be written to the project directory, as a diff", run),)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExitCode, OlympiaError
+from ..words import by_host
 from .base import Context, Verb, words_and_assignments
 from .instances import readable
 from .status import ago, table
@@ -108,10 +109,7 @@ def show(context: Context) -> None:
     if context.arguments.json:
         print(json.dumps({host: answer["snapshots"] for host, answer in answers.items()}, indent=2))
         return
-    for host, answer in answers.items():
-        if len(answers) > 1:
-            print(f"{host}:")
-        print(as_text(answer, datetime.now(UTC)))
+    print(by_host({host: as_text(answer, datetime.now(UTC)) for host, answer in answers.items()}))
 
 
 def run(context: Context) -> None:

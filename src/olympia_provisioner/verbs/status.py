@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ExitCode
 from ..paths import INSTANCE
-from ..words import WIDTH, wrap
+from ..words import WIDTH, by_host, wrap
 from .base import Context, Verb
 
 COLUMNS = ("SERVICE", "STATE", "HEALTH", "SINCE", "PORTS", "IMAGE")
@@ -216,10 +216,7 @@ def run(context: Context) -> ExitCode:
             )
         )
     else:
-        for host, status in answers.items():
-            if len(answers) > 1:
-                print(f"{host}:")
-            print(as_text(status, datetime.now(UTC)))
+        print(by_host({host: as_text(status, datetime.now(UTC)) for host, status in answers.items()}))
     return ExitCode.DONE if all(status.healthy for status in answers.values()) else ExitCode.UNHEALTHY
 
 
