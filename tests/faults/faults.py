@@ -17,6 +17,7 @@ from tests.hosts import Outcome
 
 PHASES = ("preflight", "engine", "images", "render", "build", "start", "initialize", "health")
 NOTHING_SAID = ""  # by whom was killed, or where nothing is wrong
+OTHER_TIME = "/usr/local/bin/python-at-another-time"
 # Reserved at once as far as possible, and the rest written.
 FILL = """
     fallocate --length=$(df --output=avail --block-size=1 {path} | tail -1) {path}/filler
@@ -30,7 +31,7 @@ class Fault:
 
     Attributes:
         name: What happens.
-        phase: During which phase of a run; `at rest` for a stack that nobody works on.
+        phase: During which phase of a run, or `all phases`; `at rest` for a stack that nobody works on.
         strike: Lets it happen on a stand, and returns what the run said of it: the one that it befell, or the next one.
         says: A pattern that is found in that.
     """
@@ -146,6 +147,23 @@ def two_at_once(stand: Stand) -> Outcome:
     return said[0]
 
 
+def at_another_time(offset: str) -> Callable[[Stand], Outcome]:
+    """Return what lets everything that Ansible runs on the host have another time during a run that builds and starts.
+
+    The engine and its containers keep the machine's: they do not ask the C library.
+    """
+
+    def strike(stand: Stand) -> Outcome:
+        stand.shell(
+            f"printf '#!/bin/sh\\nexec faketime -f {offset} /usr/bin/python3 \"$@\"\\n' > {OTHER_TIME} && chmod 0755 {OTHER_TIME}"
+        )
+        run = stand.up(f"ansible_python_interpreter={OTHER_TIME}", *stand.work_for("build"))
+        assert run.code == 0, run.output
+        return run
+
+    return strike
+
+
 def befalling_runs() -> Iterator[Fault]:
     """Yield the faults that befall a run."""
     for phase in PHASES:
@@ -158,6 +176,8 @@ def befalling_runs() -> Iterator[Fault]:
     yield Fault("the engine's disk is full", "build", full_disk("/var/lib/docker", "build"), "no space left on device")
     yield Fault("the project directory's disk is full", "render", full_disk(STATE, "images"), "No space left on device")
     yield Fault("the network is cut", "build", cut_off, "Temporary failure in name resolution")
+    yield Fault("the clock is two years ahead", "all phases", at_another_time("+2y"), r"Build the .*\]\s\*+\s+changed")
+    yield Fault("the clock is two years behind", "all phases", at_another_time("-2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("somebody else brings it up", "render", two_at_once, "is in progress")
 
 

@@ -19,6 +19,8 @@ ENGINE_DISK, PROJECT_DISK = "10G", "64m"
 # An engine's files on a file system of their own, so that filling it fills nothing else.
 PREPARE = f"""
 set -e
+apt-get -qq update
+apt-get -qq install --yes faketime >/dev/null
 systemctl stop docker.service docker.socket containerd.service
 truncate --size={ENGINE_DISK} /engine.img
 mkfs.ext4 -q -m 0 /engine.img
