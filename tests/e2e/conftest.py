@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SECRETS = re.compile(r"^(\w+_PASSWORD|SECRET_KEY)=(.+)$", re.MULTILINE)
 RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
@@ -86,6 +87,13 @@ class Stack:
     def url(self) -> str:
         """The site's address."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The instance's secrets by name."""
+        found = dict(SECRETS.findall((self.project / ".env").read_text()))
+        assert set(found) == {"MYSQL_ROOT_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY"}
+        return found
 
     @property
     def environment(self) -> dict[str, str]:

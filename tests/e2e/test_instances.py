@@ -106,6 +106,11 @@ def test_the_list_tells_state_address_source_memory_and_disk(stacks: list[Stack]
         assert one["created"]
 
 
+def test_no_two_have_a_secret_in_common(stacks: list[Stack]) -> None:
+    of_each = [set(stack.secrets.values()) for stack in stacks]
+    assert len(set.union(*of_each)) == sum(map(len, of_each))
+
+
 def test_an_instance_keeps_its_ports(stacks: list[Stack]) -> None:
     assert stacks[0].up(**NOBODY_SAYS).changed == 0
     run = in_worktree(stacks[1], "status")
