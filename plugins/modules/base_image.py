@@ -79,19 +79,24 @@ stderr:
   type: str
 """
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.cli import LOCALE, Completed, DockerCli, tail
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# Programs of the new root run where it is made: hardened hosts forbid that in temporary directories, but not here, where
-# dpkg runs its packages' scripts.
+LOCK = Path("/run/lock/addons.olympia.base_image")
 # Any constant after 1980, before which zip archives know no time: the same packages then make the same layer on every host, and
 # a build cache of one is good for the other (reproducible-builds.org, SOURCE_DATE_EPOCH).
 EPOCH = "1700000000"
+# Programs of the new root run where it is made: hardened hosts forbid that in temporary directories, but not here, where
+# dpkg runs its packages' scripts.
 WORK_DIRECTORY = "/var/lib"
 
 
@@ -121,6 +126,39 @@ def pipe(source: list[str], sink: list[str], environment: dict[str, str]) -> lis
         ]
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other process makes a base image on this host: the one that it makes may be the one that is wanted."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def make(module: AnsibleModule, docker: DockerCli) -> None:
+    """Make the image, or fail.
+
+    Args:
+        module: The running module.
+        docker: The engine's command line.
+    """
+    params = module.params
+    tool = module.get_bin_path("mmdebstrap", required=True)
+    command = [tool, f"--keyring={KEYRING}", *params["options"], params["release"], "-", *params["sources"]]
+    changes = [f"--change=LABEL {name}={value}" for name, value in params["labels"].items()]
+    made, imported = pipe(
+        command,
+        docker.command(["import", *changes, "-", params["tag"]]),
+        {**os.environ, **LOCALE, "TMPDIR": WORK_DIRECTORY, "SOURCE_DATE_EPOCH": EPOCH},
+    )
+    if made.rc != 0:
+        # What it had made until then was imported all the same.
+        docker.run(["image", "rm", params["tag"]])
+        docker.fail(f"mmdebstrap cannot make the base image:\n{tail(made.stderr, 10)}", made)
+    if imported.rc != 0:
+        docker.fail(f"The engine cannot import the base image: {imported.stderr.strip()}", imported)
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -133,26 +171,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
     docker = DockerCli(module)
-    if docker.image_ids([params["tag"]]):
-        module.exit_json(changed=False)
-    if module.check_mode:
-        module.exit_json(changed=True)
-    tool = module.get_bin_path("mmdebstrap", required=True)
-    make = [tool, f"--keyring={KEYRING}", *params["options"], params["release"], "-", *params["sources"]]
-    changes = [f"--change=LABEL {name}={value}" for name, value in params["labels"].items()]
-    made, imported = pipe(
-        make,
-        docker.command(["import", *changes, "-", params["tag"]]),
-        {**os.environ, **LOCALE, "TMPDIR": WORK_DIRECTORY, "SOURCE_DATE_EPOCH": EPOCH},
-    )
-    if made.rc != 0:
-        # What it had made until then was imported all the same.
-        docker.run(["image", "rm", params["tag"]])
-        docker.fail(f"mmdebstrap cannot make the base image:\n{tail(made.stderr, 10)}", made)
-    if imported.rc != 0:
-        docker.fail(f"The engine cannot import the base image: {imported.stderr.strip()}", imported)
+    present = bool(docker.image_ids([module.params["tag"]]))
+    if present or module.check_mode:
+        module.exit_json(changed=not present)
+    with alone():
+        if docker.image_ids([module.params["tag"]]):
+            module.exit_json(changed=False)
+        make(module, docker)
     module.exit_json(changed=True)
 
 
