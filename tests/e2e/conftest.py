@@ -188,15 +188,16 @@ class Stack:
 
     def destroy(self) -> None:
         """Remove everything of the instance, its data too: it belongs to the tests."""
-        self.play("down")
-        volumes = self.docker("volume", "ls", "--quiet", "--filter", f"name=^{self.instance}_").split()
-        if volumes:
-            self.docker("volume", "rm", *volumes)
-        images = self.docker(
-            "image", "ls", "--quiet", "--filter", f"label=addons.olympia.instance={self.instance}"
-        ).split()
-        if images:
-            self.docker("image", "rm", "--force", *set(images))
+        mine = ("--quiet", "--filter", f"label=addons.olympia.instance={self.instance}")
+        named = ("--quiet", "--filter", f"name=^{self.instance}_")
+        for listing, removal in (
+            (("ps", "--all", "--quiet", *self._filters()), ("rm", "--force", "--volumes")),
+            (("network", "ls", *named), ("network", "rm")),
+            (("volume", "ls", *named), ("volume", "rm")),
+            (("image", "ls", *mine), ("image", "rm", "--force")),
+        ):
+            if found := set(self.docker(*listing).split()):
+                self.docker(*removal, *found)
         shutil.rmtree(self.project, ignore_errors=True)
 
     def _filters(self, service: str = "") -> list[str]:
