@@ -44,7 +44,8 @@ class Fault:
     @property
     def identity(self) -> str:
         """What a test is chosen by."""
-        return f"{self.name} ({self.phase})".replace(" ", "-")
+        # Without apostrophes: it becomes a word of SQL and of shell.
+        return f"{self.name} ({self.phase})".replace(" ", "-").replace("'", "")
 
 
 def family(pid: int) -> list[int]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,9 @@ class Row:
 
     def text(self) -> str:
         """Return it as Markdown."""
-        said = f"`{self.said}`" if self.said else "-"
+        # Ansible ends a task's line with stars, and its result has a line of its own.
+        words = " ".join(re.sub(r"\*{3,}", "", self.said).split())
+        said = f"`{words}`" if words else "-"
         return f"| {self.fault.name} | {self.fault.phase} | {self.code} | {said} | all {self.kept} |"
 
 
