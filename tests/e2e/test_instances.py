@@ -118,19 +118,6 @@ def test_an_instance_keeps_its_ports(stacks: list[Stack]) -> None:
     assert "up would change nothing." in run.output
 
 
-def test_what_one_instance_does_touches_no_other(stacks: list[Stack]) -> None:
-    *others, third = stacks
-    before = [parts(stack) for stack in others]
-    for verb in ("build", "down", "up", "prune", "down"):
-        run = third.play(verb, http_port=None)
-        assert run.code == 0, run.output
-    run = third.olympia("destroy", "--yes")
-    assert run.code == 0, run.output
-    assert [parts(stack) for stack in others] == before
-    assert not any(parts(third).values())
-    assert third.instance not in listed(third)
-
-
 def test_a_stranger_on_a_kept_port_is_named_and_the_port_is_kept(stacks: list[Stack]) -> None:
     second = stacks[1]
     assert in_worktree(second, "down").code == 0
@@ -157,3 +144,17 @@ def test_a_port_of_an_instance_that_does_not_run_is_not_given_away(stacks: list[
     assert run.code == 0, run.output
     assert "from: host" in run.output
     assert f"HTTP_PORT={second.port}" not in run.output
+
+
+# Last, because it clears the cache that the others build with.
+def test_what_one_instance_does_touches_no_other(stacks: list[Stack]) -> None:
+    *others, third = stacks
+    before = [parts(stack) for stack in others]
+    for verb in ("build", "down", "up", "prune", "down"):
+        run = third.play(verb, http_port=None)
+        assert run.code == 0, run.output
+    run = third.olympia("destroy", "--yes")
+    assert run.code == 0, run.output
+    assert [parts(stack) for stack in others] == before
+    assert not any(parts(third).values())
+    assert third.instance not in listed(third)

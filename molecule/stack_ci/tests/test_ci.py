@@ -37,3 +37,7 @@ def test_no_secret_of_the_build_is_in_the_image(stack: Stack) -> None:
     assert stack.run("docker", "exec", "--user=root", container["Id"], "sh", "-c", search) == ""
     history = stack.run("docker", "history", "--no-trunc", container["Image"])
     assert canary not in history and "CERTIFICATE" not in history
+
+
+def test_prune_has_left_nothing_of_the_builders_cache(stack: Stack) -> None:
+    assert "from exec" not in stack.run("docker", "buildx", "du", "--verbose")
