@@ -118,20 +118,6 @@ def test_an_instance_keeps_its_ports(stacks: list[Stack]) -> None:
     assert "up would change nothing." in run.output
 
 
-def test_a_stranger_on_a_kept_port_is_named_and_the_port_is_kept(stacks: list[Stack]) -> None:
-    second = stacks[1]
-    assert in_worktree(second, "down").code == 0
-    with socket.create_server(("127.0.0.1", second.port)):
-        run = in_worktree(second, "up")
-        assert run.code == 3, run.output
-        assert f"port {second.port} is taken" in run.output
-        assert "pytest, process" in run.output
-    assert listed(second)[second.instance]["state"] == "down"
-    run = in_worktree(second, "up")
-    assert run.code == 0, run.output
-    assert second.get("/__version__")[0] == 200
-
-
 def test_a_port_of_an_instance_that_does_not_run_is_not_given_away(stacks: list[Stack]) -> None:
     first, second, _third = stacks
     assert in_worktree(second, "down").code == 0
@@ -144,6 +130,20 @@ def test_a_port_of_an_instance_that_does_not_run_is_not_given_away(stacks: list[
     assert run.code == 0, run.output
     assert "from: host" in run.output
     assert f"HTTP_PORT={second.port}" not in run.output
+
+
+def test_a_stranger_on_a_kept_port_is_named_and_the_port_is_kept(stacks: list[Stack]) -> None:
+    second = stacks[1]
+    assert in_worktree(second, "down").code == 0
+    with socket.create_server(("127.0.0.1", second.port)):
+        run = in_worktree(second, "up")
+        assert run.code == 3, run.output
+        assert f"port {second.port} is taken" in run.output
+        assert "pytest, process" in run.output
+    assert listed(second)[second.instance]["state"] == "down"
+    run = in_worktree(second, "up")
+    assert run.code == 0, run.output
+    assert second.get("/__version__")[0] == 200
 
 
 # Last, because it clears the cache that the others build with.
