@@ -12,8 +12,9 @@ NO_PHASES = (
     "image",
     "settle",
     "summary",
+    "replaced",
     "restored",
-)  # they say which phases follow, and what has come of them
+)  # they say which phases follow, what has come of them, or belong to several
 
 
 def phase_of(task_path: str) -> str:

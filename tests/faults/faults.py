@@ -81,14 +81,14 @@ def in_a_run(strike: Callable[[subprocess.Popen[str]], object], phase: str) -> C
     return lambda stand: stand.up_until(phase, strike, *stand.work_for(phase))
 
 
-def on_the_host(script: str, phase: str) -> Callable[[Stand], Outcome]:
-    """Return what lets a script be run on the host when such a phase begins."""
-    return in_a_run_of(lambda stand: stand.shell(script), phase)
+def on_the_host(script: str, phase: str, event: str = "phase") -> Callable[[Stand], Outcome]:
+    """Return what lets a script be run on the host when such a phase begins, or at the first event of another kind in it."""
+    return in_a_run_of(lambda stand: stand.shell(script), phase, event)
 
 
-def in_a_run_of(strike: Callable[[Stand], object], phase: str) -> Callable[[Stand], Outcome]:
-    """Return what lets something befall the stand when such a phase begins."""
-    return lambda stand: stand.up_until(phase, lambda _process: strike(stand), *stand.work_for(phase))
+def in_a_run_of(strike: Callable[[Stand], object], phase: str, event: str = "phase") -> Callable[[Stand], Outcome]:
+    """Return what lets something befall the stand then."""
+    return lambda stand: stand.up_until(phase, lambda _process: strike(stand), *stand.work_for(phase), event=event)
 
 
 def before_a_run(script: str) -> Callable[[Stand], Outcome]:
@@ -171,11 +171,15 @@ def befalling_runs() -> Iterator[Fault]:
         yield Fault("the command is killed", phase, in_a_run(kill_command, phase), NOTHING_SAID)
         yield Fault("Ansible is killed", phase, in_a_run(kill_ansible, phase), "Ansible was killed")
         yield Fault("somebody presses Ctrl-C", phase, in_a_run(interrupt, phase), "up was interrupted")
-    for phase in ("images", "build", "start", "initialize", "health"):
-        kill = on_the_host("systemctl kill --signal=KILL docker.service", phase)
-        yield Fault("the engine is killed", phase, kill, "[Dd]ocker daemon|the engine")
+    # In the middle of a build, and of containers that start. systemd starts it anew, and a run may come through all the same.
+    moments = {"images": "step", "build": "step", "start": "service", "initialize": "phase", "health": "phase"}
+    for phase, event in moments.items():
+        kill = on_the_host("systemctl kill --signal=KILL docker.service", phase, event)
+        yield Fault("the engine is killed", phase, kill, '[Dd]ocker daemon|the engine|"result": "done"')
     yield Fault("the engine's disk is full", "build", full_disk("/var/lib/docker", "build"), "no space left on device")
-    yield Fault("the project directory's disk is full", "render", full_disk(STATE, "images"), "No space left on device")
+    yield Fault(
+        "the project directory's disk is full", "render", full_disk(STATE, "preflight"), "No space left on device"
+    )
     yield Fault("the network is cut", "build", cut_off, "Temporary failure in name resolution")
     yield Fault("the clock is two years ahead", "all phases", at_another_time("+2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("the clock is two years behind", "all phases", at_another_time("-2y"), r"Build the .*\]\s\*+\s+changed")
@@ -204,7 +208,7 @@ def befalling_stacks() -> Iterator[Fault]:
     yield fault("elasticsearch's memory runs out", out_of_memory("elasticsearch"))
     index = f"docker rm --force {search} && docker volume rm {INSTANCE}_data_elastic"
     yield fault("the search index is removed", index, "elasticsearch has no container")
-    image = f"docker image rm --force $(docker image ls --quiet olympia/{INSTANCE})"
+    image = f"docker image rm olympia/{INSTANCE}:local"
     yield fault("the application's image is removed", image, "web runs an image that is gone")
     unfinished = f"docker exec {database} mkdir /var/lib/mysql/.unfinished && docker kill {database}"
     yield fault("the database has half a first start beside it", unfinished, "mysqld has ended with exit code 137")

@@ -70,6 +70,11 @@ class Stand(Host):
         client = 'MYSQL_PWD="$MYSQL_ROOT_PASSWORD" exec mariadb --user=root --skip-column-names olympia --execute='
         return self.service("mysqld", f'{client}"{statement}"')
 
+    def recover(self) -> None:
+        """Bring the stack up where a test that has failed has left it down, so that it fails no other one."""
+        if not self.inside("docker", "ps", "--quiet", f"--filter=name=^{INSTANCE}-mysqld-", "--filter=health=healthy"):
+            self.up()
+
     def keep(self, what: str) -> None:
         """Write a row and a file."""
         self.sql("CREATE TABLE IF NOT EXISTS kept (what VARCHAR(200) PRIMARY KEY)")
@@ -107,13 +112,16 @@ class Stand(Host):
         """Bring the stack up, whatever comes of it."""
         return self.olympia("up", *settings)
 
-    def up_until(self, phase: str, strike: Callable[[subprocess.Popen[str]], object], *settings: str) -> Outcome:
-        """Bring the stack up, and let something happen as soon as a phase has begun.
+    def up_until(
+        self, phase: str, strike: Callable[[subprocess.Popen[str]], object], *settings: str, event: str = "phase"
+    ) -> Outcome:
+        """Bring the stack up, and let something happen at the first event of a kind in a phase.
 
         Args:
             phase: The phase.
             strike: What happens; it is given the process of the command.
             settings: Settings of the run.
+            event: The event, as docs/events.md calls it: by default, that the phase begins.
         """
         process = subprocess.Popen(
             self.command("up", "--json", *settings), cwd=self.folder, env=self.environment,
@@ -124,7 +132,8 @@ class Stand(Host):
         struck = False
         for line in process.stdout:
             lines.append(line)
-            if not struck and line.startswith("{") and json.loads(line).get("phase") == phase:
+            told = json.loads(line) if line.startswith("{") else {}
+            if not struck and (told.get("event"), told.get("phase")) == (event, phase):
                 struck = True
                 strike(process)
         code = process.wait()

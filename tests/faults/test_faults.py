@@ -36,6 +36,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.identity)
 def test_it_comes_through(request: pytest.FixtureRequest, stand: Stand, fault: Fault) -> None:
+    stand.recover()
     stand.keep(fault.identity)
     befallen = fault.strike(stand)
     said = re.search(fault.says, befallen.output)
