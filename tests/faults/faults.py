@@ -177,9 +177,11 @@ def befalling_runs() -> Iterator[Fault]:
         kill = on_the_host("systemctl kill --signal=KILL docker.service", phase, event)
         yield Fault("the engine is killed", phase, kill, '[Dd]ocker daemon|the engine|"result": "done"')
     yield Fault("the engine's disk is full", "build", full_disk("/var/lib/docker", "build"), "no space left on device")
-    yield Fault(
-        "the project directory's disk is full", "render", full_disk(STATE, "preflight"), "No space left on device"
-    )
+    full = full_disk(STATE, "preflight")
+    yield Fault("the project directory's disk is full", "preflight", full, "too little disk space at")
+    # Seen by the next phase, which writes there.
+    filling = full_disk(STATE, "source")
+    yield Fault("the project directory's disk fills up", "render", filling, "No space left on device")
     yield Fault("the network is cut", "build", cut_off, "Temporary failure in name resolution")
     yield Fault("the clock is two years ahead", "all phases", at_another_time("+2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("the clock is two years behind", "all phases", at_another_time("-2y"), r"Build the .*\]\s\*+\s+changed")
@@ -208,7 +210,7 @@ def befalling_stacks() -> Iterator[Fault]:
     yield fault("elasticsearch's memory runs out", out_of_memory("elasticsearch"))
     index = f"docker rm --force {search} && docker volume rm {INSTANCE}_data_elastic"
     yield fault("the search index is removed", index, "elasticsearch has no container")
-    image = f"docker image rm olympia/{INSTANCE}:local"
+    image = f"docker image rm --force olympia/{INSTANCE}:local"
     yield fault("the application's image is removed", image, "web runs an image that is gone")
     unfinished = f"docker exec {database} mkdir /var/lib/mysql/.unfinished && docker kill {database}"
     yield fault("the database has half a first start beside it", unfinished, "mysqld has ended with exit code 137")
