@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a service's failure mostly comes from, told from its last words. Pure."""
+"""What a failure mostly comes from, told from the last words of a service or a command, or from how services are. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+# What gRPC and Docker's command line say when the engine ends in the middle of something.
+ENGINE_GONE = re.compile(r"rpc error: code = Unavailable|error during connect|Cannot connect to the Docker daemon")
+ENGINE_RESTARTED = (
+    "All services have ended at once: the engine, or the machine, was stopped or restarted meanwhile. "
+    "The same command goes on from here."
+)
 
 # What a service says of itself, and what that mostly comes from. The first that matches counts.
 CAUSES = {
@@ -34,3 +43,12 @@ def likely_cause(wrong: str, said: str) -> str:
         if found := re.search(pattern, said):
             return cause.format(found[0].strip())
     return ""
+
+
+def ended_together(containers: Collection[Mapping[str, Any]]) -> bool:
+    """Return whether what several services run on has ended, and not one of them.
+
+    Args:
+        containers: The project's, as `host.containers` gives them.
+    """
+    return len(containers) > 1 and all(entry["state"] == "exited" for entry in containers)

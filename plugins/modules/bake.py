@@ -206,6 +206,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.buildkit import BuildLog
+from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_GONE
 from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, DockerCli, tail
 from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
@@ -234,6 +235,8 @@ def explain_failure(log: BuildLog, rc: int) -> str:
     errors = [line for line in log.words if line.startswith("ERROR: ")]
     reason = errors[-1].removeprefix("ERROR: ") if errors else f"return code {rc}"
     failed = log.failed()
+    if ENGINE_GONE.search(reason):
+        return f"The engine went away in the middle of the build: {reason}"
     if not failed:
         return f"The build failed: {reason}\n{tail(log.text(), 40)}"
     return "\n".join([f"The build failed at the step {failed.name}", *failed.log.splitlines()[-20:], reason])

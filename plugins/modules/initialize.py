@@ -74,6 +74,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host
+from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_RESTARTED, ended_together
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli, tail
 
 LOG_LINES = 30
@@ -107,7 +108,9 @@ def main() -> None:
         module.exit_json(changed=True, stdout="")
     if not any(entry["service"] == params["service"] and entry["state"] == "running" for entry in containers):
         module.fail_json(
-            msg=f"The service {params['service']} of {params['project']} does not run, so nothing was initialized: "
+            msg=ENGINE_RESTARTED
+            if ended_together(containers)
+            else f"The service {params['service']} of {params['project']} does not run, so nothing was initialized: "
             "bring the stack up first.",
             olympia={"phase": "initialize", "kind": "unhealthy"},
         )

@@ -80,7 +80,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host
-from ansible_collections.addons.olympia.plugins.module_utils.causes import likely_cause
+from ansible_collections.addons.olympia.plugins.module_utils.causes import (
+    ENGINE_RESTARTED,
+    ended_together,
+    likely_cause,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 POLL_SECONDS = 0.25
@@ -203,7 +207,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
         result |= {
             "failed": True,
             "failures": failures,
-            "msg": message(failures, params["project"]),
+            "msg": ENGINE_RESTARTED if ended_together(found.values()) else message(failures, params["project"]),
             "olympia": {"phase": "health", "kind": "unhealthy"},
         }
     return result

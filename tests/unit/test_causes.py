@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.causes import likely_cause
+from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_GONE, ended_together, likely_cause
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,23 @@ def test_a_services_last_words_tell_what_to_do(wrong: str, said: str, words: str
 @pytest.mark.parametrize("said", ["", "INFO ready", "a page about a TypeError: in the middle of a line"])
 def test_nothing_is_guessed_from_nothing(said: str) -> None:
     assert likely_cause("is not healthy in time", said) == ""
+
+
+@pytest.mark.parametrize(
+    ("states", "together"),
+    [(["exited", "exited"], True), (["exited", "running"], False), (["exited"], False), ([], False)],
+)
+def test_several_services_end_together_with_what_they_run_on(states: list[str], together: bool) -> None:
+    assert ended_together([{"state": state} for state in states]) is together
+
+
+@pytest.mark.parametrize(
+    ("said", "gone"),
+    [
+        ("failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF", True),
+        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?", True),
+        ('process "make" did not complete successfully: exit code: 2', False),
+    ],
+)
+def test_an_engine_that_has_gone_is_told_from_a_step_that_fails(said: str, gone: bool) -> None:
+    assert bool(ENGINE_GONE.search(said)) is gone
