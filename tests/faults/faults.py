@@ -114,7 +114,8 @@ def full_disk(path: str, phase: str) -> Callable[[Stand], Outcome]:
 
 
 def cut_off(stand: Stand) -> Outcome:
-    """Build with the host's network cut, and plug it in again."""
+    """Build anew with the host's network cut, and plug it in again."""
+    stand.shell("docker buildx prune --all --force")
     try:
         return in_a_run_of(Stand.unplug, "build")(stand)
     finally:
