@@ -31,3 +31,9 @@ def test_secrets_and_volumes_are_those_of_the_release_before(stack: Stack) -> No
 def test_what_was_put_in_before_is_listed_found_and_served(stack: Stack) -> None:
     assert "Kept" in stack.get("/search/?q=survives")[1]
     assert stack.get("/user-media/kept.xpi") == (200, "kept")
+
+
+def test_an_image_that_a_newer_build_has_replaced_goes(stack: Stack) -> None:
+    mine = f"label=addons.olympia.instance={stack.instance}"
+    left = stack.run("docker", "image", "ls", "--no-trunc", "--quiet", "--filter", mine).split()
+    assert left == [stack.containers["web"]["Image"]]
