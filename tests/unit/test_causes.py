@@ -44,6 +44,8 @@ def test_several_services_end_together_with_what_they_run_on(states: list[str], 
     ("said", "gone"),
     [
         ("failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF", True),
+        ("failed to solve: Unavailable: error reading from server: EOF", True),
+        ("failed to solve: example.org/base:1: unexpected status from HEAD request: 503 Service Unavailable", False),
         ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?", True),
         ('process "make" did not complete successfully: exit code: 2', False),
     ],
