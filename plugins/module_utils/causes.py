@@ -8,7 +8,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 # What gRPC and Docker's command line say when the engine ends in the middle of something.
-ENGINE_GONE = re.compile(r"code = Unavailable|error reading from server|error during connect|Cannot connect to the Docker daemon")
+ENGINE_GONE = re.compile(
+    r"code = Unavailable|error reading from server|error during connect|Cannot connect to the Docker daemon"
+)
 ENGINE_RESTARTED = (
     "All services have ended at once: the engine, or the machine, was stopped or restarted meanwhile. "
     "The same command goes on from here."

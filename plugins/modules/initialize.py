@@ -78,6 +78,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGIN
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli, tail
 
 LOG_LINES = 30
+FAILURE = {"phase": "initialize", "kind": "unhealthy"}
 
 
 def main() -> None:
@@ -107,12 +108,16 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=True, stdout="")
     if not any(entry["service"] == params["service"] and entry["state"] == "running" for entry in containers):
+        # Once more: an engine that ends in the middle of the first look has listed nothing.
+        answer = docker.run(["version"])
+        if answer.rc:
+            docker.fail(f"The engine does not answer any more: {answer.stderr.strip()}", answer, olympia=FAILURE)
         module.fail_json(
             msg=ENGINE_RESTARTED
-            if ended_together(containers)
+            if ended_together(host.containers(host.run, params["project"]))
             else f"The service {params['service']} of {params['project']} does not run, so nothing was initialized: "
             "bring the stack up first.",
-            olympia={"phase": "initialize", "kind": "unhealthy"},
+            olympia=FAILURE,
         )
     completed = docker.run(
         ["compose", "--project-directory", params["project_src"], "exec", "-T", params["service"], *params["command"]],
@@ -124,7 +129,7 @@ def main() -> None:
             f"{tail(completed.stdout + completed.stderr, LOG_LINES)}\n"
             f"look further: docker compose --project-directory {params['project_src']} logs {params['service']}",
             completed,
-            olympia={"phase": "initialize", "kind": "unhealthy"},
+            olympia=FAILURE,
         )
     marker.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     module.exit_json(changed=True, stdout=completed.stdout)
