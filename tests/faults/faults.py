@@ -176,7 +176,7 @@ def befalling_runs() -> Iterator[Fault]:
     moments = {"images": "step", "build": "step", "start": "service", "initialize": "phase", "health": "phase"}
     for phase, event in moments.items():
         kill = on_the_host("systemctl kill --signal=KILL docker.service", phase, event)
-        yield Fault("the engine is killed", phase, kill, '[Tt]he engine [a-z ]+|"result": "done"')
+        yield Fault("the engine is killed", phase, kill, '[Tt]he engine[a-z, ]+|"result": "done"')
     yield Fault("the engine's disk is full", "build", full_disk("/var/lib/docker", "build"), "no space left on device")
     full = full_disk(STATE, "preflight")
     yield Fault("the project directory's disk is full", "preflight", full, "too little disk space at")
