@@ -8,7 +8,8 @@ packages=$*
 set --
 if [ -s /run/secrets/ca_bundle ]; then set -- -o Acquire::https::CAInfo=/run/secrets/ca_bundle; fi
 if [ -z "$packages" ]; then
-    exec apt-get update "$@"
+    # A mirror that does not answer is an error, and not a package that does not exist.
+    exec apt-get update --option APT::Update::Error-Mode=any "$@"
 fi
 # shellcheck disable=SC2086
 apt-get install --yes --no-install-recommends "$@" \
