@@ -183,7 +183,7 @@ def befalling_runs() -> Iterator[Fault]:
     # Seen by the next phase, which writes there.
     filling = full_disk(STATE, "source")
     yield Fault("the project directory's disk fills up", "render", filling, "No space left on device")
-    yield Fault("the network is cut", "build", cut_off, "Temporary failure in name resolution")
+    yield Fault("the network is cut", "build", cut_off, "Temporary failure resolving")
     yield Fault("the clock is two years ahead", "all phases", at_another_time("+2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("the clock is two years behind", "all phases", at_another_time("-2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("somebody else brings it up", "render", two_at_once, "is in progress")
