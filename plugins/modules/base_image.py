@@ -172,14 +172,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     docker = DockerCli(module)
-    present = bool(docker.image_ids([module.params["tag"]]))
-    if present or module.check_mode:
-        module.exit_json(changed=not present)
     with alone():
-        if docker.image_ids([module.params["tag"]]):
-            module.exit_json(changed=False)
-        make(module, docker)
-    module.exit_json(changed=True)
+        missing = not docker.image_ids([module.params["tag"]])
+        if missing and not module.check_mode:
+            make(module, docker)
+    module.exit_json(changed=missing)
 
 
 if __name__ == "__main__":

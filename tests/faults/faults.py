@@ -152,7 +152,7 @@ def two_at_once(stand: Stand) -> Outcome:
 def at_another_time(offset: str) -> Callable[[Stand], Outcome]:
     """Return what lets everything that Ansible runs on the host have another time during a run that builds and starts.
 
-    The engine and its containers keep the machine's: they do not ask the C library.
+    The engine and its containers keep the machine's: nothing is preloaded into them.
     """
 
     def strike(stand: Stand) -> Outcome:
