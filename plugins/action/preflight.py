@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils import application, checks, settings, stack
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
@@ -29,7 +29,7 @@ def load_specs(roles: Path) -> dict[str, dict[str, Any]]:
     specs: dict[str, dict[str, Any]] = {}
     for role in ROLES:
         text = (roles / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
-        specs |= yaml.safe_load(text)["argument_specs"]["main"]["options"]
+        specs |= yaml_load(text)["argument_specs"]["main"]["options"]
     return specs
 
 
@@ -126,10 +126,11 @@ class ActionModule(ActionBase):
             "missing_images": sorted(set(wanted) - set(facts["local_images"])),
             "images_to_pull": stack.images_to_pull(derived, facts, package_images.values()),
             "source_kind": stack.source_kind(resolution["values"], facts),
-            "started": stack.started(facts),
+            "started": (started := stack.started(facts)),
             "amiss": stack.amiss(facts),
-            "healthy": stack.healthy(derived, facts),
-            "initialized": stack.initialized(derived, facts),
+            "healthy": (healthy := stack.healthy(derived, facts)),
+            "initialized": (initialized := stack.initialized(derived, facts)),
+            "settled": started and healthy and (initialized or not derived["initialize"]),
             "explained": {
                 name: {
                     "name": settings.short_name(name),

@@ -9,8 +9,9 @@ from typing import Any
 import jinja2
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import build_inputs
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
-from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED, differing, render
+from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED, checksum, differing, render
 
 TEMPLATES = Path(__file__).parents[2] / "roles/olympia_stack/templates"
 
@@ -35,10 +36,15 @@ class ActionModule(ActionBase):
             contents = render(TEMPLATES, settings, preflight["choices"], secrets)
         except jinja2.TemplateError as error:
             raise AnsibleActionFail(f"The project directory cannot be rendered: {error}") from error
+        inputs = build_inputs(
+            preflight["facts"]["source_tree"],
+            preflight["facts"]["compose_files_present"] | {name: checksum(text) for name, text in contents.items()},
+            preflight["facts"]["local_images"].get(settings["base_image"], ""),
+        )
         files = {name: {"content": contents[name], "mode": RENDERED[name].mode} for name in differing(contents, probed)}
         stale = [name for name in probed if name not in contents]
         if not (files or stale):
-            return {"changed": False, "files": []} | self._told(preflight)
+            return {"changed": False, "files": [], "inputs": inputs} | self._told(preflight)
         written: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.project_files",
             module_args={
@@ -51,7 +57,7 @@ class ActionModule(ActionBase):
             },
             task_vars=task_vars,
         )
-        return written | self._told(preflight)
+        return written | {"inputs": inputs} | self._told(preflight)
 
     @staticmethod
     def _told(preflight: dict[str, Any]) -> dict[str, Any]:

@@ -132,3 +132,9 @@ def familiar_name(tag: str) -> str:
             tag = tag.removeprefix(prefix)
             break
     return tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest"
+
+
+def repository(reference: str) -> str:
+    """Return an image reference without tag and digest, as the engine lists it."""
+    path, slash, last = familiar_name(reference.partition("@")[0]).rpartition("/")
+    return f"{path}{slash}{last.partition(':')[0]}"

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.addons.olympia.plugins.module_utils.cli import repository
+
 Run = Callable[[list[str]], tuple[int, str, str]]
 
 MANAGED_LINES = 3  # a rendered file carries its header in one of the first lines (a script has its interpreter first)
@@ -183,6 +185,16 @@ def rendered_files(directory: Path, names: Iterable[str]) -> dict[str, dict[str,
             "error": "",
         }
     return found
+
+
+def checksums(directory: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the checksums of the files that exist, by name; the empty string for one that cannot be read.
+
+    Args:
+        directory: Where they are.
+        names: Paths below it.
+    """
+    return {name: entry["sha256"] for name, entry in rendered_files(directory, names).items()}
 
 
 def containers(run: Run, project: str) -> list[dict[str, Any]]:
@@ -370,15 +382,21 @@ def local_names(hosts: Path = Path("/etc/hosts")) -> list[str]:
     return [name for entry in entries if entry and entry[0] in ("127.0.0.1", "::1") for name in entry[1:]]
 
 
-def local_images(run: Run) -> list[str]:
-    """Return what names the engine's images, by tag and by digest.
+def local_images(run: Run, references: Iterable[str]) -> dict[str, str]:
+    """Return the IDs of the images of some repositories by all that names them, tags and digests.
+
+    Not of all images: the engine adds up the layers of each one that it lists.
 
     Args:
         run: Runs a command.
+        references: References of the images; those of the same repository are found, too.
     """
-    template = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
-    code, output, _errors = run(["docker", "image", "ls", "--digests", "--format", template])
-    return [] if code else sorted({name for name in output.split() if "<none>" not in name})
+    names = sorted({repository(reference) for reference in references})
+    filters = [f"--filter=reference={name}" for name in names]
+    template = "{{.ID}} {{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
+    code, output, _errors = run(["docker", "image", "ls", "--digests", "--no-trunc", "--format", template, *filters])
+    rows = [] if code else [line.split() for line in output.splitlines()]
+    return {name: identity for identity, *named in rows for name in named if "<none>" not in name}
 
 
 def image_id(run: Run, reference: str) -> str:

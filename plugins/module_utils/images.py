@@ -14,6 +14,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import 
 SERVICES = ("mysqld", "redis", "rabbitmq", "memcached", "nginx", "elasticsearch")
 LABEL = "addons.olympia.service"
 BASE = "base"
+REPOSITORIES = tuple(f"olympia/{name}" for name in (BASE, *SERVICES))
 LISTS = "lists"  # fetches the package lists for the others; not an image of its own
 
 

@@ -10,6 +10,8 @@ STACK_ROLE = "olympia_stack"
 NO_PHASES = (
     "main",
     "image",
+    "deps",
+    "run",
     "settle",
     "summary",
     "replaced",

@@ -91,8 +91,13 @@ options:
   metadata_file:
     description:
       - File on the host that receives bake's own account of what it built, relative to the project's folder. What it was made
-        from, and the times of the build's steps, are added to it as RV(materials) and RV(steps).
+        from, and the times of the build's steps, are added to it as RV(materials) and RV(steps), and so are O(inputs), and as
+        C(images) the ID of each target's image.
     type: path
+  inputs:
+    description: What the targets are made from, as the caller tells it apart. Kept in O(metadata_file), for the caller to compare.
+    type: str
+    default: ""
 seealso:
   - module: community.docker.docker_image_build
   - module: community.docker.docker_compose_v2
@@ -270,19 +275,21 @@ class Bake:
         after = dict(before) if self.module.check_mode else self.docker.image_ids(tags)
         changed = {tag for tag in tags if before.get(tag) != after.get(tag) or tag not in after}
         told = {"materials": log.materials(), "steps": log.told()}
+        images = {
+            name: {
+                "tags": (own := target.get("tags", [])),
+                "id": after.get(own[0]) if own else None,
+                "previous_id": before.get(own[0]) if own else None,
+                "changed": not changed.isdisjoint(own),
+            }
+            for name, target in targets.items()
+        }
         if self.params["metadata_file"] and not self.module.check_mode:
-            self._complete(Path(self.project, self.params["metadata_file"]), told)
+            made = {"inputs": self.params["inputs"], "images": {name: image["id"] for name, image in images.items()}}
+            self._complete(Path(self.project, self.params["metadata_file"]), told | made)
         return {
             "changed": bool(changed),
-            "images": {
-                name: {
-                    "tags": (own := target.get("tags", [])),
-                    "id": after.get(own[0]) if own else None,
-                    "previous_id": before.get(own[0]) if own else None,
-                    "changed": not changed.isdisjoint(own),
-                }
-                for name, target in targets.items()
-            },
+            "images": images,
             "command": completed.cmd,
             **told,
             "stderr": tail(completed.stderr, 40),
@@ -384,6 +391,7 @@ def main() -> None:
             "pull": {"type": "bool", "default": False},
             "no_cache": {"type": "bool", "default": False},
             "metadata_file": {"type": "path"},
+            "inputs": {"type": "str", "default": ""},
             "progress": ARGUMENT,
             "compression": {"type": "str", "choices": ["uncompressed", "gzip"], "default": "uncompressed"},
         },

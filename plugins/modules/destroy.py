@@ -62,13 +62,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host
+from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import METADATA
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
 from ansible_collections.addons.olympia.plugins.module_utils.volumes import HELPER
 
 PROJECT = "com.docker.compose.project"
 INSTANCE = "addons.olympia.instance"
 # What the provisioner makes in a project directory besides the rendered files, and nobody edits.
-MADE = (host.INITIALIZED, host.RESTORE, "build-metadata.json", "published.env", host.TEST_RESULTS)
+MADE = (host.INITIALIZED, host.RESTORE, METADATA, "published.env", host.TEST_RESULTS)
 
 
 class Engine:

@@ -77,6 +77,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import (
     application,
+    build_inputs,
     checks,
     dotenv,
     engine,
@@ -87,7 +88,7 @@ from ansible_collections.addons.olympia.plugins.module_utils import (
     stack,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
-from ansible_collections.addons.olympia.plugins.module_utils.images import package_sources
+from ansible_collections.addons.olympia.plugins.module_utils.images import REPOSITORIES, package_sources
 
 SOURCE_SETTINGS = ("olympia_stack_source_dir", "olympia_stack_source_repo")
 
@@ -153,6 +154,10 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     # The run brings its own containers back, so they are no reason against a restart of the engine.
     compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
     own = {"olympia_docker_restart_projects": [*values["olympia_docker_restart_projects"], instance]}
+    wanted = application.application_image(values)
+    images = [wanted.reference, *REPOSITORIES, *stack.REGISTRY_IMAGES.values()]
+    images += [str(image) for image in values["olympia_stack_service_images"].values()]
+    images += [values["olympia_stack_base_image"]] if values["olympia_stack_base_image"] else []
     listening = host.listening_ports()
     with ThreadPoolExecutor() as pool:
         jobs: dict[str, Future[Any]] = {
@@ -160,8 +165,8 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
             "containers": pool.submit(host.containers, host.run, instance),
             "service_hashes": pool.submit(host.service_hashes, host.run, project, compose_files),
             "volume_created": pool.submit(host.volume_created, host.run, f"{instance}_data_mysqld"),
-            "application": pool.submit(application_image, application.application_image(values), build),
-            "local_images": pool.submit(host.local_images, host.run),
+            "application": pool.submit(application_image, wanted, build),
+            "local_images": pool.submit(host.local_images, host.run, images),
         }
         facts = {name: job.result() for name, job in jobs.items()}
     wanted_ports = {values[variable] for variable in checks.PORTS} & set(listening) - host.own_ports(
@@ -180,7 +185,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         "listening_ports": listening,
         "port_owners": {str(port): host.port_owner(host.run, port) for port in wanted_ports},
         "rendered": host.rendered_files(project, files),
-        "compose_files_present": [name for name in compose_files if host.exists(project / name)],
+        "compose_files_present": host.checksums(project, compose_files),
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(
             values["olympia_images_release"], values["olympia_images_mirror"], values["olympia_images_security_mirror"]
@@ -268,6 +273,10 @@ def main() -> None:
             "image_origin": sections["derived"].get("IMAGE_ORIGIN") or probe_origin(resolution.values, facts["engine"]),
             "source_dir": str(source),
             "source_git": host.source_git(host.run, source),
+            "source_tree": build_inputs.tree_fingerprint(
+                source, [project / "Dockerfile.dockerignore", source / ".dockerignore"]
+            ),
+            "built": build_inputs.last_build(project),
             "autograph": host.read_text(source / AUTOGRAPH_CONFIG),
             "source_missing": [name for name in instances.SOURCE_MARKS if not host.exists(source / name)],
         },

@@ -110,11 +110,7 @@ def differing(contents: Mapping[str, str], probed: Mapping[str, Mapping[str, str
     def state(name: str) -> tuple[str, str]:
         return (probed[name]["sha256"], probed[name]["mode"]) if name in probed else ("", "")
 
-    return [
-        name
-        for name, content in contents.items()
-        if state(name) != (hashlib.sha256(content.encode()).hexdigest(), RENDERED[name].mode)
-    ]
+    return [name for name, content in contents.items() if state(name) != (checksum(content), RENDERED[name].mode)]
 
 
 def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -166,6 +162,11 @@ def compose_value(value: str | list[str]) -> str:
     return json.dumps(literal, ensure_ascii=False)
 
 
+def checksum(text: str) -> str:
+    """Return the checksum of a file with a text, as the probe reckons it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def fingerprint(text: str) -> str:
     """Return a short checksum of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return checksum(text)[:12]

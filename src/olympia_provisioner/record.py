@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.metadata
 import json
 import os
 import platform
@@ -42,12 +41,14 @@ def versions(root: Path) -> dict[str, str]:
     Args:
         root: The checkout.
     """
+    from importlib.metadata import version
+
     import yaml
 
     galaxy = yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))
     return {
         f"{galaxy['namespace']}.{galaxy['name']}": str(galaxy["version"]),
-        **{name: importlib.metadata.version(name) for name in ("ansible-core", "ansible-runner")},
+        **{name: version(name) for name in ("ansible-core", "ansible-runner")},
         "Python": platform.python_version(),
     }
 

@@ -60,7 +60,7 @@ def findings(
         "application": {"id": "", "registry": "", "evidence": ""},
         "autograph": "",
         "ca_bundle": "",
-        "compose_files_present": [],
+        "compose_files_present": {},
         "containers": [],
         "disk_free_mb": {str(ENGINE_DATA): 50000, project: 50000},
         "engine": engine(),

@@ -31,7 +31,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "source_dir": "/src",
         "source_git": {"url": "https://git.example.org/addons-server", "revision": "c0ffee"},
         "source_missing": [],
-        "compose_files_present": [],
+        "compose_files_present": {},
         "env_error": "",
         "rendered": {},
         "containers": [],
@@ -46,7 +46,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "image_origin": "packages",
         "engine": {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": True}},
         "application": {"id": "", "registry": "", "evidence": ""},
-        "local_images": [],
+        "local_images": {},
         "autograph": "",
         "uid": 1000,
         "ca_bundle": "",
@@ -181,7 +181,7 @@ def test_what_does_not_fit_the_purpose(given: dict[str, str], purpose: str, sett
 
 def test_only_what_is_not_here_is_pulled() -> None:
     given = values(image_origin="registry", version="1", service_images={"redis": "docker.io/library/redis:7"})
-    here = facts(local_images=["redis:7", "mysql:8.0"])
+    here = facts(local_images={"redis:7": "sha256:1", "mysql:8.0": "sha256:2"})
     wanted = stack.images_to_pull(stack.derive(given, here, {}), here, ())
     assert set(wanted) == {
         "olympia/addons-server:1",
