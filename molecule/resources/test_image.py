@@ -29,22 +29,25 @@ from ansible_collections.addons.olympia.plugins.module_utils.client_config impor
 
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
 SYSTEMD = ["ca-certificates", "dbus", "passwd", "python3", "python3-apt", "sudo", "systemd", "systemd-sysv"]
+RUNNER = [
+    *SYSTEMD,
+    "docker-buildx",
+    "docker-cli",
+    "docker-compose",
+    "docker.io",
+    "e2fsprogs",
+    "git",
+    "iptables",
+    "procps",
+]
 PACKAGES = {
     # What ansible needs, and what an unprivileged user needs to become root.
     "none": ["ca-certificates", "passwd", "python3", "sudo"],
     "systemd": SYSTEMD,
     # A runner as CI services offer them: the engine is there, images are not.
-    "docker": [
-        *SYSTEMD,
-        "docker-buildx",
-        "docker-cli",
-        "docker-compose",
-        "docker.io",
-        "e2fsprogs",
-        "git",
-        "iptables",
-        "procps",
-    ],
+    "docker": RUNNER,
+    # The same, reached as an operator reaches machines.
+    "ssh": [*RUNNER, "openssh-server"],
 }
 
 
