@@ -10,6 +10,7 @@ import jinja2
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import build_inputs
+from ansible_collections.addons.olympia.plugins.module_utils.cli import familiar_name
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED, checksum, differing, render
 
@@ -39,7 +40,7 @@ class ActionModule(ActionBase):
         inputs = build_inputs(
             preflight["facts"]["source_tree"],
             preflight["facts"]["compose_files_present"] | {name: checksum(text) for name, text in contents.items()},
-            preflight["facts"]["local_images"].get(settings["base_image"], ""),
+            preflight["facts"]["local_images"].get(familiar_name(settings["base_image"]), ""),
         )
         files = {name: {"content": contents[name], "mode": RENDERED[name].mode} for name in differing(contents, probed)}
         stale = [name for name in probed if name not in contents]

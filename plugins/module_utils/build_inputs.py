@@ -13,8 +13,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 METADATA = "build-metadata.json"  # below the project directory: what bake tells of the last build
-ANYWHERE = re.compile(r"\*\*/([^/\[\\]+)")
-PLAIN = re.compile(r"[^*?\[\\]+")
+# BuildKit reads a path with a bracket or a wildcard as a regular expression of its own making, which has surprises: `**` in the
+# middle of a name is for whole folders, `^` for the beginning.
+ANYWHERE = re.compile(r"\*\*/((?:[^/*\[\]\\^]|\*(?!\*))+)")
+PLAIN = re.compile(r"[^*?\[\]\\]+")
 
 
 class Ignored:
@@ -29,19 +31,21 @@ class Ignored:
     def __init__(self, text: str) -> None:
         self.paths: set[str] = set()
         self.names: list[str] = []
-        for line in map(str.strip, text.splitlines()):
-            pattern = line.strip("/")
-            if line.startswith("!"):
-                # It may bring back anything that was left out until here.
-                self.paths, self.names = set(), []
-            elif anywhere := ANYWHERE.fullmatch(pattern):
+        lines = [line for line in text.split("\n") if line.strip() and not line.startswith("#")]
+        # An exception may bring back anything, and has been seen to do so in spite of a line after it that leaves out the folder.
+        if any("!" in line for line in lines):
+            return
+        for line in lines:
+            pattern = os.path.normpath(line.strip()).lstrip("/").strip()
+            if anywhere := ANYWHERE.fullmatch(pattern):
                 self.names.append(anywhere[1])
-            elif PLAIN.fullmatch(pattern) and not line.startswith("#"):
-                self.paths.add(os.path.normpath(pattern))
+            elif PLAIN.fullmatch(pattern):
+                self.paths.add(pattern)
 
     def __contains__(self, path: str) -> bool:
         name = path.rpartition("/")[2]
-        return path in self.paths or any(fnmatchcase(name, pattern) for pattern in self.names)
+        # BuildKit's `**` ends at a line break.
+        return path in self.paths or ("\n" not in path and any(fnmatchcase(name, pattern) for pattern in self.names))
 
 
 def entries(folder: str, ignored: Ignored, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
@@ -74,11 +78,13 @@ def tree_fingerprint(source: Path, ignore_files: Iterable[Path]) -> str:
         source: The context.
         ignore_files: Where its ignore file may be: the first one counts.
     """
-    ignore_file = next((path for path in ignore_files if path.is_file()), None)
     digest = hashlib.sha256()
     try:
-        text = ignore_file.read_text(encoding="utf-8", errors="replace") if ignore_file else ""
-        digest.update(text.encode())
+        ignore_file = next((path for path in ignore_files if path.is_file()), None)
+        written = ignore_file.read_bytes() if ignore_file else b""
+        digest.update(written)
+        # BuildKit follows no link that leads elsewhere.
+        text = "" if ignore_file and ignore_file.is_symlink() else os.fsdecode(written)
         for path, state in entries(str(source), Ignored(text)):
             told = [path, state.st_mode, state.st_uid, state.st_gid]
             # A folder's own times tell of files that may be left out.
