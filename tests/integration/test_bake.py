@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import METADATA, last_build
 
 from tests.registry import free_port
 
@@ -231,3 +232,24 @@ def test_what_an_image_was_made_from_is_told_with_its_digest(bake: Bake, prefix:
         result = bake(project_src=str(tmp_path), metadata_file="metadata.json")
     assert result["materials"] == [f"docker.io/{base}@{docker('image', 'inspect', '--format={{.Id}}', base)}"]
     assert json.loads((tmp_path / "metadata.json").read_text())["materials"] == result["materials"]
+
+
+def test_what_the_caller_built_from_is_kept_with_the_image_that_came_of_it(
+    bake: Bake, prefix: str, tmp_path: Path
+) -> None:
+    (tmp_path / "compose.yml").write_text(json.dumps({"services": {"web": {"image": f"{prefix}/web:1", "build": "."}}}))
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    options = {"project_src": str(tmp_path), "files": ["compose.yml"], "targets": ["web"], "metadata_file": METADATA}
+    for inputs in ("abc", "def"):
+        bake(**options, inputs=inputs)
+        image = docker("image", "inspect", "--format={{.Id}}", f"{prefix}/web:1")
+        assert last_build(tmp_path) == {"inputs": inputs, "image": image}
+    # Nothing is built: what the last build told stays.
+    bake(**options, inputs="ghi", check_mode=True)
+    assert last_build(tmp_path)["inputs"] == "def"
+    # Who does not say what it is built from has not said it of this image, either.
+    bake(**options)
+    assert last_build(tmp_path) == {"inputs": "", "image": image}
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
+    assert bake(**options, inputs="ghi")["failed"] is True
+    assert last_build(tmp_path) == {"inputs": "", "image": image}

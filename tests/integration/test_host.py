@@ -74,3 +74,15 @@ def test_a_one_off_command_is_no_service(project: Path) -> None:
 
 def test_there_are_no_checksums_without_a_project(tmp_path: Path) -> None:
     assert hashes(tmp_path) == {}
+
+
+def test_an_image_is_found_by_its_repository_with_its_id_and_no_other(project: Path) -> None:
+    name = project.name
+    identity = host.image_id(host.run, f"{name}:1")
+    assert identity.startswith("sha256:")
+    for reference in (name, f"{name}:other", f"docker.io/library/{name}:1@sha256:{'0' * 64}"):
+        found = host.local_images(host.run, [reference, "no-such/image:1"])
+        # Engines with a containerd image store give each image a digest, too.
+        assert {one: found[one] for one in found if "@" not in one} == {f"{name}:1": identity}
+        assert set(found.values()) == {identity}
+    assert host.local_images(host.run, [f"{name}/1", "no-such/image:1"]) == {}
