@@ -68,7 +68,11 @@ def wait_for_boot(name: str) -> None:
         name: The host.
     """
     ask = ["docker", "exec", name, "systemctl", "is-system-running", "--wait"]
-    while "running" not in subprocess.run(ask, capture_output=True, text=True, check=False).stdout:
+    # Degraded: there is no kernel module to be loaded in a container.
+    while subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip() not in (
+        "running",
+        "degraded",
+    ):
         time.sleep(0.1)
 
 
@@ -118,7 +122,14 @@ def measure(rounds: int) -> Found:
             given = Path(temporary)
             with host("olympia-bench-ours", "systemd") as inventory:
                 output: list[str] = []
-                up = ["ansible-playbook", "playbooks/up.yml", "-i", inventory]
+                up = [
+                    "ansible-playbook",
+                    "playbooks/up.yml",
+                    "-i",
+                    inventory,
+                    "-e",
+                    "olympia_stack_image_origin=packages",
+                ]
                 ours.append(seconds(lambda up=up, output=output: output.append(run(up))))  # type: ignore[misc]
                 found = PHASES.search(output[0])
                 phases.append(found[1] if found else "")
