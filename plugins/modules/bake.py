@@ -80,6 +80,12 @@ options:
     description: Whether to build every step anew.
     type: bool
     default: false
+  sequential:
+    description:
+      - Whether to build one target after the other, which leaves cores to what runs beside it.
+      - There is no O(metadata_file) of such a build.
+    type: bool
+    default: false
   compression:
     description:
       - How the layers of images without an output of their own are compressed.
@@ -263,7 +269,7 @@ class Bake:
     def run(self) -> dict[str, Any]:
         """Build, or in check mode only validate, and return the module's result."""
         selection = self._selection()
-        printed = self._call(["--print", *selection])
+        printed = self._call(["--print", *selection, *self.params["targets"]])
         if printed.rc != 0:
             reason = tail(printed.stderr, 1).removeprefix("ERROR: ")
             self.docker.fail(f"bake rejects the definition in {self.project}: {reason}", printed)
@@ -317,8 +323,12 @@ class Bake:
                 if not step.name.startswith("[internal]"):
                     tell("step", id=step.number, name=step.name, state=step.state, seconds=step.seconds)
 
-        completed = self.docker.stream(["buildx", "bake", *arguments, *selection], see, self.project, self.environment)
-        completed = replace(completed, stderr=log.text())
+        for chosen in [[name] for name in targets] if self.params["sequential"] else [self.params["targets"]]:
+            command = ["buildx", "bake", *arguments, *selection, *chosen]
+            completed = self.docker.stream(command, see, self.project, self.environment)
+            completed = replace(completed, stderr=log.text())
+            if completed.rc != 0:
+                break
         for problem in log.cache_problems():
             self.module.warn(problem)
         if completed.rc != 0:
@@ -332,7 +342,7 @@ class Bake:
         path.write_text(json.dumps(json.loads(path.read_text()) | more, indent=2) + "\n", encoding="utf-8")
 
     def _selection(self) -> list[str]:
-        """Return the arguments that say what is built, common to printing and building."""
+        """Return the arguments that say from what is built, common to printing and building."""
         arguments = []
         if self.params["builder"]:
             arguments += ["--builder", self.params["builder"]]
@@ -342,7 +352,7 @@ class Bake:
             arguments += ["--set", override]
         if self.params["allow_read"] and self._asks_for_permission():
             arguments += [f"--allow=fs.read={path}" for path in self.params["allow_read"]]
-        return [*arguments, *self.params["targets"]]
+        return arguments
 
     def _asks_for_permission(self) -> bool:
         completed = self.docker.run(["buildx", "version"])
@@ -393,9 +403,10 @@ def main() -> None:
             "metadata_file": {"type": "path"},
             "inputs": {"type": "str", "default": ""},
             "progress": ARGUMENT,
+            "sequential": {"type": "bool", "default": False},
             "compression": {"type": "str", "choices": ["uncompressed", "gzip"], "default": "uncompressed"},
         },
-        mutually_exclusive=[("project_src", "project_files")],
+        mutually_exclusive=[("project_src", "project_files"), ("sequential", "metadata_file")],
         required_one_of=[("project_src", "project_files")],
         supports_check_mode=True,
     )

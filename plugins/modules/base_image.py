@@ -45,6 +45,11 @@ options:
     description: Labels of the image.
     type: dict
     default: {}
+  wait_for_engine:
+    description:
+      - How long to wait, in seconds, for an engine that is being installed meanwhile. The root is made in that time.
+    type: int
+    default: 0
 seealso:
   - module: community.docker.docker_image_load
 """
@@ -82,9 +87,11 @@ stderr:
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -100,20 +107,26 @@ EPOCH = "1700000000"
 WORK_DIRECTORY = "/var/lib"
 
 
-def pipe(source: list[str], sink: list[str], environment: dict[str, str]) -> list[Completed]:
+def pipe(
+    source: list[str], sink: Callable[[], list[str]], ready: Callable[[], bool], environment: dict[str, str]
+) -> list[Completed]:
     """Run ``source | sink`` to the end of both, and return what came of each.
 
     Args:
         source: A command whose standard output is not kept.
-        sink: The command that reads it.
+        sink: Returns the command that reads it.
+        ready: Whether that one can begin, or need not be waited for any longer.
         environment: The environment of both.
     """
     with (
         tempfile.TemporaryFile("w+", errors="replace") as log,
         subprocess.Popen(source, stdout=subprocess.PIPE, stderr=log, env=environment) as producer,
     ):
+        while not ready() and producer.poll() in (None, 0):
+            time.sleep(0.5)
+        reader = sink()
         consumer = subprocess.run(
-            sink, stdin=producer.stdout, capture_output=True, text=True, check=False, env=environment
+            reader, stdin=producer.stdout, capture_output=True, text=True, check=False, env=environment
         )
         # Else a producer whose reader has gone would wait for it for ever.
         if producer.stdout:
@@ -122,7 +135,7 @@ def pipe(source: list[str], sink: list[str], environment: dict[str, str]) -> lis
         log.seek(0)
         return [
             Completed(source, producer.returncode, "", log.read()),
-            Completed(sink, consumer.returncode, consumer.stdout, consumer.stderr),
+            Completed(reader, consumer.returncode, consumer.stdout, consumer.stderr),
         ]
 
 
@@ -135,22 +148,30 @@ def alone() -> Iterator[None]:
         yield
 
 
-def make(module: AnsibleModule, docker: DockerCli) -> None:
+def engine_answers() -> bool:
+    """Return whether there is an engine, and it answers."""
+    client = shutil.which("docker")
+    return bool(client) and subprocess.run([str(client), "version"], capture_output=True, check=False).returncode == 0
+
+
+def make(module: AnsibleModule) -> None:
     """Make the image, or fail.
 
     Args:
         module: The running module.
-        docker: The engine's command line.
     """
     params = module.params
     tool = module.get_bin_path("mmdebstrap", required=True)
     command = [tool, f"--keyring={KEYRING}", *params["options"], params["release"], "-", *params["sources"]]
     changes = [f"--change=LABEL {name}={value}" for name, value in params["labels"].items()]
+    deadline = time.monotonic() + params["wait_for_engine"]
     made, imported = pipe(
         command,
-        docker.command(["import", *changes, "-", params["tag"]]),
+        lambda: DockerCli(module).command(["import", *changes, "-", params["tag"]]),
+        lambda: time.monotonic() >= deadline or engine_answers(),
         {**os.environ, **LOCALE, "TMPDIR": WORK_DIRECTORY, "SOURCE_DATE_EPOCH": EPOCH},
     )
+    docker = DockerCli(module)
     if made.rc != 0:
         # What it had made until then was imported all the same.
         docker.run(["image", "rm", params["tag"]])
@@ -168,14 +189,15 @@ def main() -> None:
             "sources": {"type": "list", "elements": "str", "required": True},
             "options": {"type": "list", "elements": "str", "default": []},
             "labels": {"type": "dict", "default": {}},
+            "wait_for_engine": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
-    docker = DockerCli(module)
     with alone():
-        missing = not docker.image_ids([module.params["tag"]])
+        awaited = module.params["wait_for_engine"] > 0 and not engine_answers()
+        missing = awaited or not DockerCli(module).image_ids([module.params["tag"]])
         if missing and not module.check_mode:
-            make(module, docker)
+            make(module)
     module.exit_json(changed=missing)
 
 

@@ -34,6 +34,10 @@ options:
     description: Mirror of Debian's security archive. Empty means the one in the host's own apt sources.
     type: str
     default: ""
+  engine:
+    description: Whether there is an engine to ask. Where it is yet to be installed, no image is there.
+    type: bool
+    default: true
 seealso:
   - module: addons.olympia.base_image
 """
@@ -114,16 +118,12 @@ def proxies(environment: Mapping[str, str], apt: str) -> dict[str, str]:
     return found
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "release": {"type": "str", "required": True},
-            "mirror": {"type": "str", "default": ""},
-            "security_mirror": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
+def ask_engine(module: AnsibleModule) -> tuple[list[str], str]:
+    """Return the tags of the collection's images, and the name of the builder that sees them.
+
+    Args:
+        module: The running module.
+    """
     docker = DockerCli(module)
     listed = docker.run(["image", "ls", f"--filter=label={LABEL}", "--format={{.Repository}}:{{.Tag}}"])
     if listed.rc != 0:
@@ -131,16 +131,31 @@ def main() -> None:
     context = docker.run(["context", "show"])
     if context.rc != 0:
         docker.fail(f"The docker command has no usable context: {context.stderr.strip()}", context)
+    return sorted(listed.stdout.split()), context.stdout.strip()
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "release": {"type": "str", "required": True},
+            "mirror": {"type": "str", "default": ""},
+            "security_mirror": {"type": "str", "default": ""},
+            "engine": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    present, builder = ask_engine(module) if module.params["engine"] else ([], "")
     apt = ["apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy"]
     module.exit_json(
         changed=False,
-        present=sorted(listed.stdout.split()),
-        sources=package_sources(**module.params),
+        present=present,
+        sources=package_sources(*(module.params[name] for name in ("release", "mirror", "security_mirror"))),
         tools=[
             *([] if shutil.which("mmdebstrap") else ["mmdebstrap"]),
             *([] if KEYRING.exists() else ["debian-archive-keyring"]),
         ],
-        builder=context.stdout.strip(),
+        builder=builder,
         ca_bundle=str(CA_BUNDLE) if CA_BUNDLE.exists() else "",
         proxies=proxies(os.environ, module.run_command(apt)[1] if shutil.which(apt[0]) else ""),
     )

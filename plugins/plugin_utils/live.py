@@ -21,17 +21,21 @@ PAUSE = 10
 
 
 class LiveAction(ActionBase):
-    """Runs the module of its own name, and lets the driver see what the module tells meanwhile."""
+    """Runs the module of its own name, and lets the driver see what the module tells meanwhile.
+
+    In the background (`async`), it tells only on this machine itself.
+    """
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
+    _supports_async = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module and return its result."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         file, host = os.environ.get(PROGRESS, ""), str(task_vars["inventory_hostname"])
-        if not file:
+        if not file or (self._task.async_val and self._connection.transport != "local"):
             return self.module(self._task.resolved_action, self._task.args, task_vars)
         if self._connection.transport == "local":
             telling = self._task.args | {"progress": {"file": file, "host": host}}
@@ -49,7 +53,9 @@ class LiveAction(ActionBase):
             arguments: Its arguments.
             task_vars: The variables of the task.
         """
-        result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+        result: dict[str, Any] = self._execute_module(
+            module_name=name, module_args=arguments, task_vars=task_vars, wrap_async=bool(self._task.async_val)
+        )
         return result
 
     def output_of(self, command: str) -> bytes:
