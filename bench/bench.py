@@ -24,7 +24,7 @@ from bench.measuring import CommandError, Found  # noqa: E402
 
 RESULTS = ROOT / "bench/results"
 README = ROOT / "README.md"
-TABLE = re.compile(r"(?<=<!-- bench -->\n).*?(?=\n<!-- /bench -->)", re.DOTALL)
+TABLE = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
 # The parts whose rows make the table; the others are measured only on request.
 TABLED = ("local", "bare-machine", "builds", "fleet")
 
@@ -66,7 +66,7 @@ def main() -> int:
         record = {"machine": machine, "rows": [row.as_record() for row in whole.rows], **whole.facts}
         (RESULTS / "latest.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         (RESULTS / "latest.svg").write_text(told.picture(whole.rows, machine), encoding="utf-8")
-        table = told.table(whole.rows)
+        table = told.table(whole.rows) + "\n"
         README.write_text(TABLE.sub(lambda _: table, README.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
