@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils import application, checks, settings, stack
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED
+from ansible_collections.addons.olympia.plugins.plugin_utils.source import is_there, source_files
 
 COLLECTION = Path(__file__).parents[2]
 ROLES = ("olympia_stack", "olympia_docker", "olympia_images")
@@ -75,6 +76,7 @@ class ActionModule(ActionBase):
         specs = load_specs(COLLECTION / "roles")
         layers = self._layers(task_vars, specs)
         local = self._play_context.connection == "local" or task_vars.get("ansible_connection") == "local"
+        embedded = {} if local else source_files(str(COLLECTION / "app"))
         probe: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.host_probe",
             module_args={
@@ -83,6 +85,7 @@ class ActionModule(ActionBase):
                 "files": list(RENDERED),
                 "build": build,
                 "embedded_source_dir": str(COLLECTION / "app") if local else "",
+                "embedded_files": list(embedded),
             },
             task_vars=task_vars,
         )
@@ -125,7 +128,9 @@ class ActionModule(ActionBase):
             },
             "missing_images": sorted(set(wanted) - set(facts["local_images"])),
             "images_to_pull": stack.images_to_pull(derived, facts, package_images.values()),
-            "source_kind": stack.source_kind(resolution["values"], facts),
+            "source_kind": (kind := stack.source_kind(resolution["values"], facts)),
+            # A repository may have moved on.
+            "source_current": kind == "given" or (kind == "embedded" and is_there(embedded, facts["embedded"])),
             "started": (started := stack.started(facts)),
             "amiss": stack.amiss(facts),
             "healthy": (healthy := stack.healthy(derived, facts)),

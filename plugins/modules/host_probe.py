@@ -30,6 +30,11 @@ options:
     description: Where the embedded application is on this host. Empty where it has to be copied first.
     type: str
     default: ""
+  embedded_files:
+    description: Paths of the embedded application's files, where it has to be copied.
+    type: list
+    elements: str
+    default: []
   build:
     description: Whether the application image is built here, whatever version the settings name.
     type: bool
@@ -243,6 +248,7 @@ def main() -> None:
             "specs": {"type": "dict", "required": True},
             "files": {"type": "list", "elements": "str", "required": True},
             "embedded_source_dir": {"type": "str", "default": ""},
+            "embedded_files": {"type": "list", "elements": "str", "default": []},
             "build": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -272,6 +278,7 @@ def main() -> None:
             # An instance keeps its origin: one database server's files are not the other's.
             "image_origin": sections["derived"].get("IMAGE_ORIGIN") or probe_origin(resolution.values, facts["engine"]),
             "source_dir": str(source),
+            "embedded": host.rendered_files(project / "source", module.params["embedded_files"]),
             "source_git": host.source_git(host.run, source),
             "source_tree": build_inputs.tree_fingerprint(
                 source, [project / "Dockerfile.dockerignore", source / ".dockerignore"]

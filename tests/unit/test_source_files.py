@@ -6,7 +6,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from ansible_collections.addons.olympia.plugins.filter.source import source_files
+from ansible_collections.addons.olympia.plugins.module_utils.host import rendered_files
+from ansible_collections.addons.olympia.plugins.plugin_utils.source import is_there, source_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,3 +30,18 @@ def test_what_docker_ignores_is_left_out(tmp_path: Path) -> None:
     files = source_files(str(tmp_path))
     assert set(files) == {".dockerignore", "a.py", "run.sh", "src/storage/y"}
     assert (files["a.py"]["mode"], files["run.sh"]["mode"]) == ("0644", "0755")
+
+
+def test_what_a_host_has_of_it_is_told_from_what_it_should_have(tmp_path: Path) -> None:
+    for name in (".dockerignore", "manage.py", "src/a.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{name}\n")
+        (tmp_path / name).chmod(0o644)
+    files = source_files(str(tmp_path))
+    assert is_there(files, rendered_files(tmp_path, files))
+    assert not is_there(files, {})
+    (tmp_path / "src/a.py").chmod(0o755)
+    assert not is_there(files, rendered_files(tmp_path, files))
+    (tmp_path / "src/a.py").chmod(0o644)
+    (tmp_path / "src/a.py").write_text("another\n")
+    assert not is_there(files, rendered_files(tmp_path, files))
