@@ -9,7 +9,7 @@ apt-get update
 apt-get install --yes --no-install-recommends \
     ca-certificates containerd docker-buildx docker-cli docker-compose docker.io iptables mmdebstrap procps
 
-. /straight/base.sh
+sh -eu /straight/base.sh
 
 cd /straight/images
 PIP_CONF=$(cat /straight/pip.conf) docker buildx bake --set '*.output=type=docker,compression=uncompressed'

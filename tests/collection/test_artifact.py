@@ -59,9 +59,12 @@ def test_every_module_and_action_is_documented(installation: Installation) -> No
 @pytest.mark.parametrize("role", ROLES)
 def test_every_entry_point_of_a_role_is_documented(installation: Installation, role: str) -> None:
     called = {"main"} | {
-        match[1]
-        for path in (ROOT / "playbooks").glob("*.yml")
-        if (match := re.search(rf"name: addons\.olympia\.{role}\n\s+tasks_from: (\S+)", path.read_text()))
+        name
+        for pattern in ("playbooks/*.yml", "roles/*/tasks/*.yml")
+        for path in ROOT.glob(pattern)
+        for match in re.finditer(rf"name: addons\.olympia\.{role}\n\s+tasks_from: (.+)", path.read_text())
+        # A name, or an expression with names in it.
+        for name in re.findall(r"'([\w-]+)'", match[1]) or [match[1]]
     }
     (document,) = described(installation, "role", f"addons.olympia.{role}").values()
     entry_points = document["entry_points"]
