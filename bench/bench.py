@@ -29,6 +29,22 @@ TABLE = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
 TABLED = ("local", "bare-machine", "builds", "fleet")
 
 
+def publish(found: Found, machine: str) -> None:
+    """Write the results down, for programs and for people.
+
+    Args:
+        found: What the run has found so far.
+        machine: What it was found on.
+    """
+    rows = sorted(found.rows, key=lambda row: row.number)
+    RESULTS.mkdir(exist_ok=True)
+    record = {"machine": machine, "rows": [row.as_record() for row in rows], **found.facts}
+    (RESULTS / "latest.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (RESULTS / "latest.svg").write_text(told.picture(rows, machine), encoding="utf-8")
+    table = told.table(rows) + "\n"
+    README.write_text(TABLE.sub(lambda _: table, README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 def main() -> int:
     """Run the benchmark; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -57,17 +73,10 @@ def main() -> int:
         found = parts[name](options)
         whole.rows += found.rows
         whole.facts |= found.facts
-        print(told.table(found.rows) if found.rows else json.dumps(found.facts, indent=2), flush=True)
-    whole.rows.sort(key=lambda row: row.number)
-    print(json.dumps(whole.facts, indent=2))
-    # Only a whole run replaces what the README shows: its rows come from one run on one machine.
-    if not options.parts:
-        RESULTS.mkdir(exist_ok=True)
-        record = {"machine": machine, "rows": [row.as_record() for row in whole.rows], **whole.facts}
-        (RESULTS / "latest.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        (RESULTS / "latest.svg").write_text(told.picture(whole.rows, machine), encoding="utf-8")
-        table = told.table(whole.rows) + "\n"
-        README.write_text(TABLE.sub(lambda _: table, README.read_text(encoding="utf-8")), encoding="utf-8")
+        print(told.table(found.rows) if found.rows else "", json.dumps(found.facts, indent=2), flush=True)
+        # Only a whole run replaces what the README shows: its rows come from one run on one machine.
+        if not options.parts:
+            publish(whole, machine)
     return 0
 
 
