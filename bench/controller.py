@@ -48,10 +48,8 @@ def peak_memory(command: list[str]) -> float:
     Args:
         command: The command.
     """
-    pid = os.posix_spawnp(
-        command[0], command, environment(), file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-    )
-    _pid, _status, usage = os.wait4(pid, 0)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
+    _pid, _status, usage = os.wait4(process.pid, 0)
     return round(usage.ru_maxrss / 1024, 1)
 
 
@@ -61,7 +59,6 @@ def taken_of_the_controller(command: list[str]) -> dict[str, Any]:
     Args:
         command: A playbook's command.
     """
-    os.chdir(ROOT)
     return {
         "peak_memory_mib": peak_memory(command),
         "processes": accounted(command),
