@@ -11,6 +11,7 @@ NO_PHASES = (
     "main",
     "image",
     "deps",
+    "prepare",
     "run",
     "settle",
     "summary",
