@@ -31,10 +31,9 @@ def copy_data(source: str, target: str) -> None:
     ]
     for path in VOLUMES:
         run(["sh", "-ec", f"rm -rf {where[1][path]}/*; cp -a {where[0][path]}/. {where[1][path]}"])
-    state = run(["mktemp", "--directory"]).strip()
-    run(["docker", "cp", f"{source}:/root/.local", state])
-    run(["docker", "cp", f"{state}/.local", f"{target}:/root"])
-    run(["rm", "-rf", state])
+    with tempfile.TemporaryDirectory() as state:
+        run(["docker", "cp", f"{source}:/root/.local", state])
+        run(["docker", "cp", f"{state}/.local", f"{target}:/root"])
 
 
 @contextlib.contextmanager

@@ -33,22 +33,19 @@ def environment() -> dict[str, str]:
     return kept | {"XDG_STATE_HOME": str(STATE), "PATH": path, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 
 
-def run(
-    arguments: Sequence[str | Path], cwd: Path = ROOT, more: Mapping[str, str] | None = None, stdin: str | None = None
-) -> str:
+def run(arguments: Sequence[str | Path], cwd: Path = ROOT, stdin: str | None = None) -> str:
     """Run a command and return its output.
 
     Args:
         arguments: The command and its arguments.
         cwd: Working directory.
-        more: Environment variables besides `environment()`.
         stdin: Its input.
 
     Raises:
         CommandError: It returned another code than 0.
     """
     done = subprocess.run(
-        arguments, cwd=cwd, env={**environment(), **(more or {})}, text=True, input=stdin,
+        arguments, cwd=cwd, env=environment(), text=True, input=stdin,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     if done.returncode:
