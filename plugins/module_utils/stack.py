@@ -80,6 +80,8 @@ def derive(
     port = "" if short["http_port"] == 80 else f":{short['http_port']}"
     site_url, loopback_url = f"http://{host_name}{port}", f"http://{in_url(short['bind_address'])}{port}"
     uid = short["host_uid"]
+    # Where an engine runs without root, its user is root in the containers, and what belongs to others there does so here, too.
+    rootless = facts["engine"]["docker"]["rootless"]
     private = PRIVATE_FILE in compose_files
     wanted = application_image(values)
     pulled = wanted.pulled and not build and facts["application"]["registry"] != REFUSED
@@ -116,7 +118,7 @@ def derive(
         },
         "base_packages": short["base_packages"] or (PACKAGES_BASE_PACKAGES if origin == "packages" else []),
         # 'down' goes on with a value that 'up' refuses.
-        "host_uid": int(uid) if uid.isdecimal() else OLYMPIA_UID if closed else facts["uid"],
+        "host_uid": int(uid) if uid.isdecimal() else OLYMPIA_UID if closed else 0 if rootless else facts["uid"],
         "host_name": host_name,
         "site_url": site_url,
         "ca_bundle": facts["ca_bundle"] if short["ca_bundle"] == "auto" else short["ca_bundle"],
