@@ -22,7 +22,7 @@ def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
         AnsibleFilterError: The list makes no sense.
     """
     try:
-        return [asdict(tenant) | {"home": tenant.home, "socket": tenant.socket} for tenant in tenants_of(entries) if tenant.name in names]
+        return [asdict(tenant) | {"home": tenant.home, "http_port": tenant.http_port, "socket": tenant.socket} for tenant in tenants_of(entries) if tenant.name in names]
     except TenantsError as error:
         raise AnsibleFilterError(f"olympia_tenants: {error}") from error
 

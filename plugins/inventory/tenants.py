@@ -114,6 +114,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             "olympia_stack_host_name": name,
             "olympia_stack_http_port": tenant.http_port,
             "olympia_stack_frontend_port": tenant.frontend_port,
+            **({"olympia_stack_site_url": f"https://{name}"} if variables.get("olympia_door_enabled", True) else {}),
         }
         for key, value in {**kept, **own, **tenant.settings}.items():
             inventory.set_variable(name, key, value)

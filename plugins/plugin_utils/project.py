@@ -131,6 +131,7 @@ def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
         "DOCKER_VERSION": settings["version"],
         "HOST_UID": str(settings["host_uid"]),
         "IMAGE_ORIGIN": settings["image_origin"],
+        "LOOPBACK_URL": settings["loopback_url"],
         "OLYMPIA_SITE_URL": settings["site_url"],
         PORT_BLOCK: str(settings["port_block"]),
         "SOURCE_DIR": settings["source_dir"],
