@@ -11,6 +11,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import TenantsError
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import render, tenants_of
 
+
 def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
     """Return those tenants of a list who have one of some names, with nothing left out.
 
@@ -22,12 +23,18 @@ def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
         AnsibleFilterError: The list makes no sense.
     """
     try:
-        return [asdict(tenant) | {"home": tenant.home, "http_port": tenant.http_port, "socket": tenant.socket} for tenant in tenants_of(entries) if tenant.name in names]
+        return [
+            asdict(tenant) | {"home": tenant.home, "http_port": tenant.http_port, "socket": tenant.socket}
+            for tenant in tenants_of(entries)
+            if tenant.name in names
+        ]
     except TenantsError as error:
         raise AnsibleFilterError(f"olympia_tenants: {error}") from error
 
 
-def tenant_files(entries: Sequence[Mapping[str, Any]], names: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+def tenant_files(
+    entries: Sequence[Mapping[str, Any]], names: Sequence[str], settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what the files in /etc of a machine have to be, by path.
 
     Args:

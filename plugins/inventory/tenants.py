@@ -9,10 +9,10 @@ short_description: The instances of the people who share machines
 description:
   - Reads the machines, group C(olympia_machines) of the sources before it, and their variable C(olympia_tenants), which
     R(the role olympia_tenant,ansible_collections.addons.olympia.olympia_tenant_role) describes.
-  - Adds a host for each tenant, named INSTANCE.MACHINE, in the groups C(olympia_instances) and C(tenant_NAME). It is reached as its
-    machine is, and becomes the tenant there.
-  - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there. Who names no machine lives on the one with the
-    most memory left, by the machines' variable C(olympia_machine_memory_mb).
+  - Adds a host for each tenant, named INSTANCE.MACHINE, in the groups C(olympia_instances) and C(tenant_NAME).
+  - It is reached as its machine is, and becomes the tenant there.
+  - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there.
+  - Who names no machine lives on the one with the most memory left, by the machines' variable C(olympia_machine_memory_mb).
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   plugin:
@@ -49,7 +49,7 @@ MACHINES, INSTANCES = "olympia_machines", "olympia_instances"
 UNLIMITED_MB = 1 << 30
 
 
-class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
+class InventoryModule(BaseInventoryPlugin):
     """Ansible's way to find the plugin."""
 
     NAME = "addons.olympia.tenants"
@@ -76,7 +76,9 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             raise AnsibleParserError("The machines do not have the same olympia_tenants: put it into group_vars/all.")
         try:
             tenants = tenants_of(lists[0] if lists else [])
-            memory = {name: int(found.get("olympia_machine_memory_mb", UNLIMITED_MB)) for name, found in variables.items()}
+            memory = {
+                name: int(found.get("olympia_machine_memory_mb", UNLIMITED_MB)) for name, found in variables.items()
+            }
             placed = place(tenants, memory)
         except TenantsError as error:
             raise AnsibleParserError(f"olympia_tenants: {error}") from error

@@ -415,25 +415,26 @@ class _EngineConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def engine_socket(rootless: bool) -> str:
-    """Return the path of the engine's socket.
+def engine_socket(run: Run) -> str:
+    """Return the path of the socket of the engine that the docker command means, or the empty string where it has none.
 
     Args:
-        rootless: Whether the engine runs without root, as this user.
+        run: Runs a command.
     """
-    return f"/run/user/{os.getuid()}/docker.sock" if rootless else "/var/run/docker.sock"
+    _code, host, _errors = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+    return host.strip().removeprefix("unix://") if host.startswith("unix://") else ""
 
 
-def registry_answers(reference: str, rootless: bool) -> bool:
+def registry_answers(run: Run, reference: str) -> bool:
     """Return whether the engine reaches the registry of an image, through its own mirrors and proxy.
 
     It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled.
 
     Args:
+        run: Runs a command.
         reference: An image reference.
-        rootless: Whether the engine runs without root, as this user.
     """
-    connection = _EngineConnection(engine_socket(rootless))
+    connection = _EngineConnection(engine_socket(run))
     try:
         connection.request("GET", f"/distribution/{reference}/json")
         return connection.getresponse().status == http.client.OK

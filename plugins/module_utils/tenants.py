@@ -101,7 +101,9 @@ def read(entries: Iterable[Mapping[str, Any]], options: Mapping[str, Any]) -> li
     wrong += [sentence for tenant in tenants for sentence in _check(tenant)]
     for what in ("name", "uid", "instance"):
         values = [getattr(tenant, what) for tenant in tenants]
-        wrong += [f"Two tenants have the {what} {value}." for value in sorted({v for v in values if values.count(v) > 1})]
+        wrong += [
+            f"Two tenants have the {what} {value}." for value in sorted({v for v in values if values.count(v) > 1})
+        ]
     if wrong:
         raise TenantsError(" ".join(wrong))
     return tenants

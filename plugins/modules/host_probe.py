@@ -212,7 +212,7 @@ def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
     if values["olympia_stack_image_origin"] != "auto" or not engine_facts["docker"]["server"]:
         return ""
     reference = values["olympia_stack_service_images"].get("memcached", stack.REGISTRY_IMAGES["memcached"])
-    return "registry" if host.registry_answers(reference, engine_facts["docker"]["rootless"]) else "packages"
+    return "registry" if host.registry_answers(host.run, reference) else "packages"
 
 
 def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:

@@ -100,7 +100,9 @@ def copy(docker: DockerCli, images: list[str], socket: str) -> None:
         errors = source.stderr.read() if source.stderr else ""
         source.wait()
     if source.returncode and done.returncode == 0:
-        docker.fail(f"The engine cannot save the images: {errors.strip()}", Completed(save, source.returncode, "", errors))
+        docker.fail(
+            f"The engine cannot save the images: {errors.strip()}", Completed(save, source.returncode, "", errors)
+        )
     if done.returncode:
         failed = Completed(load, done.returncode, done.stdout, done.stderr)
         docker.fail(f"The engine at {socket} cannot load the images: {done.stderr.strip()}", failed)

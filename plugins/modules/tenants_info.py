@@ -117,7 +117,10 @@ def differing(files: dict[str, dict[str, str]]) -> list[str]:
 
     def is_right(path: Path, file: dict[str, str]) -> bool:
         try:
-            return path.read_text(encoding="utf-8") == file["content"] and f"{path.stat().st_mode & 0o7777:04o}" == file["mode"]
+            return (
+                path.read_text(encoding="utf-8") == file["content"]
+                and f"{path.stat().st_mode & 0o7777:04o}" == file["mode"]
+            )
         except (OSError, UnicodeDecodeError):
             return False
 
@@ -297,7 +300,7 @@ def main() -> None:
     }
     origin = module.params["image_origin"]
     if origin == "auto":
-        answers = host.registry_answers(REGISTRY_IMAGES["memcached"], rootless=False)
+        answers = host.registry_answers(host.run, REGISTRY_IMAGES["memcached"])
         origin = "registry" if answers else "packages"
     module.exit_json(changed=False, needs=needs, problems=problems, plan=plan, origin=origin)
 

@@ -14,7 +14,9 @@ from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROU
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import MANAGED
 
 ROLE = Path(__file__).parents[2] / "roles/olympia_tenant"
-WEB_SERVER_UID = 33  # www-data, Debian's and Ubuntu's (Debian Policy 9.2.2: ids from 0 to 99 are the same on every system)
+WEB_SERVER_UID = (
+    33  # www-data, Debian's and Ubuntu's (Debian Policy 9.2.2: ids from 0 to 99 are the same on every system)
+)
 
 MACHINE = {
     "/etc/olympia/fence.nft": "machine/fence.nft.j2",
@@ -40,7 +42,9 @@ def tenants_of(entries: Sequence[Mapping[str, Any]]) -> list[Tenant]:
     Raises:
         TenantsError: The list makes no sense.
     """
-    options = yaml_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    options = yaml_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"][
+        "options"
+    ]
     return read(entries, options["olympia_tenants"]["options"])
 
 
