@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.addons.olympia.plugins.module_utils.tenants import TenantsError
-from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import render, tenants_of
+from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError
+from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import paths, render, tenants_of
 
 
 def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -23,13 +23,23 @@ def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
         AnsibleFilterError: The list makes no sense.
     """
     try:
-        return [
-            asdict(tenant) | {"home": tenant.home, "http_port": tenant.http_port, "socket": tenant.socket}
-            for tenant in tenants_of(entries)
-            if tenant.name in names
-        ]
+        return [_told(tenant) for tenant in tenants_of(entries) if tenant.name in names]
     except TenantsError as error:
         raise AnsibleFilterError(f"olympia_tenants: {error}") from error
+
+
+def gone_tenants(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return those of a list who are to be removed.
+
+    Args:
+        entries: The variable `olympia_tenants`.
+    """
+    return [_told(tenant) | {"paths": paths(tenant)} for tenant in tenants_of(entries) if tenant.state != "present"]
+
+
+def _told(tenant: Tenant) -> dict[str, Any]:
+    names = ("home", "http_port", "image", "mount_unit", "socket", "subids")
+    return asdict(tenant) | {name: getattr(tenant, name) for name in names}
 
 
 def tenant_files(
@@ -80,4 +90,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"instances": instances, "machines": machines, "tenant_files": tenant_files, "tenants": tenants}
+        return {"gone_tenants": gone_tenants, "instances": instances, "machines": machines, "tenant_files": tenant_files, "tenants": tenants}

@@ -86,7 +86,7 @@ class InventoryModule(BaseInventoryPlugin):
         for machine in machines:
             here = [name for name, where in placed.items() if where == machine.name]
             inventory.set_variable(machine.name, "olympia_machine_tenants", here)
-        for tenant in tenants:
+        for tenant in (one for one in tenants if one.name in placed):
             self._add(inventory, tenant, placed[tenant.name], variables[placed[tenant.name]])
 
     @staticmethod

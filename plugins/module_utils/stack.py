@@ -82,6 +82,7 @@ def derive(
         short["site_url"] or f"http://{host_name}{port}",
         f"http://{in_url(short['bind_address'])}{port}",
     )
+    resolves = bool(short["site_url"]) or host_name in facts["local_names"]
     uid = short["host_uid"]
     # Where an engine runs without root, its user is root in the containers, and what belongs to others there does so here, too.
     rootless = facts["engine"]["docker"]["rootless"]
@@ -134,7 +135,8 @@ def derive(
         # The stand-in keeps its index in memory.
         "volatile_services": ["elasticsearch"] if origin == "packages" else [],
         "loopback_url": loopback_url,
-        "url_hint": url_hint(site_url, loopback_url, bool(short["site_url"]) or host_name in facts["local_names"]),
+        "address": site_url if resolves else loopback_url,
+        "url_hint": url_hint(site_url, loopback_url, resolves),
         "volume": database,
         "snapshots_dir": facts["snapshots_dir"],
         "snapshot_volumes": {

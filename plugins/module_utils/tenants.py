@@ -14,9 +14,12 @@ from typing import Any
 # What useradd accepts everywhere, and what can be a part of a host name and name an instance.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 KEY = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+ \S+( .*)?")
+DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 LOWEST_UID, HIGHEST_UID = 1000, 9999
 # Each UID has two ports, below those that the kernel gives to outgoing connections (ip_local_port_range).
 LOWEST_PORT = 10000
+# Above those that useradd gives by itself (login.defs(5): up to 600100000).
+FIRST_SUBID, SUBIDS = 600200000, 65536
 GROUP = "olympia-tenants"
 
 
@@ -38,6 +41,8 @@ class Tenant:
         memory_mb: Limit, in MiB.
         cpus: Limit, in processors.
         disk_gb: Size of the home directory, in GiB.
+        expires: Day from which on the tenant is reported, as ISO 8601 writes it; empty for never.
+        state: `present`, `absent`, or `destroyed` with all data.
         settings: The instance's settings, by variable.
     """
 
@@ -50,7 +55,25 @@ class Tenant:
     memory_mb: int = 6144
     cpus: float = 2.0
     disk_gb: int = 30
+    expires: str = ""
+    state: str = "present"
     settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def image(self) -> str:
+        """The name of the file that is mounted as home directory."""
+        return f"{self.name}.img"
+
+    @property
+    def mount_unit(self) -> str:
+        """The unit that mounts it; systemd.unit(5) has '-' for '/' in such a name."""
+        escaped = self.name.replace("-", r"\x2d")
+        return f"home-{escaped}.mount"
+
+    @property
+    def subids(self) -> str:
+        """The UIDs and GIDs of what runs in the tenant's containers, as subuid(5) has them: always the same, for they are in the data."""
+        return f"{FIRST_SUBID + (self.uid - LOWEST_UID) * SUBIDS}:{SUBIDS}"
 
     @property
     def http_port(self) -> int:
@@ -114,13 +137,15 @@ def _check(tenant: Tenant) -> Iterable[str]:
         yield f"'{tenant.name}' cannot name a tenant: use 2 to 32 of a-z, 0-9 and '-', with a letter first."
     if not LOWEST_UID <= tenant.uid <= HIGHEST_UID:
         yield f"The UID of {tenant.name} is {tenant.uid}, and has to be from {LOWEST_UID} to {HIGHEST_UID}."
+    if tenant.expires and not DAY.fullmatch(tenant.expires):
+        yield f"'{tenant.expires}' of {tenant.name} is not a day: write it as 2027-01-31."
     for key in tenant.keys:
         if not KEY.fullmatch(key):
             yield f"'{key}' of {tenant.name} is not a public SSH key: give a line of an authorized_keys file, without options."
 
 
 def place(tenants: Iterable[Tenant], memory_mb: Mapping[str, int]) -> dict[str, str]:
-    """Return the machine that each tenant lives on, by the tenant's name.
+    """Return the machine that each tenant lives on, by the tenant's name; none for one who is to be removed.
 
     In the list's order each takes the machine with the most memory left, so that one who is added at the end moves nobody.
 
@@ -133,7 +158,7 @@ def place(tenants: Iterable[Tenant], memory_mb: Mapping[str, int]) -> dict[str, 
     """
     left = dict(memory_mb)
     placed = {}
-    for tenant in tenants:
+    for tenant in (one for one in tenants if one.state == "present"):
         unknown = [name for name in tenant.hosts if name not in left]
         if unknown:
             raise TenantsError(f"{tenant.name} is to live on {', '.join(unknown)}, which the inventory does not have.")

@@ -17,6 +17,11 @@ options:
     type: list
     elements: dict
     required: true
+  gone:
+    description: Those who are to be removed, as the filter P(addons.olympia.gone_tenants#filter) gives them.
+    type: list
+    elements: dict
+    default: []
   elsewhere:
     description: Names of those who live on other machines.
     type: list
@@ -135,7 +140,7 @@ class Found:
         uid: Of the account; None without one.
         taken_by: Another account that has the UID; empty where none has.
         groups: What the account is a member of.
-        has_subids: Whether it has UIDs of its own for its containers.
+        has_subids: Whether its containers have the UIDs that they are to have.
         disk: Size of the file that is its home directory, in bytes; 0 where there is none.
         mounted: Whether that is mounted.
         lingers: Whether its systemd manager runs without a session.
@@ -163,7 +168,7 @@ def look(tenant: dict[str, Any], disks: Path) -> Found:
     """
     name, home = tenant["name"], Path(tenant["home"])
     accounts = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
-    image = disks / f"{name}.img"
+    image, wanted = disks / tenant["image"], f"{name}:{tenant['subids']}"
     _code, groups, _errors = host.run(["id", "--name", "--groups", name])
     try:
         client = json.loads((home / ".docker/config.json").read_text(encoding="utf-8"))
@@ -174,7 +179,7 @@ def look(tenant: dict[str, Any], disks: Path) -> Found:
         taken_by=next((other for other, uid in accounts.items() if uid == tenant["uid"] and other != name), ""),
         groups=tuple(groups.split()),
         has_subids=all(
-            any(line.startswith(f"{name}:") for line in host.read_text(Path(path)).splitlines())
+            [line for line in host.read_text(Path(path)).splitlines() if line.startswith(f"{name}:")] == [wanted]
             for path in ("/etc/subuid", "/etc/subgid")
         ),
         disk=image.stat().st_size if image.exists() else 0,
@@ -198,8 +203,7 @@ def assess(tenant: dict[str, Any], found: Found) -> tuple[list[str], list[dict[s
     plan = {
         "account": found.uid is None or not {*groups} <= {*found.groups},
         "groups": groups,
-        # useradd gives them to a new account by itself.
-        "subids": rootless and found.uid is not None and not found.has_subids,
+        "subids": rootless and not found.has_subids,
         "disk": "make" if not found.disk else "grow" if found.disk < size else "",
         "mount": not found.mounted,
         "linger": rootless and not found.lingers,
@@ -239,6 +243,20 @@ def assess(tenant: dict[str, Any], found: Found) -> tuple[list[str], list[dict[s
     return [text for key, text in sentences.items() if plan[key]], problems, plan
 
 
+def leftovers(tenant: dict[str, Any], disks: Path) -> list[str]:
+    """Return what there still is of a tenant who is to be removed.
+
+    Args:
+        tenant: The tenant.
+        disks: Folder of the home directories.
+    """
+    accounts = {entry.pw_name for entry in pwd.getpwall()}
+    found = [f"account {tenant['name']}"] if tenant["name"] in accounts else []
+    found += [path for path in tenant["paths"] if Path(path).exists()]
+    image = disks / tenant["image"]
+    return found + ([f"all data in {image}"] if tenant["state"] == "destroyed" and image.exists() else [])
+
+
 def strangers(names: Sequence[str], disks: Path) -> list[dict[str, Any]]:
     """Return a problem for each tenant who is to live on another machine, and has a home directory here.
 
@@ -264,6 +282,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "tenants": {"type": "list", "elements": "dict", "required": True},
+            "gone": {"type": "list", "elements": "dict", "default": []},
             "elsewhere": {"type": "list", "elements": "str", "default": []},
             "files": {"type": "dict", "required": True},
             "disks_dir": {"type": "path", "required": True},
@@ -287,6 +306,8 @@ def main() -> None:
     needs = [f"install {', '.join(packages)}"] if packages else []
     needs += [f"write {', '.join(files)}"] if files else []
     needs += [] if active else [f"start {UNIT}"]
+    leaving = {tenant["name"]: left for tenant in module.params["gone"] if (left := leftovers(tenant, disks))}
+    needs += [f"remove {name}: {', '.join(left)}" for name, left in leaving.items()]
     plans = {}
     for tenant in module.params["tenants"]:
         sentences, wrong, plans[tenant["name"]] = assess(tenant, look(tenant, disks))
@@ -297,6 +318,7 @@ def main() -> None:
         "files": files,
         "unit": not active,
         "tenants": plans,
+        "gone": [tenant for tenant in module.params["gone"] if tenant["name"] in leaving],
     }
     origin = module.params["image_origin"]
     if origin == "auto":

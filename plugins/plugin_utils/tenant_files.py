@@ -26,7 +26,7 @@ MACHINE = {
 }
 TENANT = {
     "/etc/olympia/tenants/{name}/authorized_keys": "tenant/authorized_keys.j2",
-    "/etc/systemd/system/home-{unit}.mount": "tenant/home.mount.j2",
+    "/etc/systemd/system/{unit}": "tenant/home.mount.j2",
     "/etc/systemd/system/user-{uid}.slice.d/olympia.conf": "tenant/slice.conf.j2",
     "/etc/systemd/system/user@{uid}.service.d/olympia.conf": "tenant/manager.conf.j2",
 }
@@ -46,6 +46,16 @@ def tenants_of(entries: Sequence[Mapping[str, Any]]) -> list[Tenant]:
         "options"
     ]
     return read(entries, options["olympia_tenants"]["options"])
+
+
+def paths(tenant: Tenant) -> list[str]:
+    """Return where a tenant's files are, the configuration of the engine last.
+
+    Args:
+        tenant: The tenant.
+    """
+    words = {"name": tenant.name, "uid": tenant.uid, "unit": tenant.mount_unit}
+    return [path.format(**words) for path in (*TENANT, DAEMON_JSON)]
 
 
 def render(tenants: Sequence[Tenant], settings: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -69,12 +79,10 @@ def render(tenants: Sequence[Tenant], settings: Mapping[str, Any]) -> dict[str, 
     common = {"managed": MANAGED, "tenants": tenants, "group": GROUP, "web_server_uid": WEB_SERVER_UID, **settings}
     files = {path: environment.get_template(name).render(common) for path, name in MACHINE.items()}
     for tenant in tenants:
-        # systemd.unit(5): '-' stands for '/' in the name of a mount's unit.
-        words = {"name": tenant.name, "uid": tenant.uid, "unit": tenant.name.replace("-", r"\x2d")}
-        for path, name in TENANT.items():
-            files[path.format(**words)] = environment.get_template(name).render(common, tenant=tenant)
+        for path, name in zip(paths(tenant), TENANT.values(), strict=False):
+            files[path] = environment.get_template(name).render(common, tenant=tenant)
         if tenant.rootless:
-            files[DAEMON_JSON.format(**words)] = json.dumps(daemon_json(settings), indent=2) + "\n"
+            files[paths(tenant)[-1]] = json.dumps(daemon_json(settings), indent=2) + "\n"
     return {path: {"content": content, "mode": "0644"} for path, content in files.items()}
 
 
