@@ -66,6 +66,8 @@ def instances(groups: Mapping[str, Sequence[str]], tenant: str = "") -> list[str
         AnsibleFilterError: There is no such tenant.
     """
     if "olympia_instances" not in groups:
+        if tenant:
+            raise AnsibleFilterError(f"There is no tenant {tenant}; the inventory has none.")
         return ["all"]
     if not tenant:
         return ["olympia_instances"]
