@@ -41,6 +41,7 @@ class Tenant:
         memory_mb: Limit, in MiB.
         cpus: Limit, in processors.
         disk_gb: Size of the home directory, in GiB.
+        idle_minutes: After how many minutes without anybody's use the instance is stopped; 0 for never.
         expires: Day from which on the tenant is reported, as ISO 8601 writes it; empty for never.
         state: `present`, `absent`, or `destroyed` with all data.
         settings: The instance's settings, by variable.
@@ -55,6 +56,7 @@ class Tenant:
     memory_mb: int = 6144
     cpus: float = 2.0
     disk_gb: int = 30
+    idle_minutes: int = 0
     expires: str = ""
     state: str = "present"
     settings: dict[str, Any] = field(default_factory=dict)

@@ -318,7 +318,11 @@ def main() -> None:
         "files": files,
         "unit": not active,
         "tenants": plans,
-        "gone": [tenant for tenant in module.params["gone"] if tenant["name"] in leaving],
+        "gone": [
+            tenant | {"has_mount_unit": Path("/etc/systemd/system", tenant["mount_unit"]).exists()}
+            for tenant in module.params["gone"]
+            if tenant["name"] in leaving
+        ],
     }
     origin = module.params["image_origin"]
     if origin == "auto":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The files in /etc of a machine with tenants, rendered from their list. Runs on the controller."""
+"""The files of a machine with tenants, rendered from their list. Runs on the controller."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROUP, Tenant, read
-from ansible_collections.addons.olympia.plugins.plugin_utils.project import MANAGED
+from ansible_collections.addons.olympia.plugins.plugin_utils.templates import MANAGED, environment
 
 ROLE = Path(__file__).parents[2] / "roles/olympia_tenant"
-WEB_SERVER_UID = (
-    33  # www-data, Debian's and Ubuntu's (Debian Policy 9.2.2: ids from 0 to 99 are the same on every system)
-)
+# www-data, Debian's and Ubuntu's (Debian Policy 9.2.2: ids from 0 to 99 are the same on every system).
+WEB_SERVER_UID = 33
 
 MACHINE = {
     "/etc/olympia/fence.nft": "machine/fence.nft.j2",
     "/etc/ssh/sshd_config.d/olympia-tenants.conf": "machine/sshd.conf.j2",
+    "/etc/systemd/system/olympia-idle.service": "machine/olympia-idle.service.j2",
+    "/etc/systemd/system/olympia-idle.timer": "machine/olympia-idle.timer.j2",
     "/etc/systemd/system/olympia-tenants.service": "machine/olympia-tenants.service.j2",
     "/etc/systemd/user/olympia-engine.service": "machine/olympia-engine.service.j2",
+    "/usr/local/libexec/olympia-idle": "machine/idle.sh.j2",
 }
 TENANT = {
     "/etc/olympia/tenants/{name}/authorized_keys": "tenant/authorized_keys.j2",
@@ -42,10 +43,8 @@ def tenants_of(entries: Sequence[Mapping[str, Any]]) -> list[Tenant]:
     Raises:
         TenantsError: The list makes no sense.
     """
-    options = yaml_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"][
-        "options"
-    ]
-    return read(entries, options["olympia_tenants"]["options"])
+    specification = yaml_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))
+    return read(entries, specification["argument_specs"]["main"]["options"]["olympia_tenants"]["options"])
 
 
 def paths(tenant: Tenant) -> list[str]:
@@ -68,22 +67,17 @@ def render(tenants: Sequence[Tenant], settings: Mapping[str, Any]) -> dict[str, 
     Raises:
         jinja2.UndefinedError: A template reads a setting that does not exist; the message names it.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROLE / "templates"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
+    templates = environment(ROLE / "templates")
     common = {"managed": MANAGED, "tenants": tenants, "group": GROUP, "web_server_uid": WEB_SERVER_UID, **settings}
-    files = {path: environment.get_template(name).render(common) for path, name in MACHINE.items()}
+    files = {path: templates.get_template(name).render(common) for path, name in MACHINE.items()}
     for tenant in tenants:
         for path, name in zip(paths(tenant), TENANT.values(), strict=False):
-            files[path] = environment.get_template(name).render(common, tenant=tenant)
+            files[path] = templates.get_template(name).render(common, tenant=tenant)
         if tenant.rootless:
             files[paths(tenant)[-1]] = json.dumps(daemon_json(settings), indent=2) + "\n"
-    return {path: {"content": content, "mode": "0644"} for path, content in files.items()}
+    return {
+        path: {"content": content, "mode": "0755" if content.startswith("#!") else "0644"} for path, content in files.items()
+    }
 
 
 def daemon_json(settings: Mapping[str, Any]) -> dict[str, Any]:

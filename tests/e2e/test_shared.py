@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import wait_until
 from tests.fleet import Fleet, changes
 from tests.hosts import make_service_images
 
@@ -121,6 +122,29 @@ def test_status_and_url_tell_of_the_instances(fleet: Fleet) -> None:
     assert fleet.run("olympia", "url", "tenant=ana").output.strip() == f"https://{ANA}"
     wrong = fleet.run("olympia", "url", "tenant=eve")
     assert "There is no tenant eve; the inventory has ana, ben." in " ".join(wrong.output.split())
+
+
+def test_an_instance_that_nobody_uses_is_stopped_and_up_starts_it(fleet: Fleet) -> None:
+    ana = fleet.tenants[0]
+    ana["idle_minutes"] = 1
+    fleet.write()
+    done = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert done.code == 0, done.output
+    assert fleet.page(VM, ANA)[0] == 200
+    fleet.inside(VM, "systemctl", "start", "olympia-idle.service")
+    assert fleet.page(VM, ANA)[0] == 200
+    fleet.inside(VM, "touch", "--date=2 minutes ago", "/var/log/nginx/olympia-ana.log")
+
+    def is_stopped() -> bool:
+        # It was started longer ago than a minute, or will have been.
+        fleet.inside(VM, "systemctl", "start", "olympia-idle.service")
+        return not fleet.inside(VM, "docker", "--host", f"unix://{SOCKET}", "ps", "--quiet")
+
+    wait_until(is_stopped, "the instance is stopped", seconds=120)
+    assert fleet.page(VM, ANA)[0] == 503
+    up = fleet.run("olympia", "up", "tenant=ana")
+    assert up.code == 0, up.output
+    assert fleet.page(VM, ANA)[0] == 200
 
 
 def test_who_leaves_leaves_the_others_alone_and_finds_the_data_again(fleet: Fleet) -> None:
