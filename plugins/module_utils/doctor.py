@@ -300,7 +300,9 @@ def _memory(findings: Findings) -> Verdict:
 
 def _disk(of_images: bool) -> Callable[[Findings], Verdict]:
     def judge(findings: Findings) -> Verdict:
-        path = str(ENGINE_DATA) if of_images else findings.facts["project_dir"]
+        project, engine = findings.facts["project_dir"], str(ENGINE_DATA)
+        # An engine without root has its data beside the project.
+        path = engine if of_images and engine in findings.facts["disk_free_mb"] else project
         free = findings.facts["disk_free_mb"][path]
         return _from_problems(
             checks.check_disk(findings.values, findings.facts, path), f"{free} MiB are free at {path}"

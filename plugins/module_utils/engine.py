@@ -274,7 +274,8 @@ def gather(run: Run, options: EngineOptions) -> dict[str, Any]:
         }
     facts["pending"] = _pending()
     facts["held"] = _held_version()
-    facts["has_data"] = _has_data(facts["daemon_json"])
+    # An engine without root has a configuration and data of its own, of which the role knows nothing.
+    facts["has_data"] = facts["docker"]["rootless"] or _has_data(facts["daemon_json"])
     if facts["docker"]["server"] is None:
         facts["docker"]["installed"] = _installed_engine(run)
     if facts["builder"]["driver"] == "docker":

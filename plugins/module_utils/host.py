@@ -30,7 +30,6 @@ RESTORE = ".restore.json"  # below the project directory: how far a restore has 
 TEST_RESULTS = "test-results"  # below the project directory: what the site's own tests report
 DEPS_IMAGE = "deps/.image"  # the image that the mounted dependencies were taken from
 KEPT_CHECKS = 5  # healthchecks that the engine remembers of a container
-ENGINE_SOCKET = "/var/run/docker.sock"
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 REGISTRY_TIMEOUT = 15  # seconds; a registry that takes longer to answer is of no use for pulling gigabytes
 
@@ -406,24 +405,36 @@ def image_id(run: Run, reference: str) -> str:
 
 
 class _EngineConnection(http.client.HTTPConnection):
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=REGISTRY_TIMEOUT)
+        self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(ENGINE_SOCKET)
+        self.sock.connect(self._path)
 
 
-def registry_answers(reference: str) -> bool:
+def engine_socket(run: Run) -> str:
+    """Return the path of the socket of the engine that the docker command means, or the empty string where it has none.
+
+    Args:
+        run: Runs a command.
+    """
+    _code, host, _errors = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+    return host.strip().removeprefix("unix://") if host.startswith("unix://") else ""
+
+
+def registry_answers(run: Run, reference: str) -> bool:
     """Return whether the engine reaches the registry of an image, through its own mirrors and proxy.
 
     It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled.
 
     Args:
+        run: Runs a command.
         reference: An image reference.
     """
-    connection = _EngineConnection()
+    connection = _EngineConnection(engine_socket(run))
     try:
         connection.request("GET", f"/distribution/{reference}/json")
         return connection.getresponse().status == http.client.OK

@@ -18,6 +18,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack import COMPAN
 
 LONGEST_HOST_NAME = 253
 HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+SITE_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 # What apt-get takes: behind the name an architecture, and a version or a release.
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?([=/][A-Za-z0-9.+:~-]+)?")
@@ -76,6 +77,9 @@ SHAPES = {
     "olympia_stack_source_dir": DIRECTORY,
     "olympia_stack_host_name": Shape(
         is_host_name, "a host name", "Use lower-case letters, digits and '-', with dots between."
+    ),
+    "olympia_stack_site_url": Shape(
+        SITE_URL.fullmatch, "the address of a site", "Begin it with http:// or https://, and end it before the path."
     ),
     "olympia_stack_bind_address": Shape(is_address, "an IP address", "Use one of the host's, or 0.0.0.0 for all."),
     "olympia_stack_ca_bundle": Shape(is_bundle, "the path of a file, without a comma", "Begin it with /, or use auto."),

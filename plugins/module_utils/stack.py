@@ -78,8 +78,14 @@ def derive(
     images = REGISTRY_IMAGES | (dict(package_images) if origin == "packages" else {}) | given_images
     host_name = short["host_name"] or (SITE_DOMAIN if instance == DEFAULT_INSTANCE else f"{instance}.{SITE_DOMAIN}")
     port = "" if short["http_port"] == 80 else f":{short['http_port']}"
-    site_url, loopback_url = f"http://{host_name}{port}", f"http://{in_url(short['bind_address'])}{port}"
+    site_url, loopback_url = (
+        short["site_url"] or f"http://{host_name}{port}",
+        f"http://{in_url(short['bind_address'])}{port}",
+    )
+    resolves = bool(short["site_url"]) or host_name in facts["local_names"]
     uid = short["host_uid"]
+    # Where an engine runs without root, its user is root in the containers, and what belongs to others there does so here, too.
+    rootless = facts["engine"]["docker"]["rootless"]
     private = PRIVATE_FILE in compose_files
     wanted = application_image(values)
     pulled = wanted.pulled and not build and facts["application"]["registry"] != REFUSED
@@ -116,7 +122,7 @@ def derive(
         },
         "base_packages": short["base_packages"] or (PACKAGES_BASE_PACKAGES if origin == "packages" else []),
         # 'down' goes on with a value that 'up' refuses.
-        "host_uid": int(uid) if uid.isdecimal() else OLYMPIA_UID if closed else facts["uid"],
+        "host_uid": int(uid) if uid.isdecimal() else OLYMPIA_UID if closed else 0 if rootless else facts["uid"],
         "host_name": host_name,
         "site_url": site_url,
         "ca_bundle": facts["ca_bundle"] if short["ca_bundle"] == "auto" else short["ca_bundle"],
@@ -128,7 +134,9 @@ def derive(
         "services": services,
         # The stand-in keeps its index in memory.
         "volatile_services": ["elasticsearch"] if origin == "packages" else [],
-        "url_hint": url_hint(site_url, loopback_url, host_name in facts["local_names"]),
+        "loopback_url": loopback_url,
+        "address": site_url if resolves else loopback_url,
+        "url_hint": url_hint(site_url, loopback_url, resolves),
         "volume": database,
         "snapshots_dir": facts["snapshots_dir"],
         "snapshot_volumes": {
@@ -185,7 +193,7 @@ def url_hint(site_url: str, loopback_url: str, resolves: bool) -> str:
     Args:
         site_url: The site's own address.
         loopback_url: The address that works on the host without a name.
-        resolves: Whether the hosts file knows the site's name.
+        resolves: Whether the hosts file knows the site's name, or somebody has said where it is.
     """
     if resolves:
         return f"The site is at {site_url}"

@@ -177,10 +177,12 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     wanted_ports = {values[variable] for variable in checks.PORTS} & set(listening) - host.own_ports(
         facts["containers"]
     )
+    # An engine without root has its data where the project directory is, in the home directory.
+    disks = (project,) if facts["engine"]["docker"]["rootless"] else (project, host.ENGINE_DATA)
     return facts | {
         "uid": host.invoking_uid(),
         "memory_mb": host.memory_mb(),
-        "disk_free_mb": {str(path): host.free_disk_mb(path) for path in (project, host.ENGINE_DATA)},
+        "disk_free_mb": {str(path): host.free_disk_mb(path) for path in disks},
         "initialized": host.read_initialization(project / host.INITIALIZED),
         "restore": host.exists(project / host.RESTORE),
         "snapshots_dir": str(host.snapshots_directory(values["olympia_stack_snapshots_dir"])),
@@ -210,7 +212,7 @@ def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
     if values["olympia_stack_image_origin"] != "auto" or not engine_facts["docker"]["server"]:
         return ""
     reference = values["olympia_stack_service_images"].get("memcached", stack.REGISTRY_IMAGES["memcached"])
-    return "registry" if host.registry_answers(reference) else "packages"
+    return "registry" if host.registry_answers(host.run, reference) else "packages"
 
 
 def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:

@@ -97,11 +97,9 @@ def projects(folder: Path) -> dict[str, dict[str, str]]:
         except (OSError, UnicodeDecodeError, dotenv.DotenvError):
             sections = dotenv.parse("")
         values = sections[dotenv.CHOICES] | sections[dotenv.DERIVED]
-        url = values.get("OLYMPIA_SITE_URL", "")
-        port = url.partition("://")[2].partition(":")[2]
         found[values.get("COMPOSE_PROJECT_NAME", path.parent.name)] = {
-            "url": url,
-            "loopback_url": url and f"http://127.0.0.1{port and f':{port}'}",
+            "url": values.get("OLYMPIA_SITE_URL", ""),
+            "loopback_url": values.get("LOOPBACK_URL", ""),
             "source_dir": values.get("SOURCE_DIR", ""),
             "project_dir": str(path.parent),
         }

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv
-from ansible_collections.addons.olympia.plugins.module_utils.host import MANAGED_MARK
 from ansible_collections.addons.olympia.plugins.module_utils.instances import PORT_BLOCK
 from ansible_collections.addons.olympia.plugins.module_utils.settings import encode
 from ansible_collections.addons.olympia.plugins.module_utils.stack import PRIVATE_FILE
-
-MANAGED = f"This file is {MANAGED_MARK} (Ansible). Changes made here are lost with the next run."
+from ansible_collections.addons.olympia.plugins.plugin_utils.templates import MANAGED
+from ansible_collections.addons.olympia.plugins.plugin_utils.templates import environment as templates_of
 
 
 @dataclass(frozen=True)
@@ -66,14 +64,7 @@ def render(
     Raises:
         jinja2.UndefinedError: A template reads a setting that does not exist; the message names it.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
+    environment = templates_of(templates)
     environment.filters["dotenv"] = dotenv.quote
     environment.filters["compose_literal"] = compose_literal
     environment.filters["compose_value"] = compose_value
@@ -131,6 +122,7 @@ def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
         "DOCKER_VERSION": settings["version"],
         "HOST_UID": str(settings["host_uid"]),
         "IMAGE_ORIGIN": settings["image_origin"],
+        "LOOPBACK_URL": settings["loopback_url"],
         "OLYMPIA_SITE_URL": settings["site_url"],
         PORT_BLOCK: str(settings["port_block"]),
         "SOURCE_DIR": settings["source_dir"],

@@ -130,10 +130,18 @@ class Run:
     def ask(self) -> dict[str, Any]:
         """Run the playbook without printing what it prints, and return its answer by host.
 
-        The answer is the message of a debug task, where that is more than a text.
-
         Raises:
             OlympiaError: It did not end well; what failed has been printed.
+        """
+        answers, error = self.ask_each()
+        if error:
+            raise error
+        return answers
+
+    def ask_each(self) -> tuple[dict[str, Any], OlympiaError | None]:
+        """Run the playbook without printing what it prints, and return the answer of each host that has one, and what came of the others.
+
+        The answer is the message of a debug task, where that is more than a text.
         """
         answers: dict[str, Any] = {}
         self.console = Silent()
@@ -147,12 +155,11 @@ class Run:
             elif event.get("event") == "runner_on_ok" and isinstance(message := data["res"].get("msg"), dict | list):
                 answers[str(data["host"])] = message
 
-        if error := self._perform(see):
-            raise error
-        if not self.options.verbosity:
+        error = self._perform(see)
+        if not (error or self.options.verbosity):
             # A look is not worth keeping in place of an older run, which may still be going on.
             shutil.rmtree(self.private, ignore_errors=True)
-        return answers
+        return answers, error
 
     def _perform(self, see: Callable[[dict[str, Any]], None]) -> OlympiaError | None:
         """Run the playbook, once more with the password of sudo where only that was missing.

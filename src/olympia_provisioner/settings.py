@@ -12,6 +12,8 @@ from .paths import make_importable
 
 # How a host is reached is Ansible's own affair.
 CONNECTION_PREFIX = "ansible_"
+# Whose instance it is about, where people share machines: what a playbook's hosts are chosen by.
+TENANT = "tenant"
 
 
 def known_settings(root: Path) -> frozenset[str]:
@@ -64,7 +66,8 @@ def parse(assignments: Iterable[str], root: Path) -> dict[str, str]:
     unknown: list[str] = []
     for assignment in given:
         name, equals, value = assignment.partition("=")
-        variable = name if name.startswith(CONNECTION_PREFIX) else variable_for(name, known)
+        is_known = name == TENANT or name.startswith(CONNECTION_PREFIX)
+        variable = name if is_known else variable_for(name, known)
         if not equals:
             unknown.append(f"{assignment} is not of the form NAME=value.")
         elif variable is None:

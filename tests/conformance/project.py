@@ -99,7 +99,7 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
         "source_dir": str(directory.parent / "source"),
         "source_git": {"url": "https://git.example.org/addons-server", "revision": "c0ffee"},
         "application": {"registry": ""},
-        "engine": {"builder": {"driver": "docker"}, "docker": {"containerd_store": True}},
+        "engine": {"builder": {"driver": "docker"}, "docker": {"containerd_store": True, "rootless": False}},
         "image_origin": "registry",
         "autograph": "signers: []\npassword: $ecret\n",
         "uid": 1000,

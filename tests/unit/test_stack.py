@@ -44,7 +44,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "disk_free_mb": {"/": 50000},
         "max_map_count": 65530,
         "image_origin": "packages",
-        "engine": {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": True}},
+        "engine": {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": True, "rootless": False}},
         "application": {"id": "", "registry": "", "evidence": ""},
         "local_images": {},
         "autograph": "",
@@ -149,7 +149,7 @@ WRITTEN = "type=registry,ref=x/site:cache,mode=max,ignore-error=true"
 
 
 def test_a_cache_is_written_only_by_a_builder_that_can() -> None:
-    classic = {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": False}}
+    classic = {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": False, "rootless": False}}
     container = classic | {"builder": {"driver": "docker-container"}}
     for engine, cache_to, notes in ((classic, [], 1), (container, [cache.parse(WRITTEN)], 0)):
         settings = stack.derive(values(cache_to=["x/site:cache"]), facts(engine=engine), PACKAGE_IMAGES)
@@ -399,3 +399,19 @@ def test_a_file_with_content_is_somebodys_unless_it_says_otherwise(tmp_path: Pat
     (tmp_path / "Dockerfile").write_text(content)
     found = host.rendered_files(tmp_path, ["Dockerfile", "missing"])
     assert {name: file["managed"] for name, file in found.items()} == {"Dockerfile": managed}
+
+
+def test_an_engine_without_root_runs_the_application_as_the_user_who_is_root_in_its_containers() -> None:
+    engine = {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": True, "rootless": True}}
+    assert stack.derive(values(), facts(engine=engine), PACKAGE_IMAGES)["host_uid"] == 0
+    assert stack.derive(values(host_uid="1234"), facts(engine=engine), PACKAGE_IMAGES)["host_uid"] == 1234
+    closed = values(compose_file="docker-compose.yml:docker-compose.ci.yml")
+    assert stack.derive(closed, facts(engine=engine), PACKAGE_IMAGES)["host_uid"] == 9500
+
+
+def test_a_proxys_address_is_the_sites_and_needs_no_name_on_this_host() -> None:
+    settings = derived(site_url="https://ana.vm1.example.org", http_port=12002)
+    assert settings["address"] == settings["site_url"] == "https://ana.vm1.example.org"
+    assert settings["loopback_url"] == "http://127.0.0.1:12002"
+    assert settings["url_hint"] == "The site is at https://ana.vm1.example.org"
+    assert derived(http_port=12002)["address"] == "http://127.0.0.1:12002"

@@ -31,6 +31,8 @@ def answer(**changed: Any) -> dict[str, Any]:
         "instance": "addons-server",
         "project_dir": "/s/addons-server",
         "site": "The site is at http://olympia.test",
+        "address": "http://olympia.test",
+        "ssh": "",
         "engine": True,
         "services": ["web", "nginx"],
         "containers": [container("web"), container("nginx", ports=[80, 80])],
@@ -126,3 +128,30 @@ def test_a_diff_masks_credentials_and_says_that_nothing_was_written() -> None:
 def test_no_difference_is_a_sentence() -> None:
     text = render.as_text(render.Difference("/s/two", (), ""))
     assert text == "Nothing would be written: the files in /s/two are as the settings say."
+
+
+def test_several_hosts_are_a_table() -> None:
+    sick = answer(containers=[container("web", health="starting"), container("nginx")], started=False)
+    found = {"ana.vm1": answer(), "ben.vm1": sick, "cay.vm2": answer(containers=[]), "vm3": answer(engine=False)}
+    assert status.as_table({host: status.read(one) for host, one in found.items()}, NOW).splitlines() == [
+        "HOST     STATE           SINCE   UP WOULD",
+        "ana.vm1  healthy         42 min  change nothing",
+        "ben.vm1  1 of 2 healthy  42 min  change something",
+        "cay.vm2  down                    change nothing",
+        "vm3      no engine       42 min  change something",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, "http://olympia.test"),
+        (
+            {"address": "http://127.0.0.1:12002", "ssh": "me@vm1"},
+            "ssh -N -L 12002:127.0.0.1:12002 me@vm1\nhttp://127.0.0.1:12002",
+        ),
+        ({"address": "http://127.0.0.1", "ssh": "vm1"}, "ssh -N -L 8080:127.0.0.1:80 vm1\nhttp://127.0.0.1:8080"),
+    ],
+)
+def test_where_a_site_is_comes_with_the_way_there(changed: dict[str, str], told: str) -> None:
+    assert status.where(status.read(answer(**changed))) == told

@@ -47,22 +47,35 @@ def as_text(answer: Mapping[str, Any], now: datetime) -> str:
     if not answer["instances"]:
         return "There is no instance. olympia up makes one."
     rows: list[Sequence[str]] = [COLUMNS]
-    rows += [
-        (
-            one["name"],
-            state(one) if answer["engine"] else "no engine",
-            ago(one["created"], now),
-            readable(one["memory"]),
-            readable(one["disk"]),
-        )
-        for one in answer["instances"]
-    ]
+    rows += [_row(answer, one, now) for one in answer["instances"]]
     text, *lines = table(rows)
     # Address and source tree are long, and for copying.
     places = [[one["loopback_url"], one["source_dir"]] for one in answer["instances"]]
     for line, place in zip(lines, places, strict=True):
         text += f"\n{line}" + "".join(f"\n  {one}" for one in place if one)
     return text
+
+
+def as_table(answers: Mapping[str, Mapping[str, Any]], now: datetime) -> str:
+    """Return the instances of several hosts for people.
+
+    Args:
+        answers: The message of list.yml, by host.
+        now: The time now.
+    """
+    rows: list[Sequence[str]] = [("HOST", *COLUMNS)]
+    rows += [(host, *_row(answer, one, now)) for host, answer in answers.items() for one in answer["instances"]]
+    return "\n".join(table(rows))
+
+
+def _row(answer: Mapping[str, Any], one: Mapping[str, Any], now: datetime) -> Sequence[str]:
+    return (
+        one["name"],
+        state(one) if answer["engine"] else "no engine",
+        ago(one["created"], now),
+        readable(one["memory"]),
+        readable(one["disk"]),
+    )
 
 
 def run(context: Context) -> None:
@@ -74,12 +87,16 @@ def run(context: Context) -> None:
     Raises:
         OlympiaError: A host did not answer.
     """
-    answers = context.prepare("list").ask()
+    answers, error = context.prepare("list").ask_each()
     if context.arguments.json:
         told = {host: [one | {"state": state(one)} for one in answer["instances"]] for host, answer in answers.items()}
         print(json.dumps(told, indent=2))
-        return
-    print(by_host({host: as_text(answer, datetime.now(UTC)) for host, answer in answers.items()}))
+    elif len(answers) > 1:
+        print(as_table(answers, datetime.now(UTC)))
+    else:
+        print(by_host({host: as_text(answer, datetime.now(UTC)) for host, answer in answers.items()}))
+    if error:
+        raise error
 
 
 VERBS = (

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import ExitCode
 from ..paths import INSTANCE
 from ..words import WIDTH, by_host, wrap
 from .base import Context, Verb
 
+PRIVILEGED = 1023  # the last of the ports that only root may listen on
 COLUMNS = ("SERVICE", "STATE", "HEALTH", "SINCE", "PORTS", "IMAGE")
 
 
@@ -54,6 +56,8 @@ class Status:
         instance: Its name.
         project_dir: Where its rendered files are.
         site: The sentence that says where the site is.
+        address: Where the site is reached.
+        ssh: How that is reached from here, as `ssh` takes it, where the address is the host's own; empty where it is reached as it is.
         engine: Whether an engine answers.
         services: Its services.
         pending: What `up` would do, as far as that is known without building anything.
@@ -62,6 +66,8 @@ class Status:
     instance: str
     project_dir: str
     site: str
+    address: str
+    ssh: str
     engine: bool
     services: tuple[Service, ...]
     pending: tuple[str, ...]
@@ -70,6 +76,16 @@ class Status:
     def running(self) -> bool:
         """Whether any service runs."""
         return any(service.state == "running" for service in self.services)
+
+    @property
+    def word(self) -> str:
+        """How it is, in a word or two."""
+        if not self.engine:
+            return "no engine"
+        wanted = [service.healthy for service in self.services if service.wanted]
+        if not self.running:
+            return "down"
+        return "healthy" if all(wanted) else f"{sum(wanted)} of {len(wanted)} healthy"
 
     @property
     def healthy(self) -> bool:
@@ -89,6 +105,8 @@ def read(answer: Mapping[str, Any]) -> Status:
         answer["instance"],
         answer["project_dir"],
         answer["site"],
+        answer["address"],
+        answer["ssh"],
         answer["engine"],
         tuple(_service(name, containers.get(name), name in answer["services"]) for name in names),
         _pending(answer),
@@ -184,6 +202,35 @@ def as_text(status: Status, now: datetime) -> str:
     return "\n".join([*lines, *map(wrap, said)])
 
 
+def as_table(found: Mapping[str, Status], now: datetime) -> str:
+    """Return how the stacks of several hosts are, for people.
+
+    Args:
+        found: By host.
+        now: The time now.
+    """
+    rows: list[Sequence[str]] = [("HOST", "STATE", "SINCE", "UP WOULD")]
+    for host, status in found.items():
+        # The last of them that was started: all of it has been there since then.
+        since = max((service.since for service in status.services), default="")
+        rows.append((host, status.word, ago(since, now), "change nothing" if not status.pending else "change something"))
+    return "\n".join(table(rows))
+
+
+def where(status: Status) -> str:
+    """Return the address of a site, and before it the command that leads there, where one is needed.
+
+    Args:
+        status: Of one host.
+    """
+    if not status.ssh:
+        return status.address
+    port = urlsplit(status.address).port or 80
+    # Only root may listen on the lowest ones.
+    local = port if port > PRIVILEGED else 8000 + port
+    return f"ssh -N -L {local}:127.0.0.1:{port} {status.ssh}\nhttp://127.0.0.1:{local}"
+
+
 def _up(status: Status) -> str:
     return "olympia up" if status.instance == INSTANCE else f"olympia up INSTANCE={status.instance}"
 
@@ -208,15 +255,20 @@ def run(context: Context) -> ExitCode:
     Raises:
         OlympiaError: A host did not answer.
     """
-    answers = ask(context)
+    each, error = context.prepare("status").ask_each()
+    answers = {host: read(answer) for host, answer in each.items()}
     if context.arguments.json:
         print(
             json.dumps(
                 {host: asdict(status) | {"healthy": status.healthy} for host, status in answers.items()}, indent=2
             )
         )
+    elif len(answers) > 1:
+        print(as_table(answers, datetime.now(UTC)))
     else:
         print(by_host({host: as_text(status, datetime.now(UTC)) for host, status in answers.items()}))
+    if error:
+        raise error
     return ExitCode.DONE if all(status.healthy for status in answers.values()) else ExitCode.UNHEALTHY
 
 
@@ -229,4 +281,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for a program, by host")
 
 
-VERBS = (Verb("status", "say how each service is; the exit code is 5 when one is not healthy", run, add_arguments),)
+def run_url(context: Context) -> None:
+    """Print where the site of each host is.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: A host did not answer.
+    """
+    print(by_host({host: where(status) for host, status in ask(context).items()}))
+
+
+VERBS = (
+    Verb("url", "say where the site is, and how to reach it from here", run_url),
+    Verb("status", "say how each service is; the exit code is 5 when one is not healthy", run, add_arguments),
+)

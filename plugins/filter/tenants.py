@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Filters about the people who share machines: their list, their files, and the hosts that a playbook is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError
+from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import paths, render, tenants_of
+
+
+def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return those tenants of a list who have one of some names, with nothing left out.
+
+    Args:
+        entries: The variable `olympia_tenants`.
+        names: The names.
+
+    Raises:
+        AnsibleFilterError: The list makes no sense.
+    """
+    try:
+        return [_told(tenant) for tenant in tenants_of(entries) if tenant.name in names]
+    except TenantsError as error:
+        raise AnsibleFilterError(f"olympia_tenants: {error}") from error
+
+
+def gone_tenants(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return those of a list who are to be removed.
+
+    Args:
+        entries: The variable `olympia_tenants`.
+    """
+    return [_told(tenant) | {"paths": paths(tenant)} for tenant in tenants_of(entries) if tenant.state != "present"]
+
+
+def _told(tenant: Tenant) -> dict[str, Any]:
+    names = ("home", "http_port", "image", "mount_unit", "socket", "subids")
+    return asdict(tenant) | {name: getattr(tenant, name) for name in names}
+
+
+def tenant_files(
+    entries: Sequence[Mapping[str, Any]], names: Sequence[str], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the files in /etc of a machine have to be, by path.
+
+    Args:
+        entries: The variable `olympia_tenants`.
+        names: The names of those who live on the machine.
+        settings: The role's settings, by their short names.
+    """
+    return render([tenant for tenant in tenants_of(entries) if tenant.name in names], settings)
+
+
+def instances(groups: Mapping[str, Sequence[str]], tenant: str = "") -> list[str]:
+    """Return the hosts that a playbook about instances is for: all, but where people share machines only those of their instances.
+
+    Args:
+        groups: Ansible's variable of that name.
+        tenant: The name of one whose instance it is about; empty for all.
+
+    Raises:
+        AnsibleFilterError: There is no such tenant.
+    """
+    if "olympia_instances" not in groups:
+        if tenant:
+            raise AnsibleFilterError(f"There is no tenant {tenant}; the inventory has none.")
+        return ["all"]
+    if not tenant:
+        return ["olympia_instances"]
+    group = f"tenant_{tenant.replace('-', '_')}"
+    if group not in groups:
+        known = sorted(name.removeprefix("tenant_").replace("_", "-") for name in groups if name.startswith("tenant_"))
+        raise AnsibleFilterError(f"There is no tenant {tenant}; the inventory has {', '.join(known) or 'none'}.")
+    return [group]
+
+
+def machines(groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the hosts that a playbook about engines is for: all, but where people share machines only those.
+
+    Args:
+        groups: Ansible's variable of that name.
+    """
+    return ["olympia_machines" if "olympia_machines" in groups else "all"]
+
+
+class FilterModule:
+    """Ansible's way to find the filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"gone_tenants": gone_tenants, "instances": instances, "machines": machines, "tenant_files": tenant_files, "tenants": tenants}

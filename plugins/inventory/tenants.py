@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Inventory: the instances of the people who share machines."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: tenants
+short_description: The instances of the people who share machines
+description:
+  - Reads the machines, group C(olympia_machines) of the sources before it, and their variable C(olympia_tenants), which
+    R(the role olympia_tenant,ansible_collections.addons.olympia.olympia_tenant_role) describes.
+  - Adds a host for each tenant, named INSTANCE.MACHINE, in the groups C(olympia_instances) and C(tenant_NAME).
+  - It is reached as its machine is, and becomes the tenant there.
+  - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there.
+  - Who names no machine lives on the one with the most memory left, by the machines' variable C(olympia_machine_memory_mb).
+author: The Olympia provisioner authors (!UNKNOWN)
+options:
+  plugin:
+    description: The name of this plugin.
+    type: str
+    required: true
+    choices: [addons.olympia.tenants]
+notes:
+  - The file has to come after those with the machines; Ansible reads the files of a folder by the order of their names.
+"""
+
+EXAMPLES = r"""
+# inventories/shared/instances.yml, beside hosts.yml
+plugin: addons.olympia.tenants
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.inventory.helpers import get_group_vars, sort_groups
+from ansible.inventory.host import Host
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.utils.vars import combine_vars
+from ansible.vars.plugins import get_vars_from_inventory_sources
+from ansible_collections.addons.olympia.plugins.module_utils.settings import PREFIXES
+from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError, place
+from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import tenants_of
+
+MACHINES, INSTANCES = "olympia_machines", "olympia_instances"
+# Of a machine that does not say how much memory its tenants may have, in MiB: as much as anybody wants.
+UNLIMITED_MB = 1 << 30
+
+
+class InventoryModule(BaseInventoryPlugin):
+    """Ansible's way to find the plugin."""
+
+    NAME = "addons.olympia.tenants"
+
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+        """Add the instances to an inventory.
+
+        Args:
+            inventory: It has the machines.
+            loader: Ansible's.
+            path: The file that names this plugin.
+            cache: Not used: there is nothing that would take long.
+        """
+        super().parse(inventory, loader, path)
+        self._read_config_data(path)
+        # Else the groups of now have no parents yet, not even 'all'.
+        inventory.reconcile_inventory()
+        machines = inventory.groups[MACHINES].get_hosts() if MACHINES in inventory.groups else []
+        # The folder that this file is in has not been read to its end yet, so that it is not among those.
+        sources = [*inventory.processed_sources, str(Path(path).parent)]
+        variables = {machine.name: self._variables(machine, loader, sources) for machine in machines}
+        lists = [found.get("olympia_tenants") or [] for found in variables.values()]
+        if any(one != lists[0] for one in lists):
+            raise AnsibleParserError("The machines do not have the same olympia_tenants: put it into group_vars/all.")
+        try:
+            tenants = tenants_of(lists[0] if lists else [])
+            memory = {
+                name: int(found.get("olympia_machine_memory_mb", UNLIMITED_MB)) for name, found in variables.items()
+            }
+            placed = place(tenants, memory)
+        except TenantsError as error:
+            raise AnsibleParserError(f"olympia_tenants: {error}") from error
+        inventory.add_group(INSTANCES)
+        for machine in machines:
+            here = [name for name, where in placed.items() if where == machine.name]
+            inventory.set_variable(machine.name, "olympia_machine_tenants", here)
+        for tenant in (one for one in tenants if one.name in placed):
+            self._add(inventory, tenant, placed[tenant.name], variables[placed[tenant.name]])
+
+    @staticmethod
+    def _variables(machine: Host, loader: DataLoader, sources: list[str]) -> dict[str, Any]:
+        """Return the variables of a machine, those of its groups' files included."""
+        groups = sort_groups(machine.get_groups())
+        found = combine_vars(get_group_vars(groups), get_vars_from_inventory_sources(loader, sources, groups, "all"))
+        found = combine_vars(found, get_vars_from_inventory_sources(loader, sources, [machine], "all"))
+        every: dict[str, Any] = combine_vars(found, machine.get_vars())
+        return every
+
+    @staticmethod
+    def _add(inventory: InventoryData, tenant: Tenant, machine: str, variables: dict[str, Any]) -> None:
+        """Add the host that stands for a tenant's instance."""
+        name = f"{tenant.instance}.{machine}"
+        group = f"tenant_{tenant.name.replace('-', '_')}"
+        inventory.add_group(group)
+        for one in (INSTANCES, group):
+            inventory.add_host(name, one)
+        kept = {key: value for key, value in variables.items() if key.startswith(("ansible_", *PREFIXES))}
+        own = {
+            "ansible_host": variables.get("ansible_host", machine),
+            "ansible_become": True,
+            "ansible_become_user": tenant.name,
+            "olympia_machine": machine,
+            "olympia_stack_instance": tenant.instance,
+            "olympia_stack_host_name": name,
+            "olympia_stack_http_port": tenant.http_port,
+            "olympia_stack_frontend_port": tenant.frontend_port,
+            **({"olympia_stack_site_url": f"https://{name}"} if variables.get("olympia_door_enabled", True) else {}),
+        }
+        for key, value in {**kept, **own, **tenant.settings}.items():
+            inventory.set_variable(name, key, value)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The people who share machines: who they are, which machine each lives on, and which ports each has.
+
+Pure functions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# What useradd accepts everywhere, and what can be a part of a host name and name an instance.
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
+KEY = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+ \S+( .*)?")
+DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+LOWEST_UID, HIGHEST_UID = 1000, 9999
+# Each UID has two ports, below those that the kernel gives to outgoing connections (ip_local_port_range).
+LOWEST_PORT = 10000
+# Above those that useradd gives by itself (login.defs(5): up to 600100000).
+FIRST_SUBID, SUBIDS = 600200000, 65536
+GROUP = "olympia-tenants"
+
+
+class TenantsError(ValueError):
+    """The list of tenants makes no sense; the message has a sentence for each reason."""
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Somebody with an account, an engine and an instance on a machine.
+
+    Attributes:
+        name: The account.
+        uid: The account's UID.
+        keys: Public SSH keys.
+        hosts: Machines to choose from; empty for all.
+        instance: The instance's name; like the account's where it is not given.
+        engine: `rootless` or `shared`.
+        memory_mb: Limit, in MiB.
+        cpus: Limit, in processors.
+        disk_gb: Size of the home directory, in GiB.
+        idle_minutes: After how many minutes without anybody's use the instance is stopped; 0 for never.
+        expires: Day from which on the tenant is reported, as ISO 8601 writes it; empty for never.
+        state: `present`, `absent`, or `destroyed` with all data.
+        settings: The instance's settings, by variable.
+    """
+
+    name: str
+    uid: int
+    keys: list[str] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
+    instance: str = ""
+    engine: str = "rootless"
+    memory_mb: int = 6144
+    cpus: float = 2.0
+    disk_gb: int = 30
+    idle_minutes: int = 0
+    expires: str = ""
+    state: str = "present"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def image(self) -> str:
+        """The name of the file that is mounted as home directory."""
+        return f"{self.name}.img"
+
+    @property
+    def mount_unit(self) -> str:
+        """The unit that mounts it; systemd.unit(5) has '-' for '/' in such a name."""
+        escaped = self.name.replace("-", r"\x2d")
+        return f"home-{escaped}.mount"
+
+    @property
+    def subids(self) -> str:
+        """The UIDs and GIDs of what runs in the tenant's containers, as subuid(5) has them: always the same, for they are in the data."""
+        return f"{FIRST_SUBID + (self.uid - LOWEST_UID) * SUBIDS}:{SUBIDS}"
+
+    @property
+    def http_port(self) -> int:
+        """The loopback port of the instance's site."""
+        return LOWEST_PORT + 2 * (self.uid - LOWEST_UID)
+
+    @property
+    def frontend_port(self) -> int:
+        """The loopback port of its frontend."""
+        return self.http_port + 1
+
+    @property
+    def home(self) -> str:
+        """The home directory."""
+        return f"/home/{self.name}"
+
+    @property
+    def socket(self) -> str:
+        """The socket of the tenant's own engine."""
+        return f"/run/user/{self.uid}/docker.sock"
+
+    @property
+    def rootless(self) -> bool:
+        """Whether the engine is the tenant's own."""
+        return self.engine == "rootless"
+
+
+def read(entries: Iterable[Mapping[str, Any]], options: Mapping[str, Any]) -> list[Tenant]:
+    """Return the tenants of a list.
+
+    Args:
+        entries: The list, as an inventory has it.
+        options: Specification of an entry, as the role's argument specification has it.
+
+    Raises:
+        TenantsError: An entry, or the list, makes no sense.
+    """
+    # Slow to import, and the host needs no more than the class.
+    from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+    tenants, wrong = [], []
+    for number, entry in enumerate(entries, start=1):
+        validated = ArgumentSpecValidator(dict(options)).validate(dict(entry))
+        wrong += [f"Tenant {entry.get('name') or number}: {message}." for message in validated.error_messages]
+        if not validated.error_messages:
+            values = validated.validated_parameters
+            tenants.append(Tenant(**values | {"instance": values["instance"] or values["name"]}))
+    wrong += [sentence for tenant in tenants for sentence in _check(tenant)]
+    for what in ("name", "uid", "instance"):
+        values = [getattr(tenant, what) for tenant in tenants]
+        wrong += [
+            f"Two tenants have the {what} {value}." for value in sorted({v for v in values if values.count(v) > 1})
+        ]
+    if wrong:
+        raise TenantsError(" ".join(wrong))
+    return tenants
+
+
+def _check(tenant: Tenant) -> Iterable[str]:
+    if not NAME.fullmatch(tenant.name):
+        yield f"'{tenant.name}' cannot name a tenant: use 2 to 32 of a-z, 0-9 and '-', with a letter first."
+    if not LOWEST_UID <= tenant.uid <= HIGHEST_UID:
+        yield f"The UID of {tenant.name} is {tenant.uid}, and has to be from {LOWEST_UID} to {HIGHEST_UID}."
+    if tenant.expires and not DAY.fullmatch(tenant.expires):
+        yield f"'{tenant.expires}' of {tenant.name} is not a day: write it as 2027-01-31."
+    for key in tenant.keys:
+        if not KEY.fullmatch(key):
+            yield f"'{key}' of {tenant.name} is not a public SSH key: give a line of an authorized_keys file, without options."
+
+
+def place(tenants: Iterable[Tenant], memory_mb: Mapping[str, int]) -> dict[str, str]:
+    """Return the machine that each tenant lives on, by the tenant's name; none for one who is to be removed.
+
+    In the list's order each takes the machine with the most memory left, so that one who is added at the end moves nobody.
+
+    Args:
+        tenants: The tenants.
+        memory_mb: Memory for tenants by machine, in MiB, in the order of preference among equals.
+
+    Raises:
+        TenantsError: A tenant names a machine that there is not, or has no room on any.
+    """
+    left = dict(memory_mb)
+    placed = {}
+    for tenant in (one for one in tenants if one.state == "present"):
+        unknown = [name for name in tenant.hosts if name not in left]
+        if unknown:
+            raise TenantsError(f"{tenant.name} is to live on {', '.join(unknown)}, which the inventory does not have.")
+        best = max(tenant.hosts or left, key=lambda name: left[name], default="")
+        if not best or left[best] < tenant.memory_mb:
+            raise TenantsError(
+                f"There is no room for {tenant.name}: {tenant.memory_mb} MiB are wanted, and "
+                f"{f'{best} has the most, {left[best]} MiB' if best else 'there is no machine'}."
+            )
+        left[best] -= tenant.memory_mb
+        placed[tenant.name] = best
+    return placed

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A machine that two people share: what each has, and what neither has of the other's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import wait_until
+from tests.fleet import Fleet, changes
+from tests.hosts import make_service_images
+
+VM = "vm1.olympia.test"
+ANA = "ana.vm1.olympia.test"
+PROJECT = "/home/ana/.local/state/olympia/ana"
+SOCKET = "/run/user/2001/docker.sock"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Return one machine with two tenants, of whom ana's instance is up."""
+    people = [{"name": "ana", "uid": 2001, "disk_gb": 12}, {"name": "ben", "uid": 2002, "disk_gb": 8}]
+    fleet = Fleet(tmp_path_factory.mktemp("shared"), [VM], people)
+    try:
+        fleet.start(list(make_service_images().values()))
+        done = fleet.run("olympia", "bootstrap")
+        assert done.code == 0, done.output
+        done = fleet.run("olympia", "up", "tenant=ana")
+        assert done.code == 0, done.output
+        assert f"The site is at https://{ANA}" in done.output
+        yield fleet
+    finally:
+        fleet.remove()
+
+
+def test_a_second_time_nothing_changes(fleet: Fleet) -> None:
+    again = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert (again.code, changes(again.output)) == (0, {VM: 0}), again.output
+    again = fleet.run("ansible-playbook", "playbooks/up.yml", "-e", "tenant=ana")
+    assert (again.code, changes(again.output)) == (0, {ANA: 0}), again.output
+
+
+def test_the_door_leads_to_the_instance_and_to_no_other(fleet: Fleet) -> None:
+    status, text = fleet.page(VM, ANA)
+    assert status == 200, text
+    assert "version" in json.loads(text)
+    status, text = fleet.page(VM, "ben.vm1.olympia.test")
+    assert (status, "`olympia up` brings it up" in text) == (503, True), text
+    status, text = fleet.page(VM, "eve.vm1.olympia.test")
+    assert (status, text.strip()) == (404, f"{VM} has no such instance.")
+
+
+def test_what_the_container_writes_belongs_to_the_tenant(fleet: Fleet) -> None:
+    write = "docker exec ana-web-1 olympia-entrypoint sh -c 'echo x > src/written && stat --format=%u:%g src/written'"
+    assert fleet.as_tenant(VM, "ana", write).stdout.strip() == "0:0"
+    assert fleet.inside(VM, "stat", "--format=%U:%G", f"{PROJECT}/source/src/written") == "ana:ana"
+    done = fleet.as_tenant(VM, "ana", f"echo more >> {PROJECT}/source/src/written && rm {PROJECT}/source/src/written")
+    assert done.returncode == 0, done.stderr
+
+
+# What ana may do to what is hers, and ben may not: each is tried by both.
+REACHES = {
+    "engine": f"docker --host unix://{SOCKET} ps",
+    "containers": f"docker --host unix://{SOCKET} inspect ana-mysqld-1",
+    "volumes": "ls /home/ana/.local/share/docker/volumes/ana_data_mysqld",
+    "project directory": f"ls {PROJECT}",
+    "secrets": f"cat {PROJECT}/.env",
+    "home directory": "ls /home/ana",
+    "site's port": "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 12002), 5)'",
+    "processes": "pgrep --uid ana dockerd",
+    "process arguments": "ps -u ana -o args= | grep dockerd",
+}
+
+
+@pytest.mark.parametrize("what", REACHES)
+def test_a_tenant_reaches_what_is_hers_and_the_other_one_does_not(fleet: Fleet, what: str) -> None:
+    own = fleet.as_tenant(VM, "ana", REACHES[what])
+    assert own.returncode == 0, own.stderr
+    other = fleet.as_tenant(VM, "ben", REACHES[what])
+    assert other.returncode not in (0, 255), other.stdout
+
+
+def test_a_tenants_root_in_a_container_is_nobody_on_the_machine(fleet: Fleet) -> None:
+    base = "$(docker image ls --format '{{.Repository}}:{{.Tag}}' olympia/base)"
+    inside = f"docker run --rm --volume /:/host --entrypoint cat {base}"
+    assert fleet.as_tenant(VM, "ben", f"{inside} /host/etc/hostname").stdout.strip() == VM
+    for path in (f"{PROJECT}/.env", "/etc/shadow", "/var/lib/olympia/tenants/ana.img"):
+        done = fleet.as_tenant(VM, "ben", f"{inside} /host{path}")
+        assert "Permission denied" in done.stderr, (path, done.stdout)
+
+
+def test_a_tenant_can_neither_stop_the_others_processes_nor_become_root(fleet: Fleet) -> None:
+    (dockerd,) = fleet.inside(VM, "pgrep", "--uid", "ana", "--exact", "dockerd").split()
+    for command in (f"kill {dockerd}", "sudo --non-interactive true", "docker --host unix:///run/docker.sock ps"):
+        done = fleet.as_tenant(VM, "ben", command)
+        assert done.returncode not in (0, 255), command
+    assert fleet.inside(VM, "pgrep", "--uid", "ana", "--exact", "dockerd").split() == [dockerd]
+
+
+def test_a_key_opens_its_own_account_only(fleet: Fleet) -> None:
+    assert fleet.as_tenant(VM, "ben", "id --user --name").stdout.strip() == "ben"
+    refused = fleet.as_tenant(VM, "ana", "true", key="ben")
+    assert (refused.returncode, "Permission denied" in refused.stderr) == (255, True)
+
+
+def test_a_tenant_has_no_more_than_the_limits(fleet: Fleet) -> None:
+    shown = fleet.inside(VM, "systemctl", "show", "user-2002.slice", "--property=MemoryMax,CPUQuotaPerSecUSec")
+    assert set(shown.split()) == {"MemoryMax=6442450944", "CPUQuotaPerSecUSec=2s"}
+    full = fleet.as_tenant(VM, "ben", "fallocate --length 9G big")
+    assert "No space left on device" in full.stderr
+
+
+def test_status_and_url_tell_of_the_instances(fleet: Fleet) -> None:
+    told = fleet.run("olympia", "status")
+    assert told.code == 5, told.output
+    rows = {line.split()[0]: line for line in told.output.splitlines() if "olympia.test" in line}
+    assert "healthy" in rows[ANA]
+    assert "down" in rows["ben.vm1.olympia.test"]
+    assert fleet.run("olympia", "url", "tenant=ana").output.strip() == f"https://{ANA}"
+    wrong = fleet.run("olympia", "url", "tenant=eve")
+    assert "There is no tenant eve; the inventory has ana, ben." in " ".join(wrong.output.split())
+
+
+def test_an_instance_that_nobody_uses_is_stopped_and_up_starts_it(fleet: Fleet) -> None:
+    ana = fleet.tenants[0]
+    ana["idle_minutes"] = 1
+    fleet.write()
+    done = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert done.code == 0, done.output
+    assert fleet.page(VM, ANA)[0] == 200
+    fleet.inside(VM, "systemctl", "start", "olympia-idle.service")
+    assert fleet.page(VM, ANA)[0] == 200
+    fleet.inside(VM, "touch", "--date=2 minutes ago", "/var/log/nginx/olympia-ana.log")
+
+    def is_stopped() -> bool:
+        # It was started longer ago than a minute, or will have been.
+        fleet.inside(VM, "systemctl", "start", "olympia-idle.service")
+        return not fleet.inside(VM, "docker", "--host", f"unix://{SOCKET}", "ps", "--quiet")
+
+    wait_until(is_stopped, "the instance is stopped", seconds=120)
+    assert fleet.page(VM, ANA)[0] == 503
+    up = fleet.run("olympia", "up", "tenant=ana")
+    assert up.code == 0, up.output
+    assert fleet.page(VM, ANA)[0] == 200
+
+
+def test_who_leaves_leaves_the_others_alone_and_finds_the_data_again(fleet: Fleet) -> None:
+    fleet.as_tenant(VM, "ben", "echo kept > note")
+    ben = fleet.tenants[1]
+    ben["state"] = "absent"
+    fleet.write()
+    left = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert left.code == 0, left.output
+    assert "ben" not in fleet.inside(VM, "getent", "passwd").replace("\n", ":").split(":")
+    assert fleet.as_tenant(VM, "ben", "true").returncode == 255
+    assert fleet.page(VM, ANA)[0] == 200
+    ben["state"] = "present"
+    fleet.write()
+    back = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert back.code == 0, back.output
+    assert fleet.as_tenant(VM, "ben", "cat note").stdout == "kept\n"
+    assert fleet.as_tenant(VM, "ben", "docker image ls --quiet").stdout
+    ben["state"] = "destroyed"
+    fleet.write()
+    gone = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert gone.code == 0, gone.output
+    assert fleet.inside(VM, "ls", "/var/lib/olympia/tenants").split() == ["ana.img"]
+
+
+def test_after_a_boot_the_fence_stands_and_up_brings_the_instance_back(fleet: Fleet) -> None:
+    fleet.restart(VM)
+    assert "hidepid=invisible" in fleet.inside(VM, "findmnt", "--noheadings", "--output=OPTIONS", "/proc")
+    assert "12002" in fleet.inside(VM, "nft", "list", "table", "inet", "olympia_tenants")
+    again = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert (again.code, changes(again.output)) == (0, {VM: 0}), again.output
+    up = fleet.run("olympia", "up", "tenant=ana")
+    assert up.code == 0, up.output
+    assert fleet.page(VM, ANA)[0] == 200

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Shared machines for tests: containers with systemd and sshd, reached over SSH by an operator who may use sudo."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .hosts import BIN, ROOT, Outcome, docker
+
+OPERATOR = "operator"
+NETWORK = "olympia-test-fleet"
+RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+
+
+def make_image() -> str:
+    """Return the image of a machine that has an SSH server and an engine, which is made where it is missing."""
+    script = ROOT / "molecule/resources/test_image.py"
+    done = subprocess.run([sys.executable, script, "trixie", "ssh"], text=True, stdout=subprocess.PIPE, check=True)
+    return done.stdout.strip()
+
+
+def changes(output: str) -> dict[str, int]:
+    """Return how many tasks changed something, by host.
+
+    Args:
+        output: What a run has printed.
+    """
+    return {name: int(changed) for name, changed, _unreachable, _failed in RECAP.findall(output)}
+
+
+@dataclass
+class Fleet:
+    """Machines, and the inventory that names them.
+
+    Attributes:
+        folder: Where the inventory is, and what runs leave here.
+        machines: Names of the machines.
+        tenants: The variable `olympia_tenants`.
+        settings: Further variables of all hosts.
+        addresses: The machines' addresses.
+    """
+
+    folder: Path
+    machines: Sequence[str]
+    tenants: list[dict[str, Any]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def start(self, images: Sequence[str]) -> None:
+        """Make the machines, and give their engines images.
+
+        Args:
+            images: References of images that this machine's engine has.
+        """
+        keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f"]
+        for who in (OPERATOR, *(tenant["name"] for tenant in self.tenants)):
+            subprocess.run([*keygen, self.folder / who], check=True)
+        for tenant in self.tenants:
+            tenant["keys"] = [(self.folder / f"{tenant['name']}.pub").read_text().strip()]
+        docker("network", "create", "--label=addons.olympia.test=true", NETWORK)
+        image = make_image()
+        for machine in self.machines:
+            docker(
+                "run", "--detach", "--name", machine, "--hostname", machine, f"--network={NETWORK}",
+                "--privileged", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", "--volume=/var/lib/docker",
+                "--volume=/var/lib/containerd", "--volume=/var/lib/olympia", "--label=addons.olympia.test=true",
+                image, "/lib/systemd/systemd",
+            )  # fmt: skip
+        for machine in self.machines:
+            self._prepare(machine, images)
+        self.write()
+
+    def restart(self, machine: str) -> None:
+        """Boot a machine again."""
+        docker("restart", machine)
+        self._wait(machine)
+        self.write()
+
+    def _wait(self, machine: str) -> None:
+        deadline = time.monotonic() + 120
+        ask = ["docker", "exec", machine, "sh", "-c", "systemctl is-active ssh && docker version"]
+        while (done := subprocess.run(ask, capture_output=True, text=True, check=False)).returncode:
+            assert time.monotonic() < deadline, f"{machine} does not boot: {done.stdout}{done.stderr}"
+            time.sleep(0.2)
+        self.addresses[machine] = docker(
+            "inspect", "--format", f'{{{{(index .NetworkSettings.Networks "{NETWORK}").IPAddress}}}}', machine
+        )
+
+    def _prepare(self, machine: str, images: Sequence[str]) -> None:
+        self._wait(machine)
+        self.inside(machine, "useradd", "--create-home", "--shell=/bin/bash", OPERATOR)
+        docker(
+            "exec", "--interactive", machine, "install", "-D", f"--owner={OPERATOR}", "--mode=0600", "/dev/stdin",
+            f"/home/{OPERATOR}/.ssh/authorized_keys", stdin=(self.folder / f"{OPERATOR}.pub").read_text(),
+        )  # fmt: skip
+        rule = f"{OPERATOR} ALL=(ALL) NOPASSWD: ALL\n"
+        docker("exec", "--interactive", machine, "install", "/dev/stdin", "/etc/sudoers.d/operator", stdin=rule)
+        if images:
+            with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as save:
+                load = ["docker", "exec", "--interactive", machine, "docker", "load", "--quiet"]
+                subprocess.run(load, stdin=save.stdout, check=True, stdout=subprocess.DEVNULL)
+
+    def write(self) -> None:
+        """Write the inventory of now."""
+        hosts = {machine: {"ansible_host": self.addresses[machine]} for machine in self.machines}
+        known = f"-o UserKnownHostsFile={self.folder}/known_hosts -o StrictHostKeyChecking=accept-new"
+        variables = {
+            "ansible_user": OPERATOR,
+            "ansible_ssh_private_key_file": str(self.folder / OPERATOR),
+            "ansible_ssh_common_args": known,
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "olympia_stack_min_map_count": 0,
+            "olympia_stack_image_origin": "packages",
+            **self.settings,
+        }
+        (self.folder / "hosts.yml").write_text(json.dumps({"olympia_machines": {"hosts": hosts}}))
+        (self.folder / "instances.yml").write_text("plugin: addons.olympia.tenants\n")
+        (self.folder / "group_vars").mkdir(exist_ok=True)
+        told = variables | {"olympia_tenants": self.tenants}
+        (self.folder / "group_vars/all.yml").write_text(json.dumps(told))
+
+    def run(self, *command: str) -> Outcome:
+        """Run a command of the virtual environment for the fleet.
+
+        Args:
+            command: The command, without its inventory.
+        """
+        kept = {n: v for n, v in os.environ.items() if not n.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_"))}
+        done = subprocess.run(
+            [str(BIN / command[0]), *command[1:], "-i", str(self.folder)], cwd=ROOT,
+            env=kept | {"XDG_STATE_HOME": str(self.folder / "state")},
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        return Outcome(done.returncode, done.stdout)
+
+    def inside(self, machine: str, *command: str) -> str:
+        """Run a command on a machine as root; it must succeed."""
+        return docker("exec", machine, *command)
+
+    def as_tenant(self, machine: str, name: str, command: str, key: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a shell command over SSH as a tenant.
+
+        Args:
+            machine: Where.
+            name: The tenant.
+            command: The command.
+            key: Whose key opens the door; the tenant's own where it is empty.
+        """
+        options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "IdentitiesOnly=yes"]
+        options += ["-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-i", str(self.folder / (key or name))]
+        return subprocess.run(
+            ["ssh", *options, f"{name}@{self.addresses[machine]}", command],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+
+    def page(self, machine: str, host: str, path: str = "/__version__") -> tuple[int, str]:
+        """Return the status and text of a page, through the machine's door and with its certificate verified.
+
+        Args:
+            machine: The machine.
+            host: Name of the site.
+            path: The page.
+        """
+        plain = http.client.HTTPConnection(self.addresses[machine], timeout=30)
+        plain.request("GET", "/ca.crt", headers={"Host": machine})
+        context = ssl.create_default_context(cadata=plain.getresponse().read().decode())
+        connection = http.client.HTTPSConnection(host, timeout=60, context=context)
+        # The name is in no name server, so that it is said where it leads.
+        connection.sock = context.wrap_socket(
+            socket.create_connection((self.addresses[machine], 443), timeout=60), server_hostname=host
+        )
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def remove(self) -> None:
+        """Throw the machines away."""
+        for machine in self.machines:
+            # Else their loop devices would hold files that are gone.
+            subprocess.run(
+                ["docker", "exec", machine, "sh", "-c", "systemctl stop 'user@*' 'home-*.mount'"],
+                capture_output=True, check=False,
+            )  # fmt: skip
+            subprocess.run(["docker", "rm", "--force", "--volumes", machine], capture_output=True, check=False)
+        subprocess.run(["docker", "network", "rm", NETWORK], capture_output=True, check=False)

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The people who share machines: their list, their places, their files, and the hosts that they make."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from ansible_collections.addons.olympia.plugins.filter.tenants import instances, machines, tenants
+from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError, place
+from ansible_collections.addons.olympia.plugins.modules.tenants_info import Found, assess, strangers
+from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import render, tenants_of
+
+ROOT = Path(__file__).parents[2]
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExampl ana"
+ANA = {"name": "ana", "uid": 2001, "keys": [KEY]}
+BEN = {"name": "ben-b", "uid": 2002, "engine": "shared"}
+SETTINGS = {"disks_dir": "/disks", "build_cache_limit": "1GB", "log_max_size": "1m", "log_max_files": 2}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"uid": 2001}, "name"),
+        ({"name": "Ana", "uid": 2001}, "'Ana' cannot name a tenant"),
+        ({"name": "ana", "uid": 999}, "999, and has to be from 1000"),
+        ({"name": "ana", "uid": 2001, "engine": "podman"}, "podman"),
+        ({"name": "ana", "uid": 2001, "keys": ["from='x' " + KEY]}, "is not a public SSH key"),
+        ({"name": "ana", "uid": 2001, "disk": 3}, "disk"),
+    ],
+)
+def test_an_entry_that_makes_no_sense_is_refused_in_a_sentence(entry: dict[str, Any], said: str) -> None:
+    with pytest.raises(TenantsError, match=said):
+        tenants_of([entry])
+
+
+@pytest.mark.parametrize("other", [{"name": "ana", "uid": 2002}, {"name": "ben", "uid": 2001}])
+def test_no_two_tenants_have_a_name_or_a_uid(other: dict[str, Any]) -> None:
+    with pytest.raises(TenantsError, match="Two tenants have the"):
+        tenants_of([ANA, other])
+
+
+def test_every_uid_has_ports_of_its_own_below_those_of_outgoing_connections() -> None:
+    ports = [
+        port for uid in range(1000, 10000) for port in (Tenant("x", uid).http_port, Tenant("x", uid).frontend_port)
+    ]
+    assert len(set(ports)) == len(ports)
+    assert min(ports) > 1023
+    assert max(ports) < 32768
+
+
+def test_who_names_no_machine_lives_where_the_most_memory_is_left_and_who_is_added_moves_nobody() -> None:
+    room = {"vm1": 8000, "vm2": 10000}
+    people = [Tenant(name, 2000 + number, memory_mb=3000) for number, name in enumerate(("a", "b", "c", "d"))]
+    assert place(people, room) == {"a": "vm2", "b": "vm1", "c": "vm2", "d": "vm1"}
+    assert place(people[:3], room) == {"a": "vm2", "b": "vm1", "c": "vm2"}
+    with pytest.raises(TenantsError, match="no room for big: 9000 MiB are wanted, and vm1 has the most, 8000"):
+        place([Tenant("big", 2009, memory_mb=9000, hosts=["vm1"])], room)
+    with pytest.raises(TenantsError, match="vm3, which the inventory does not have"):
+        place([Tenant("lost", 2009, hosts=["vm3"])], room)
+
+
+def test_files_are_the_same_for_the_same_list_and_say_who_manages_them() -> None:
+    files = render(tenants_of([ANA, BEN]), SETTINGS)
+    assert files == render(tenants_of([ANA, BEN]), SETTINGS)
+    assert all(
+        "managed by addons.olympia" in file["content"] for path, file in files.items() if not path.endswith(".json")
+    )
+    assert "/etc/systemd/system/home-ben\\x2db.mount" in files
+    # The machine's own engine has its own configuration.
+    assert "/etc/olympia/tenants/ana/daemon.json" in files
+    assert "/etc/olympia/tenants/ben-b/daemon.json" not in files
+    assert json.loads(files["/etc/olympia/tenants/ana/daemon.json"]["content"])["log-opts"]["max-size"] == "1m"
+    assert KEY in files["/etc/olympia/tenants/ana/authorized_keys"]["content"]
+
+
+def found(**changes: Any) -> Found:
+    """Return what there is of a tenant who lacks nothing, but for what a test changes."""
+    good: dict[str, Any] = {
+        "uid": 2001,
+        "taken_by": "",
+        "groups": ("ana", "olympia-tenants"),
+        "has_subids": True,
+        "disk": 30 << 30,
+        "mounted": True,
+        "lingers": True,
+        "context": "olympia",
+        "engine": True,
+    }
+    return Found(**good | changes)
+
+
+def test_a_tenant_who_lacks_nothing_needs_nothing() -> None:
+    (ana,) = tenants([ANA], ["ana"])
+    assert assess(ana, found())[:2] == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "need"),
+    [
+        ({"uid": None}, "make the account ana"),
+        ({"groups": ("ana",)}, "make the account ana"),
+        ({"has_subids": False}, "give ana UIDs for containers"),
+        ({"disk": 0}, "make the home directory of ana, 30 GiB"),
+        ({"disk": 1 << 30}, "grow the home directory of ana, 30 GiB"),
+        ({"mounted": False}, "mount the home directory of ana"),
+        ({"lingers": False}, "let the systemd manager of ana run without a session"),
+        ({"engine": False}, "start the engine of ana"),
+        ({"context": ""}, "set the docker client of ana to that engine"),
+    ],
+)
+def test_what_a_tenant_lacks_is_said(changes: dict[str, Any], need: str) -> None:
+    (ana,) = tenants([ANA], ["ana"])
+    assert assess(ana, found(**changes))[:2] == ([need], [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"uid": 3000}, "the account ana has 3000"),
+        ({"uid": None, "taken_by": "eve"}, "eve has it"),
+        ({"disk": 40 << 30}, "it has 40 GiB, and disk_gb is 30"),
+    ],
+)
+def test_what_would_harm_somebody_is_a_problem(changes: dict[str, Any], said: str) -> None:
+    (ana,) = tenants([ANA], ["ana"])
+    _needs, (problem,), _plan = assess(ana, found(**changes))
+    assert problem["evidence"] == said
+
+
+def test_a_tenant_of_the_shared_engine_needs_no_engine() -> None:
+    (ben,) = tenants([BEN], ["ben-b"])
+    needs, _problems, plan = assess(
+        ben, found(uid=2002, groups=("olympia-tenants",), engine=False, lingers=False, context="", has_subids=False)
+    )
+    assert needs == ["make the account ben-b"]
+    assert plan["groups"] == ["olympia-tenants", "docker"]
+
+
+def test_who_would_leave_data_behind_is_not_moved(tmp_path: Path) -> None:
+    (tmp_path / "ana.img").touch()
+    assert [problem["what"] for problem in strangers(["ana", "ben"], tmp_path)] == [
+        "ana lives here, and is to live on another machine: nothing would come along"
+    ]
+
+
+def test_playbooks_are_for_all_hosts_but_where_machines_are_shared_for_instances_or_machines() -> None:
+    shared = {"all": [], "olympia_machines": ["vm1"], "olympia_instances": ["ana.vm1"], "tenant_ben_b": ["ben-b.vm1"]}
+    assert instances({"all": ["localhost"]}) == machines({"all": ["localhost"]}) == ["all"]
+    assert instances(shared) == ["olympia_instances"]
+    assert instances(shared, "ben-b") == ["tenant_ben_b"]
+    assert machines(shared) == ["olympia_machines"]
+    with pytest.raises(AnsibleFilterError, match="no tenant cay; the inventory has ben-b"):
+        instances(shared, "cay")
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Callable[[dict[str, Any]], subprocess.CompletedProcess[str]]:
+    """Return what reads an inventory with two machines and a list of tenants with ansible-inventory."""
+
+    def read(variables: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        hosts = {"vm1": {"ansible_host": "192.0.2.1", "ansible_port": 2222}, "vm2": {"olympia_machine_memory_mb": 7000}}
+        (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"olympia_machines": {"hosts": hosts}}))
+        (tmp_path / "instances.yml").write_text("plugin: addons.olympia.tenants\n")
+        (tmp_path / "group_vars").mkdir(exist_ok=True)
+        (tmp_path / "group_vars/all.yml").write_text(yaml.safe_dump(variables))
+        command = [Path(sys.executable).parent / "ansible-inventory", "-i", tmp_path, "--list"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    return read
+
+
+def test_each_tenant_makes_a_host_that_is_reached_as_its_machine(inventory: Any) -> None:
+    told = json.loads(
+        inventory(
+            {"olympia_tenants": [ANA, BEN | {"hosts": ["vm2"], "settings": {"olympia_stack_debug": False}}]}
+        ).stdout
+    )
+    assert told["olympia_instances"]["hosts"] == ["ana.vm1", "ben-b.vm2"]
+    assert told["tenant_ben_b"]["hosts"] == ["ben-b.vm2"]
+    ana, ben = (told["_meta"]["hostvars"][name] for name in ("ana.vm1", "ben-b.vm2"))
+    assert (ana["ansible_host"], ana["ansible_port"]) == ("192.0.2.1", 2222)
+    assert (ana["ansible_become"], ana["ansible_become_user"]) == (True, "ana")
+    # Ansible's listing marks what is nobody's template.
+    assert "https://ana.vm1" in str(ana["olympia_stack_site_url"])
+    assert (ben["ansible_host"], ben["olympia_stack_debug"]) == ("vm2", False)
+    assert told["_meta"]["hostvars"]["vm1"]["olympia_machine_tenants"] == ["ana"]
+
+
+def test_without_a_door_the_site_is_on_its_port(inventory: Any) -> None:
+    told = json.loads(inventory({"olympia_tenants": [ANA], "olympia_door_enabled": False}).stdout)
+    assert "olympia_stack_site_url" not in told["_meta"]["hostvars"]["ana.vm1"]
+
+
+def test_a_wrong_list_is_told_in_a_sentence(inventory: Any) -> None:
+    done = inventory({"olympia_tenants": [ANA, ANA]})
+    assert "olympia_tenants: Two tenants have the name ana." in " ".join(done.stderr.split())
