@@ -12,7 +12,7 @@ from .measuring import Row
 
 HEAD = ("| # | what | against | seconds | ratio | range | aim |", "|---|---|---|---|---|---|---|")
 # The picture's measures, in pixels.
-WIDTH, LABELS, LINE, TOP = 860, 330, 30, 50
+WIDTH, LABELS, LINE, TOP = 920, 390, 30, 50
 LEAST = 0.003  # where the picture's scale of ratios begins, which is logarithmic
 GREATEST = 30
 

@@ -92,4 +92,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"gone_tenants": gone_tenants, "instances": instances, "machines": machines, "tenant_files": tenant_files, "tenants": tenants}
+        return {
+            "gone_tenants": gone_tenants,
+            "instances": instances,
+            "machines": machines,
+            "tenant_files": tenant_files,
+            "tenants": tenants,
+        }

@@ -74,7 +74,7 @@ class Tenant:
 
     @property
     def subids(self) -> str:
-        """The UIDs and GIDs of what runs in the tenant's containers, as subuid(5) has them: always the same, for they are in the data."""
+        """The UIDs and GIDs in the tenant's containers, as subuid(5) has them: always the same, for they are in the data."""
         return f"{FIRST_SUBID + (self.uid - LOWEST_UID) * SUBIDS}:{SUBIDS}"
 
     @property

@@ -76,7 +76,8 @@ def render(tenants: Sequence[Tenant], settings: Mapping[str, Any]) -> dict[str, 
         if tenant.rootless:
             files[paths(tenant)[-1]] = json.dumps(daemon_json(settings), indent=2) + "\n"
     return {
-        path: {"content": content, "mode": "0755" if content.startswith("#!") else "0644"} for path, content in files.items()
+        path: {"content": content, "mode": "0755" if content.startswith("#!") else "0644"}
+        for path, content in files.items()
     }
 
 

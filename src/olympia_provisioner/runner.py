@@ -139,7 +139,7 @@ class Run:
         return answers
 
     def ask_each(self) -> tuple[dict[str, Any], OlympiaError | None]:
-        """Run the playbook without printing what it prints, and return the answer of each host that has one, and what came of the others.
+        """Run the playbook without printing what it prints, and return the answers by host, and what came of the other hosts.
 
         The answer is the message of a debug task, where that is more than a text.
         """

@@ -52,7 +52,9 @@ def test_a_second_time_nothing_changes_on_any_host(fleet: Fleet) -> None:
 def test_one_table_has_all_of_them(fleet: Fleet) -> None:
     told = fleet.run("olympia", "status")
     assert told.code == 0, told.output
-    assert {line.split()[0]: line.split()[1] for line in told.output.splitlines()[1:]} == dict.fromkeys(sites(), "healthy")
+    assert {line.split()[0]: line.split()[1] for line in told.output.splitlines()[1:]} == dict.fromkeys(
+        sites(), "healthy"
+    )
 
 
 def test_a_machine_that_is_down_stops_no_other(fleet: Fleet) -> None:

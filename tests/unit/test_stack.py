@@ -44,7 +44,11 @@ def facts(**changed: Any) -> dict[str, Any]:
         "disk_free_mb": {"/": 50000},
         "max_map_count": 65530,
         "image_origin": "packages",
-        "engine": {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": True, "rootless": False}},
+        "engine": {
+            "problems": [],
+            "builder": {"driver": "docker"},
+            "docker": {"containerd_store": True, "rootless": False},
+        },
         "application": {"id": "", "registry": "", "evidence": ""},
         "local_images": {},
         "autograph": "",
@@ -149,7 +153,11 @@ WRITTEN = "type=registry,ref=x/site:cache,mode=max,ignore-error=true"
 
 
 def test_a_cache_is_written_only_by_a_builder_that_can() -> None:
-    classic = {"problems": [], "builder": {"driver": "docker"}, "docker": {"containerd_store": False, "rootless": False}}
+    classic = {
+        "problems": [],
+        "builder": {"driver": "docker"},
+        "docker": {"containerd_store": False, "rootless": False},
+    }
     container = classic | {"builder": {"driver": "docker-container"}}
     for engine, cache_to, notes in ((classic, [], 1), (container, [cache.parse(WRITTEN)], 0)):
         settings = stack.derive(values(cache_to=["x/site:cache"]), facts(engine=engine), PACKAGE_IMAGES)

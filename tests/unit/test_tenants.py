@@ -171,7 +171,7 @@ def inventory(tmp_path: Path) -> Callable[[dict[str, Any]], subprocess.Completed
         (tmp_path / "instances.yml").write_text("plugin: addons.olympia.tenants\n")
         (tmp_path / "group_vars").mkdir(exist_ok=True)
         (tmp_path / "group_vars/all.yml").write_text(yaml.safe_dump(variables))
-        command = [Path(sys.executable).parent / "ansible-inventory", "-i", tmp_path, "--list"]
+        command = [str(Path(sys.executable).parent / "ansible-inventory"), "-i", str(tmp_path), "--list"]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     return read

@@ -57,7 +57,7 @@ class Status:
         project_dir: Where its rendered files are.
         site: The sentence that says where the site is.
         address: Where the site is reached.
-        ssh: How that is reached from here, as `ssh` takes it, where the address is the host's own; empty where it is reached as it is.
+        ssh: The host, as `ssh` takes it, where the address is one that only the host itself reaches; empty where it is not.
         engine: Whether an engine answers.
         services: Its services.
         pending: What `up` would do, as far as that is known without building anything.
@@ -213,7 +213,9 @@ def as_table(found: Mapping[str, Status], now: datetime) -> str:
     for host, status in found.items():
         # The last of them that was started: all of it has been there since then.
         since = max((service.since for service in status.services), default="")
-        rows.append((host, status.word, ago(since, now), "change nothing" if not status.pending else "change something"))
+        rows.append(
+            (host, status.word, ago(since, now), "change nothing" if not status.pending else "change something")
+        )
     return "\n".join(table(rows))
 
 
