@@ -19,7 +19,7 @@ from typing import Any
 
 from .hosts import BIN, ROOT, Outcome, docker
 
-OPERATOR = "operator"
+OPERATOR = "vm-operator"
 NETWORK = "olympia-test-fleet"
 RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
@@ -45,7 +45,7 @@ class Fleet:
     """Machines, and the inventory that names them.
 
     Attributes:
-        folder: Where the inventory is, and what runs leave here.
+        folder: Where the inventory, keys and what runs leave here are.
         machines: Names of the machines.
         tenants: The variable `olympia_tenants`.
         settings: Further variables of all hosts.
@@ -57,6 +57,11 @@ class Fleet:
     tenants: list[dict[str, Any]]
     settings: Mapping[str, Any] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def inventory(self) -> Path:
+        """The folder of the inventory."""
+        return self.folder / "inventory"
 
     def start(self, images: Sequence[str]) -> None:
         """Make the machines, and give their engines images.
@@ -106,7 +111,7 @@ class Fleet:
             f"/home/{OPERATOR}/.ssh/authorized_keys", stdin=(self.folder / f"{OPERATOR}.pub").read_text(),
         )  # fmt: skip
         rule = f"{OPERATOR} ALL=(ALL) NOPASSWD: ALL\n"
-        docker("exec", "--interactive", machine, "install", "/dev/stdin", "/etc/sudoers.d/operator", stdin=rule)
+        docker("exec", "--interactive", machine, "install", "/dev/stdin", f"/etc/sudoers.d/{OPERATOR}", stdin=rule)
         if images:
             with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as save:
                 load = ["docker", "exec", "--interactive", machine, "docker", "load", "--quiet"]
@@ -125,11 +130,11 @@ class Fleet:
             "olympia_stack_image_origin": "packages",
             **self.settings,
         }
-        (self.folder / "hosts.yml").write_text(json.dumps({"olympia_machines": {"hosts": hosts}}))
-        (self.folder / "instances.yml").write_text("plugin: addons.olympia.tenants\n")
-        (self.folder / "group_vars").mkdir(exist_ok=True)
+        (self.inventory / "group_vars").mkdir(parents=True, exist_ok=True)
+        (self.inventory / "hosts.yml").write_text(json.dumps({"olympia_machines": {"hosts": hosts}}))
+        (self.inventory / "instances.yml").write_text("plugin: addons.olympia.tenants\n")
         told = variables | {"olympia_tenants": self.tenants}
-        (self.folder / "group_vars/all.yml").write_text(json.dumps(told))
+        (self.inventory / "group_vars/all.yml").write_text(json.dumps(told))
 
     def run(self, *command: str) -> Outcome:
         """Run a command of the virtual environment for the fleet.
@@ -139,7 +144,7 @@ class Fleet:
         """
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_"))}
         done = subprocess.run(
-            [str(BIN / command[0]), *command[1:], "-i", str(self.folder)], cwd=ROOT,
+            [str(BIN / command[0]), *command[1:], "-i", str(self.inventory)], cwd=ROOT,
             env=kept | {"XDG_STATE_HOME": str(self.folder / "state")},
             text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip

@@ -44,7 +44,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.settings import PRE
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError, place
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import tenants_of
 
-MACHINES, INSTANCES = "olympia_machines", "olympia_instances"
+MACHINES = "olympia_machines"
+INSTANCES = "olympia_instances"
 # Of a machine that does not say how much memory its tenants may have, in MiB: as much as anybody wants.
 UNLIMITED_MB = 1 << 30
 

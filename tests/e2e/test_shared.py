@@ -108,7 +108,7 @@ def test_a_key_opens_its_own_account_only(fleet: Fleet) -> None:
 def test_a_tenant_has_no_more_than_the_limits(fleet: Fleet) -> None:
     shown = fleet.inside(VM, "systemctl", "show", "user-2002.slice", "--property=MemoryMax,CPUQuotaPerSecUSec")
     assert set(shown.split()) == {"MemoryMax=6442450944", "CPUQuotaPerSecUSec=2s"}
-    full = fleet.as_tenant(VM, "ben", "fallocate --length 9G big")
+    full = fleet.as_tenant(VM, "ben", "fallocate --length 9G big; rm big")
     assert "No space left on device" in full.stderr
 
 
