@@ -18,6 +18,8 @@ WEB_SERVER_UID = 33
 
 MACHINE = {
     "/etc/olympia/fence.nft": "machine/fence.nft.j2",
+    # Read by the script olympia-idle: a tenant, UID, instance and number of minutes a line.
+    "/etc/olympia/idle": "machine/idle.j2",
     "/etc/ssh/sshd_config.d/olympia-tenants.conf": "machine/sshd.conf.j2",
     "/etc/systemd/system/olympia-idle.service": "machine/olympia-idle.service.j2",
     "/etc/systemd/system/olympia-idle.timer": "machine/olympia-idle.timer.j2",
