@@ -144,18 +144,23 @@ class Run:
         The answer is the message of a debug task, where that is more than a text.
         """
         answers: dict[str, Any] = {}
+        failures: list[str] = []
         self.console = Silent()
 
         def see(event: dict[str, Any]) -> None:
             data = event.get("event_data") or {}
             if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
-                self._say(str(event.get("stdout", "")).replace("\r\n", "\n"))
+                failures.append(str(event.get("stdout", "")).replace("\r\n", "\n"))
+                self._say(failures[-1])
             elif event.get("event") == "runner_on_file_diff":
                 self.differences[str(data["host"])] = data["diff"]
             elif event.get("event") == "runner_on_ok" and isinstance(message := data["res"].get("msg"), dict | list):
                 answers[str(data["host"])] = message
 
         error = self._perform(see)
+        if error and not failures and self.log.exists():
+            # Ansible has not come to any host; no event has what it said.
+            self._say(self.log.read_text(encoding="utf-8", errors="replace").strip())
         if not (error or self.options.verbosity):
             # A look is not worth keeping in place of an older run, which may still be going on.
             shutil.rmtree(self.private, ignore_errors=True)
