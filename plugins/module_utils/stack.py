@@ -78,10 +78,8 @@ def derive(
     images = REGISTRY_IMAGES | (dict(package_images) if origin == "packages" else {}) | given_images
     host_name = short["host_name"] or (SITE_DOMAIN if instance == DEFAULT_INSTANCE else f"{instance}.{SITE_DOMAIN}")
     port = "" if short["http_port"] == 80 else f":{short['http_port']}"
-    site_url, loopback_url = (
-        short["site_url"] or f"http://{host_name}{port}",
-        f"http://{in_url(short['bind_address'])}{port}",
-    )
+    site_url = short["site_url"] or f"http://{host_name}{port}"
+    loopback_url = f"http://{in_url(short['bind_address'])}{port}"
     resolves = bool(short["site_url"]) or host_name in facts["local_names"]
     uid = short["host_uid"]
     # Where an engine runs without root, its user is root in the containers, and what belongs to others there does so here, too.
