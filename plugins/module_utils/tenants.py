@@ -15,9 +15,9 @@ from typing import Any
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 KEY = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+ \S+( .*)?")
 DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
-LOWEST_UID, HIGHEST_UID = 1000, 9999
-# Each UID has two ports, below those that the kernel gives to outgoing connections (ip_local_port_range).
-LOWEST_PORT = 10000
+LOWEST_UID, HIGHEST_UID = 1000, 3199
+# Each UID has ten ports, all of them below those that the kernel gives to outgoing connections (ip_local_port_range).
+LOWEST_PORT, PORTS = 10000, 10
 # Above those that useradd gives by itself (login.defs(5): up to 600100000).
 FIRST_SUBID, SUBIDS = 600200000, 65536
 GROUP = "olympia-tenants"
@@ -80,12 +80,17 @@ class Tenant:
     @property
     def http_port(self) -> int:
         """The loopback port of the instance's site."""
-        return LOWEST_PORT + 2 * (self.uid - LOWEST_UID)
+        return LOWEST_PORT + PORTS * (self.uid - LOWEST_UID)
 
     @property
     def frontend_port(self) -> int:
         """The loopback port of its frontend."""
         return self.http_port + 1
+
+    @property
+    def last_port(self) -> int:
+        """The last of the ports that nobody else reaches, the site's being the first."""
+        return self.http_port + PORTS - 1
 
     @property
     def home(self) -> str:

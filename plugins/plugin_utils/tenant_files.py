@@ -94,6 +94,8 @@ def daemon_json(settings: Mapping[str, Any]) -> dict[str, Any]:
             "gc": {"enabled": True, "policy": [{"all": True, "keepStorage": settings["build_cache_limit"]}]},
         },
         "features": {"containerd-snapshotter": True},
+        # Where nothing is said, a published port is for the machine alone.
+        "ip": "127.0.0.1",
         "log-driver": "json-file",
         "log-opts": {"max-file": str(settings["log_max_files"]), "max-size": settings["log_max_size"]},
     }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -16,12 +17,17 @@ VM = "vm1.olympia.test"
 ANA = "ana.vm1.olympia.test"
 PROJECT = "/home/ana/.local/state/olympia/ana"
 SOCKET = "/run/user/2001/docker.sock"
+# Of the ten that ana's UID gives her.
+SITE, DATABASE, OWN = 20010, 20012, 20019
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Return one machine with two tenants, of whom ana's instance is up."""
-    people = [{"name": "ana", "uid": 2001, "disk_gb": 12}, {"name": "ben", "uid": 2002, "disk_gb": 8}]
+    people = [
+        {"name": "ana", "uid": 2001, "disk_gb": 12, "settings": {"olympia_stack_mysql_port": DATABASE}},
+        {"name": "ben", "uid": 2002, "disk_gb": 8},
+    ]
     fleet = Fleet(tmp_path_factory.mktemp("shared"), [VM], people)
     try:
         fleet.start(list(make_service_images().values()))
@@ -68,7 +74,8 @@ REACHES = {
     "project directory": f"ls {PROJECT}",
     "secrets": f"cat {PROJECT}/.env",
     "home directory": "ls /home/ana",
-    "site's port": "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 12002), 5)'",
+    "site's port": f"python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {SITE}), 5)'",
+    "database's port": f"python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {DATABASE}), 5)'",
     "processes": "pgrep --uid ana dockerd",
     "process arguments": "ps -u ana -o args= | grep dockerd",
 }
@@ -80,6 +87,21 @@ def test_a_tenant_reaches_what_is_hers_and_the_other_one_does_not(fleet: Fleet, 
     assert own.returncode == 0, own.stderr
     other = fleet.as_tenant(VM, "ben", REACHES[what])
     assert other.returncode not in (0, 255), other.stdout
+
+
+def test_nobody_else_reaches_what_a_tenant_serves_to_the_world_on_a_port_of_hers(fleet: Fleet) -> None:
+    fleet.as_tenant(VM, "ana", f"systemd-run --user --unit=serves python3 -m http.server {OWN} --bind 0.0.0.0")
+
+    def fetch(host: str) -> str:
+        return f"python3 -c 'import urllib.request as r; print(r.urlopen(\"http://{host}:{OWN}/\").status)'"
+
+    wait_until(lambda: fleet.as_tenant(VM, "ana", fetch("127.0.0.1")).returncode == 0, "the server serves")
+    for host in ("127.0.0.1", fleet.addresses[VM]):
+        assert fleet.as_tenant(VM, "ana", fetch(host)).stdout == "200\n"
+        assert "Connection refused" in fleet.as_tenant(VM, "ben", fetch(host)).stderr
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((fleet.addresses[VM], OWN), timeout=10)
+    fleet.as_tenant(VM, "ana", "systemctl --user stop serves")
 
 
 def test_a_tenants_root_in_a_container_is_nobody_on_the_machine(fleet: Fleet) -> None:
@@ -172,7 +194,7 @@ def test_who_leaves_leaves_the_others_alone_and_finds_the_data_again(fleet: Flee
 def test_after_a_boot_the_fence_stands_and_up_brings_the_instance_back(fleet: Fleet) -> None:
     fleet.restart(VM)
     assert "hidepid=invisible" in fleet.inside(VM, "findmnt", "--noheadings", "--output=OPTIONS", "/proc")
-    assert "12002" in fleet.inside(VM, "nft", "list", "table", "inet", "olympia_tenants")
+    assert str(SITE) in fleet.inside(VM, "nft", "list", "table", "inet", "olympia_tenants")
     again = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
     assert (again.code, changes(again.output)) == (0, {VM: 0}), again.output
     up = fleet.run("olympia", "up", "tenant=ana")
