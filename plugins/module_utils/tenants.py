@@ -142,6 +142,8 @@ def read(entries: Iterable[Mapping[str, Any]], options: Mapping[str, Any]) -> li
 def _check(tenant: Tenant) -> Iterable[str]:
     if not NAME.fullmatch(tenant.name):
         yield f"'{tenant.name}' cannot name a tenant: use 2 to 32 of a-z, 0-9 and '-', with a letter first."
+    if not NAME.fullmatch(tenant.instance):
+        yield f"'{tenant.instance}' of {tenant.name} cannot name an instance: use 2 to 32 of a-z, 0-9 and '-', with a letter first."
     if not LOWEST_UID <= tenant.uid <= HIGHEST_UID:
         yield f"The UID of {tenant.name} is {tenant.uid}, and has to be from {LOWEST_UID} to {HIGHEST_UID}."
     if tenant.expires and not DAY.fullmatch(tenant.expires):

@@ -145,7 +145,7 @@ def test_status_and_url_tell_of_the_instances(fleet: Fleet) -> None:
     assert "There is no tenant eve; the inventory has ana, ben." in " ".join(wrong.output.split())
 
 
-def test_an_instance_that_nobody_uses_is_stopped_and_up_starts_it(fleet: Fleet) -> None:
+def test_an_instance_that_nobody_uses_is_stopped_and_the_first_request_starts_it(fleet: Fleet) -> None:
     ana = fleet.tenants[0]
     ana["idle_minutes"] = 1
     fleet.write()
@@ -162,10 +162,11 @@ def test_an_instance_that_nobody_uses_is_stopped_and_up_starts_it(fleet: Fleet) 
         return not fleet.inside(VM, "docker", "--host", f"unix://{SOCKET}", "ps", "--quiet")
 
     wait_until(is_stopped, "the instance is stopped", seconds=120)
-    assert fleet.page(VM, ANA)[0] == 503
-    up = fleet.run("olympia", "up", "tenant=ana")
-    assert up.code == 0, up.output
-    assert fleet.page(VM, ANA)[0] == 200
+    status, text = fleet.page(VM, ANA)
+    assert (status, "it starts now" in text) == (503, True), text
+    wait_until(lambda: fleet.page(VM, ANA)[0] == 200, "the instance is awake", seconds=180)
+    told = fleet.run("olympia", "status", "tenant=ana")
+    assert (told.code, " healthy " in told.output) == (0, True), told.output
 
 
 def test_who_leaves_leaves_the_others_alone_and_finds_the_data_again(fleet: Fleet) -> None:
@@ -191,12 +192,12 @@ def test_who_leaves_leaves_the_others_alone_and_finds_the_data_again(fleet: Flee
     assert fleet.inside(VM, "ls", "/var/lib/olympia/tenants").split() == ["ana.img"]
 
 
-def test_after_a_boot_the_fence_stands_and_up_brings_the_instance_back(fleet: Fleet) -> None:
+def test_after_a_boot_the_fence_stands_and_a_request_brings_the_instance_back(fleet: Fleet) -> None:
     fleet.restart(VM)
     assert "hidepid=invisible" in fleet.inside(VM, "findmnt", "--noheadings", "--output=OPTIONS", "/proc")
     assert str(SITE) in fleet.inside(VM, "nft", "list", "table", "inet", "olympia_tenants")
     again = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
     assert (again.code, changes(again.output)) == (0, {VM: 0}), again.output
-    up = fleet.run("olympia", "up", "tenant=ana")
-    assert up.code == 0, up.output
-    assert fleet.page(VM, ANA)[0] == 200
+    wait_until(lambda: fleet.page(VM, ANA)[0] == 200, "the instance is awake", seconds=180)
+    again = fleet.run("ansible-playbook", "playbooks/up.yml", "-e", "tenant=ana")
+    assert (again.code, changes(again.output)) == (0, {ANA: 0}), again.output

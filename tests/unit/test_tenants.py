@@ -73,7 +73,7 @@ def test_files_are_the_same_for_the_same_list_and_say_who_manages_them() -> None
     assert all(
         "managed by addons.olympia" in file["content"]
         for path, file in files.items()
-        if not path.endswith((".json", "/idle"))
+        if not path.endswith((".json", "/instances"))
     )
     assert "/etc/systemd/system/home-ben\\x2db.mount" in files
     # The machine's own engine has its own configuration.
