@@ -52,14 +52,25 @@ def section(role: str, short_names: dict[str, str]) -> str:
     main = entry_points(role)["main"]
     lines = [f"## {role}", "", plain(main["short_description"]) + ".", ""]
     for name, option in main["options"].items():
-        short = f" [{short_names[name]}]" if name in short_names else ""
-        kind = f"{option['type']} of {option['elements']}" if "elements" in option else option["type"]
-        choices = f", one of {', '.join(repr(choice) for choice in option['choices'])}" if "choices" in option else ""
-        lines += [
-            f"- **`{name}`**{short} ({kind}{choices}; default `{option['default']!r}`):",
-            f"  {plain(option['description'])}",
-        ]
+        lines += entry(name, option, short_names)
+        for part, of_part in option.get("options", {}).items():
+            lines += [f"  {line}" for line in entry(part, of_part, {})]
     return "\n".join([*lines, ""])
+
+
+def entry(name: str, option: dict[str, Any], short_names: dict[str, str]) -> list[str]:
+    """Return the lines about one setting, or about one part of it.
+
+    Args:
+        name: Its name.
+        option: Its specification.
+        short_names: Short name by variable, where there is one.
+    """
+    short = f" [{short_names[name]}]" if name in short_names else ""
+    kind = f"{option['type']} of {option['elements']}" if "elements" in option else option["type"]
+    choices = f", one of {', '.join(repr(choice) for choice in option['choices'])}" if "choices" in option else ""
+    default = f"default `{option['default']!r}`" if "default" in option else "no default"
+    return [f"- **`{name}`**{short} ({kind}{choices}; {default}):", f"  {plain(option['description'])}"]
 
 
 def readme(role: str) -> str:
