@@ -58,8 +58,8 @@ def report(problems: list[settings.Problem]) -> str:
 class ActionModule(ActionBase):
     """Runs on the controller, with one module execution on the host.
 
-    Takes `purpose`: `up`, `build` and `push` stop when something stands in their way, the latter two build the application
-    image whatever its version; `look` is for what must work on a host with problems, too.
+    Takes `purpose`: `up`, `share`, `build` and `push` stop when something stands in their way, the latter two build the
+    application image whatever its version; `look` is for what must work on a host with problems, too.
     """
 
     TRANSFERS_FILES = False

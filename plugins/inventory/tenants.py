@@ -11,7 +11,11 @@ description:
     R(the role olympia_tenant,ansible_collections.addons.olympia.olympia_tenant_role) describes.
   - Adds a host for each tenant, named INSTANCE.MACHINE, in the groups C(olympia_instances) and C(tenant_NAME).
   - It is reached as its machine is, and becomes the tenant there.
-  - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there.
+  - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there, and C(olympia_machine_builds), what of
+    theirs is built once, with C(key), C(machine), which builds it, and C(cache), its folder.
+  - Adds a host for each source and version that more than one tenant has, named olympia-build-KEY.MACHINE, in the group
+    C(olympia_builds). It writes a build cache, and the instances of these tenants read it. C(olympia_builds_enabled=false) leaves
+    that out.
   - Who names no machine lives on the one with the most memory left, by the machines' variable C(olympia_machine_memory_mb).
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
@@ -41,13 +45,18 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 from ansible_collections.addons.olympia.plugins.module_utils.settings import PREFIXES
-from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError, place
+from ansible_collections.addons.olympia.plugins.module_utils.tenants import Build, Tenant, TenantsError, builds, place
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import tenants_of
 
 MACHINES = "olympia_machines"
 INSTANCES = "olympia_instances"
+BUILDS = "olympia_builds"
+# What names where a build cache is read and written.
+CACHE_FROM, CACHE_TO = "olympia_stack_cache_from", "olympia_stack_cache_to"
 # Of a machine that does not say how much memory its tenants may have, in MiB: as much as anybody wants.
 UNLIMITED_MB = 1 << 30
+# Of an instance that never runs; below those of tenants.
+UNUSED_PORT = 9998
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -83,12 +92,24 @@ class InventoryModule(BaseInventoryPlugin):
             placed = place(tenants, memory)
         except TenantsError as error:
             raise AnsibleParserError(f"olympia_tenants: {error}") from error
-        inventory.add_group(INSTANCES)
+        for group in (INSTANCES, BUILDS):
+            inventory.add_group(group)
+        common = next(iter(variables.values()), {})
+        shared = builds(tenants, placed, common) if common.get("olympia_builds_enabled", True) else []
         for machine in machines:
             here = [name for name, where in placed.items() if where == machine.name]
             inventory.set_variable(machine.name, "olympia_machine_tenants", here)
+            of_here = [
+                {"key": build.key, "machine": build.machine, "cache": build.cache}
+                for build in shared
+                if set(build.tenants) & set(here)
+            ]
+            inventory.set_variable(machine.name, "olympia_machine_builds", of_here)
+        for build in shared:
+            self._add_build(inventory, build, variables[build.machine])
         for tenant in (one for one in tenants if one.name in placed):
-            self._add(inventory, tenant, placed[tenant.name], variables[placed[tenant.name]])
+            caches = [f"type=local,src={build.cache}" for build in shared if tenant.name in build.tenants]
+            self._add(inventory, tenant, placed[tenant.name], variables[placed[tenant.name]], caches)
 
     @staticmethod
     def _variables(machine: Host, loader: DataLoader, sources: list[str]) -> dict[str, Any]:
@@ -100,24 +121,48 @@ class InventoryModule(BaseInventoryPlugin):
         return every
 
     @staticmethod
-    def _add(inventory: InventoryData, tenant: Tenant, machine: str, variables: dict[str, Any]) -> None:
+    def _reached_as(machine: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return the variables of a host that is reached as a machine is."""
+        kept = {key: value for key, value in variables.items() if key.startswith(("ansible_", *PREFIXES))}
+        return kept | {
+            "ansible_host": variables.get("ansible_host", machine),
+            "ansible_become": True,
+            "olympia_machine": machine,
+        }
+
+    def _add_build(self, inventory: InventoryData, build: Build, variables: dict[str, Any]) -> None:
+        """Add the host that stands for a build: an instance of the machine's own engine, which never runs."""
+        own = {
+            "ansible_become_user": "root",
+            "olympia_stack_instance": build.instance,
+            "olympia_stack_http_port": UNUSED_PORT,
+            "olympia_stack_frontend_port": UNUSED_PORT + 1,
+            CACHE_TO: [f"type=local,dest={build.cache}"],
+        }
+        name = f"{build.instance}.{build.machine}"
+        inventory.add_host(name, BUILDS)
+        for key, value in (self._reached_as(build.machine, variables) | build.settings | own).items():
+            inventory.set_variable(name, key, value)
+
+    def _add(
+        self, inventory: InventoryData, tenant: Tenant, machine: str, variables: dict[str, Any], caches: list[str]
+    ) -> None:
         """Add the host that stands for a tenant's instance."""
         name = f"{tenant.instance}.{machine}"
         group = f"tenant_{tenant.name.replace('-', '_')}"
         inventory.add_group(group)
         for one in (INSTANCES, group):
             inventory.add_host(name, one)
-        kept = {key: value for key, value in variables.items() if key.startswith(("ansible_", *PREFIXES))}
         own = {
-            "ansible_host": variables.get("ansible_host", machine),
-            "ansible_become": True,
             "ansible_become_user": tenant.name,
-            "olympia_machine": machine,
             "olympia_stack_instance": tenant.instance,
             "olympia_stack_host_name": name,
             "olympia_stack_http_port": tenant.http_port,
             "olympia_stack_frontend_port": tenant.frontend_port,
             **({"olympia_stack_site_url": f"https://{name}"} if variables.get("olympia_door_enabled", True) else {}),
         }
-        for key, value in {**kept, **own, **tenant.settings}.items():
+        found = self._reached_as(machine, variables) | own | tenant.settings
+        if caches:
+            found[CACHE_FROM] = [*found.get(CACHE_FROM, []), *caches]
+        for key, value in found.items():
             inventory.set_variable(name, key, value)

@@ -6,6 +6,7 @@ Pure functions.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ LOWEST_PORT, PORTS = 10000, 10
 # Above those that useradd gives by itself (login.defs(5): up to 600100000).
 FIRST_SUBID, SUBIDS = 600200000, 65536
 GROUP = "olympia-tenants"
+# Below it, a folder for the build cache of each source that several tenants run; they may read it.
+BUILDS_DIR = "/var/lib/olympia/builds"
 
 
 class TenantsError(ValueError):
@@ -180,3 +183,58 @@ def place(tenants: Iterable[Tenant], memory_mb: Mapping[str, int]) -> dict[str, 
         left[best] -= tenant.memory_mb
         placed[tenant.name] = best
     return placed
+
+
+@dataclass(frozen=True)
+class Build:
+    """One source that several tenants run, which is built once for all of them.
+
+    Attributes:
+        key: What tells it from others.
+        machine: Where it is built.
+        settings: The settings that it is built with.
+        tenants: Names of those who run it.
+    """
+
+    key: str
+    machine: str
+    settings: dict[str, Any]
+    tenants: list[str]
+
+    @property
+    def instance(self) -> str:
+        """The name of the instance that it is built for, which never runs."""
+        return f"olympia-build-{self.key}"
+
+    @property
+    def cache(self) -> str:
+        """The folder of its build cache, on each machine."""
+        return f"{BUILDS_DIR}/{self.key}"
+
+
+def builds(tenants: Iterable[Tenant], placed: Mapping[str, str], defaults: Mapping[str, Any]) -> list[Build]:
+    """Return what is built once: each source and version that more than one tenant has.
+
+    The first of them in the list says where, and with which settings besides.
+
+    Args:
+        tenants: The tenants.
+        placed: The machine of each, by name; others are left out.
+        defaults: Settings of those who say nothing else.
+    """
+    sharing: dict[tuple[str, str], list[Tenant]] = {}
+    for tenant in (one for one in tenants if one.name in placed):
+        settings = {**defaults, **tenant.settings}
+        source = (settings.get("olympia_stack_source_repo", ""), settings.get("olympia_stack_source_version", "HEAD"))
+        sharing.setdefault(source, []).append(tenant)
+    return [
+        Build(
+            key=hashlib.sha256("@".join(source).encode()).hexdigest()[:12],
+            machine=placed[people[0].name],
+            # What it listens on is the tenant's.
+            settings={name: value for name, value in people[0].settings.items() if not name.endswith("_port")},
+            tenants=[tenant.name for tenant in people],
+        )
+        for source, people in sharing.items()
+        if len(people) > 1
+    ]

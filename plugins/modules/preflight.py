@@ -15,11 +15,11 @@ author: The Olympia provisioner authors (!UNKNOWN)
 options:
   purpose:
     description:
-      - What the run is for. V(up), V(build) and V(push) fail when something stands in their way, and the latter two build the
-        application image whatever its version.
+      - What the run is for. V(up), V(share), V(build) and V(push) fail when something stands in their way, and the latter two build
+        the application image whatever its version.
       - V(look) is for what has to work on a host with problems, too.
     type: str
-    choices: [up, build, push, look]
+    choices: [up, share, build, push, look]
     default: up
 attributes:
   check_mode:

@@ -196,6 +196,39 @@ def test_each_tenant_makes_a_host_that_is_reached_as_its_machine(inventory: Any)
     assert told["_meta"]["hostvars"]["vm1"]["olympia_machine_tenants"] == ["ana"]
 
 
+def plain(listing: str) -> dict[str, Any]:
+    """Return Ansible's listing without its marks of what is nobody's template."""
+    told: dict[str, Any] = json.loads(listing, object_hook=lambda found: found.get("__ansible_unsafe", found))
+    return told
+
+
+def test_what_several_tenants_run_is_built_once_and_the_others_read_its_cache(inventory: Any) -> None:
+    fork = {"olympia_stack_source_repo": "https://example.org/fork", "olympia_stack_mysql_port": 20012}
+    people = [
+        ANA | {"hosts": ["vm1"], "settings": fork},
+        BEN | {"hosts": ["vm2"], "memory_mb": 500},
+        {"name": "cay", "uid": 2003, "hosts": ["vm2"], "settings": fork | {"olympia_stack_cache_from": ["mine"]}},
+    ]
+    told = plain(inventory({"olympia_tenants": people}).stdout)
+    (name,) = told["olympia_builds"]["hosts"]
+    variables = told["_meta"]["hostvars"]
+    build, key = variables[name], name.partition(".")[0].removeprefix("olympia-build-")
+    assert (name, build["ansible_host"]) == (f"olympia-build-{key}.vm1", "192.0.2.1")
+    assert build["ansible_become_user"] == "root"
+    assert build["olympia_stack_source_repo"] == "https://example.org/fork"
+    assert "olympia_stack_mysql_port" not in build
+    folder = f"/var/lib/olympia/builds/{key}"
+    assert build["olympia_stack_cache_to"] == [f"type=local,dest={folder}"]
+    assert variables["ana.vm1"]["olympia_stack_cache_from"] == [f"type=local,src={folder}"]
+    assert variables["cay.vm2"]["olympia_stack_cache_from"] == ["mine", f"type=local,src={folder}"]
+    assert "olympia_stack_cache_from" not in variables["ben-b.vm2"]
+    for machine in ("vm1", "vm2"):
+        assert variables[machine]["olympia_machine_builds"] == [{"key": key, "machine": "vm1", "cache": folder}]
+    told = plain(inventory({"olympia_tenants": people, "olympia_builds_enabled": False}).stdout)
+    assert "olympia_builds" not in told
+    assert told["_meta"]["hostvars"]["vm1"]["olympia_machine_builds"] == []
+
+
 def test_without_a_door_the_site_is_on_its_port(inventory: Any) -> None:
     told = json.loads(inventory({"olympia_tenants": [ANA], "olympia_door_enabled": False}).stdout)
     assert "olympia_stack_site_url" not in told["_meta"]["hostvars"]["ana.vm1"]
