@@ -40,6 +40,18 @@ def changes(output: str) -> dict[str, int]:
     return {name: int(changed) for name, changed, _unreachable, _failed in RECAP.findall(output)}
 
 
+def outcomes(output: str) -> dict[str, str]:
+    """Return how each host has ended: `ok`, `unreachable` or `failed`.
+
+    Args:
+        output: What a run has printed.
+    """
+    return {
+        name: "unreachable" if int(unreachable) else "failed" if int(failed) else "ok"
+        for name, _changed, unreachable, failed in RECAP.findall(output)
+    }
+
+
 @dataclass
 class Fleet:
     """Machines, and the inventory that names them.
@@ -142,13 +154,22 @@ class Fleet:
         Args:
             command: The command, without its inventory.
         """
+        with self.started(*command) as run:
+            output, _errors = run.communicate()
+        return Outcome(run.returncode, output)
+
+    def started(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command of the virtual environment for the fleet.
+
+        Args:
+            command: The command, without its inventory.
+        """
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_"))}
-        done = subprocess.run(
+        return subprocess.Popen(
             [str(BIN / command[0]), *command[1:], "-i", str(self.inventory)], cwd=ROOT,
             env=kept | {"XDG_STATE_HOME": str(self.folder / "state")},
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        return Outcome(done.returncode, done.stdout)
 
     def inside(self, machine: str, *command: str) -> str:
         """Run a command on a machine as root; it must succeed."""

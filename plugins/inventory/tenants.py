@@ -137,7 +137,8 @@ class InventoryModule(BaseInventoryPlugin):
             "olympia_stack_instance": build.instance,
             "olympia_stack_http_port": UNUSED_PORT,
             "olympia_stack_frontend_port": UNUSED_PORT + 1,
-            CACHE_TO: [f"type=local,dest={build.cache}"],
+            # It stays among machines that are near each other, where compressing would take longest.
+            CACHE_TO: [f"type=local,dest={build.cache},compression=uncompressed"],
         }
         name = f"{build.instance}.{build.machine}"
         inventory.add_host(name, BUILDS)

@@ -218,7 +218,7 @@ def test_what_several_tenants_run_is_built_once_and_the_others_read_its_cache(in
     assert build["olympia_stack_source_repo"] == "https://example.org/fork"
     assert "olympia_stack_mysql_port" not in build
     folder = f"/var/lib/olympia/builds/{key}"
-    assert build["olympia_stack_cache_to"] == [f"type=local,dest={folder}"]
+    assert build["olympia_stack_cache_to"] == [f"type=local,dest={folder},compression=uncompressed"]
     assert variables["ana.vm1"]["olympia_stack_cache_from"] == [f"type=local,src={folder}"]
     assert variables["cay.vm2"]["olympia_stack_cache_from"] == ["mine", f"type=local,src={folder}"]
     assert "olympia_stack_cache_from" not in variables["ben-b.vm2"]
