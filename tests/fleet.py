@@ -24,10 +24,15 @@ NETWORK = "olympia-test-fleet"
 RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
-def make_image() -> str:
-    """Return the image of a machine that has an SSH server and an engine, which is made where it is missing."""
+def make_image(bare: bool) -> str:
+    """Return the image of a machine that has an SSH server, which is made where it is missing.
+
+    Args:
+        bare: Whether it has no engine.
+    """
     script = ROOT / "molecule/resources/test_image.py"
-    done = subprocess.run([sys.executable, script, "trixie", "ssh"], text=True, stdout=subprocess.PIPE, check=True)
+    command = [sys.executable, script, "trixie", "bare-ssh" if bare else "ssh"]
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=True)
     return done.stdout.strip()
 
 
@@ -79,7 +84,7 @@ class Fleet:
         """Make the machines, and give their engines images.
 
         Args:
-            images: References of images that this machine's engine has.
+            images: References of images that this machine's engine has; without any, the machines have no engine either.
         """
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f"]
         for who in (OPERATOR, *(tenant["name"] for tenant in self.tenants)):
@@ -87,7 +92,7 @@ class Fleet:
         for tenant in self.tenants:
             tenant["keys"] = [(self.folder / f"{tenant['name']}.pub").read_text().strip()]
         docker("network", "create", "--label=addons.olympia.test=true", NETWORK)
-        image = make_image()
+        image = make_image(bare=not images)
         for machine in self.machines:
             docker(
                 "run", "--detach", "--name", machine, "--hostname", machine, f"--network={NETWORK}",
@@ -107,7 +112,14 @@ class Fleet:
 
     def _wait(self, machine: str) -> None:
         deadline = time.monotonic() + 120
-        ask = ["docker", "exec", machine, "sh", "-c", "systemctl is-active ssh && docker version"]
+        ask = [
+            "docker",
+            "exec",
+            machine,
+            "sh",
+            "-c",
+            "systemctl is-active ssh && { ! command -v docker || docker version; }",
+        ]
         while (done := subprocess.run(ask, capture_output=True, text=True, check=False)).returncode:
             assert time.monotonic() < deadline, f"{machine} does not boot: {done.stdout}{done.stderr}"
             time.sleep(0.2)

@@ -46,8 +46,9 @@ PACKAGES = {
     "systemd": SYSTEMD,
     # A runner as CI services offer them: the engine is there, images are not.
     "docker": RUNNER,
-    # The same, reached as an operator reaches machines.
+    # Reached as an operator reaches machines: the same, and a bare one.
     "ssh": [*RUNNER, "openssh-server"],
+    "bare-ssh": [*SYSTEMD, "openssh-server"],
 }
 
 

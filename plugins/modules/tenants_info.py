@@ -94,7 +94,16 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack import REGIST
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROUP
 
 # What an engine without root, an account's own systemd manager, a fence and a home directory of fixed size need.
-PACKAGES = ("dbus-user-session", "e2fsprogs", "iproute2", "libpam-systemd", "nftables", "slirp4netns", "uidmap")
+PACKAGES = (
+    "dbus-user-session",
+    "e2fsprogs",
+    "iproute2",
+    "libpam-systemd",
+    "nftables",
+    "procps",
+    "slirp4netns",
+    "uidmap",
+)
 # Debian has the two apart, Docker's packages in one.
 ROOTLESS = {"docker-ce": ["docker-ce-rootless-extras"], "docker.io": ["rootlesskit"]}
 UNIT = "olympia-tenants.service"

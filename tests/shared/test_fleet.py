@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fleet import Fleet, changes, outcomes
-from tests.hosts import docker, make_service_images
+from tests.hosts import docker
 
 MACHINES = [f"vm{number}.olympia.test" for number in (1, 2, 3)]
 PEOPLE = ("ana", "ben", "cay", "dan", "eli", "fay")
@@ -39,7 +39,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     # Room for three on each.
     fleet = Fleet(tmp_path_factory.mktemp("fleet"), MACHINES, people, {"olympia_machine_memory_mb": 12288})
     try:
-        fleet.start(list(make_service_images().values()))
+        fleet.start([])
         done = fleet.run("olympia", "fleet")
         assert done.code == 0, done.output
         yield fleet
