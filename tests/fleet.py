@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -31,7 +32,7 @@ def make_image(bare: bool) -> str:
         bare: Whether it has no engine.
     """
     script = ROOT / "molecule/resources/test_image.py"
-    command = [sys.executable, script, "trixie", "bare-ssh" if bare else "ssh"]
+    command = [sys.executable, str(script), "trixie", "bare-ssh" if bare else "ssh"]
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=True)
     return done.stdout.strip()
 
@@ -203,23 +204,27 @@ class Fleet:
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
 
-    def page(self, machine: str, host: str, path: str = "/__version__") -> tuple[int, str]:
-        """Return the status and text of a page, through the machine's door and with its certificate verified.
+    def page(self, machine: str, host: str, authority: str = "", user: str = "") -> tuple[int, str]:
+        """Return the status and text of the page that tells the version, through the door and with its certificate verified.
 
         Args:
             machine: The machine.
             host: Name of the site.
-            path: The page.
+            authority: Certificate that the door's is signed by; the machine's own authority's where it is empty.
+            user: Name and password, with a colon between them, if any.
         """
-        plain = http.client.HTTPConnection(self.addresses[machine], timeout=30)
-        plain.request("GET", "/ca.crt", headers={"Host": machine})
-        context = ssl.create_default_context(cadata=plain.getresponse().read().decode())
+        if not authority:
+            plain = http.client.HTTPConnection(self.addresses[machine], timeout=30)
+            plain.request("GET", "/ca.crt", headers={"Host": machine})
+            authority = plain.getresponse().read().decode()
+        context = ssl.create_default_context(cadata=authority)
         connection = http.client.HTTPSConnection(host, timeout=60, context=context)
         # The name is in no name server, so that it is said where it leads.
         connection.sock = context.wrap_socket(
             socket.create_connection((self.addresses[machine], 443), timeout=60), server_hostname=host
         )
-        connection.request("GET", path)
+        word = base64.b64encode(user.encode()).decode()
+        connection.request("GET", "/__version__", headers={"Authorization": f"Basic {word}"} if user else {})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 

@@ -31,6 +31,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     fleet = Fleet(tmp_path_factory.mktemp("shared"), [VM], people)
     try:
         fleet.start(list(make_service_images().values()))
+        planned = fleet.run("olympia", "bootstrap", "--check")
+        assert planned.code == 0, planned.output
+        assert "make the account ana" in planned.output
+        assert "ana" not in fleet.inside(VM, "ls", "/home").split()
         done = fleet.run("olympia", "bootstrap")
         assert done.code == 0, done.output
         done = fleet.run("olympia", "up", "tenant=ana")
@@ -176,6 +180,52 @@ def test_an_instance_that_nobody_uses_is_stopped_and_the_first_request_starts_it
     wait_until(lambda: fleet.page(VM, ANA)[0] == 200, "the instance is awake", seconds=180)
     told = fleet.run("olympia", "status", "tenant=ana")
     assert (told.code, " healthy " in told.output) == (0, True), told.output
+
+
+def test_whom_the_operator_lets_use_the_machines_engine_is_said_to_be_as_much_as_root(fleet: Fleet) -> None:
+    cay = {
+        "name": "cay",
+        "uid": 2003,
+        "disk_gb": 2,
+        "memory_mb": 1024,
+        "engine": "shared",
+        "keys": fleet.tenants[0]["keys"],
+    }
+    fleet.tenants.append(cay)
+    fleet.write()
+    done = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert done.code == 0, done.output
+    assert "cay uses the machine's own engine, and that is as much as root" in " ".join(done.output.split())
+    assert "/var/lib/docker" in fleet.as_tenant(VM, "cay", "docker info --format={{.DockerRootDir}}", key="ana").stdout
+    cay["state"] = "destroyed"
+    fleet.write()
+    done = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert done.code == 0, done.output
+    assert fleet.as_tenant(VM, "cay", "true", key="ana").returncode == 255
+
+
+def test_the_door_takes_a_given_certificate_and_lets_in_whom_the_operator_names(fleet: Fleet) -> None:
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 2 -subj /CN=given"
+    names = f"-addext subjectAltName=DNS:{VM},DNS:*.{VM} -keyout /root/given.key -out /root/given.crt"
+    fleet.inside(VM, *make.split(), *names.split())
+    authority = fleet.inside(VM, "cat", "/root/given.crt")
+    word = fleet.inside(VM, "openssl", "passwd", "-apr1", "open sesame")
+    fleet.settings = {
+        "olympia_door_certificate": "/root/given.crt",
+        "olympia_door_key": "/root/given.key",
+        "olympia_door_users": {"visitor": word},
+    }
+    fleet.write()
+    done = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert done.code == 0, done.output
+    assert fleet.page(VM, ANA, authority)[0] == 401
+    assert fleet.page(VM, ANA, authority, user="visitor:wrong")[0] == 401
+    assert fleet.page(VM, ANA, authority, user="visitor:open sesame")[0] == 200
+    fleet.settings = {}
+    fleet.write()
+    done = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")
+    assert done.code == 0, done.output
+    assert fleet.page(VM, ANA)[0] == 200
 
 
 def test_who_leaves_leaves_the_others_alone_and_finds_the_data_again(fleet: Fleet) -> None:
