@@ -91,9 +91,10 @@ def check_names(names: Iterable[str]) -> None:
         OlympiaError: There is no such check.
     """
     from ansible_collections.addons.olympia.plugins.module_utils.doctor import choose
+    from ansible_collections.addons.olympia.plugins.module_utils.machine import CHECKS
 
     try:
-        choose(list(names))
+        choose(list(names), others=CHECKS)
     except ValueError as error:
         raise OlympiaError(
             str(error), way_out="docs/doctor.md lists the checks; nothing was looked at", code=ExitCode.USAGE
@@ -107,14 +108,20 @@ def run(context: Context) -> ExitCode:
         context: The command.
 
     Raises:
-        OlympiaError: There is no such check, or no host to look at.
+        OlympiaError: There is no such check, no host to look at, or one that did not answer.
     """
     check_names(context.words)
-    asked = {"__olympia_stack_doctor_checks": ",".join(context.words)} if context.words else {}
+    names = ("__olympia_stack_doctor_checks", "__olympia_tenant_doctor_checks")
+    asked = dict.fromkeys(names, ",".join(context.words)) if context.words else {}
     asked |= {"__olympia_stack_doctor_fix": "true"} if context.arguments.fix else {}
     context.given |= asked
-    found = document(context.prepare("doctor").ask())
+    answers, error = context.prepare("doctor").ask_each()
+    if error and not answers:
+        raise error
+    found = document(answers)
     print(json.dumps(found, indent=2) if context.arguments.json else text(found))
+    if error:
+        raise error
     return ExitCode.PREFLIGHT if found["summary"]["failed"] else ExitCode.DONE
 
 
