@@ -65,7 +65,9 @@ instances:
       description: When the database's volume was created. Empty without one.
       type: str
     memory:
-      description: Memory that its containers use, in bytes.
+      description: >-
+        Memory that its containers use, in bytes. Where an engine without root cannot tell that, as with control groups of
+        version 1, and no other instance runs, what all of its user's processes use.
       type: int
     disk:
       description: What its volumes take, and its images without what others share with them, in bytes.
@@ -73,6 +75,7 @@ instances:
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +196,10 @@ def main() -> None:
                 **known.get(name, unknown),
             }
         )
+    untold, uid = instances.without_memory(found), os.getuid()
+    # That engine and its containers are all in the user's slice.
+    if untold and host.engine_socket(host.run) == f"/run/user/{uid}/docker.sock":
+        untold["memory"] = host.user_memory(uid)
     module.exit_json(changed=False, engine=engine.answers, instances=found)
 
 
