@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.doctor import (
@@ -29,6 +29,7 @@ LEAST_FREE = 0.05
 FULL_WARNING, FULL_FAILED = 0.90, 0.98
 # The role makes a certificate again 30 days before it ends: with half of that gone, nobody has run it.
 CERTIFICATE_DAYS = 14
+MOVE = "Or let somebody live on another machine ('hosts' in olympia_tenants)."
 BOOTSTRAP = "Run 'olympia bootstrap' with this inventory."
 
 
@@ -103,10 +104,14 @@ def _gib(size: int) -> str:
     return f"{size / GIB:.1f} GiB"
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
 def _tenants(machine: Machine) -> Verdict:
     if machine.problems:
         problems = (Problem(**{key: text or "" for key, text in found.items()}) for found in machine.problems)
-        return from_problems(problems, "")
+        return from_problems((replace(one, way_out=_sentence(one.way_out)) for one in problems), "")
     if machine.needs:
         return Verdict(WARNING, f"bootstrap would: {'; '.join(machine.needs)}", BOOTSTRAP)
     return Verdict(OK, f"{len(machine.tenants)} have what they need")
@@ -123,7 +128,8 @@ def _fence(machine: Machine) -> Verdict:
                 f"everybody reaches the ports of {', '.join(bare)}: they are not in table inet olympia_tenants"
             )
     if wrong:
-        return Verdict(FAILED, "; ".join(wrong), "Run: sudo systemctl restart olympia-tenants")
+        first = "See the check tenants first; then run" if machine.needs or machine.problems else "Run"
+        return Verdict(FAILED, "; ".join(wrong), f"{first}: sudo systemctl restart olympia-tenants")
     return Verdict(OK, "ports are closed, and processes hidden")
 
 
@@ -148,15 +154,12 @@ def _engines(machine: Machine) -> Verdict:
 def _disk_machine(machine: Machine) -> Verdict:
     evidence = f"{_gib(machine.room.free)} are free at {machine.disks_dir}, {1 - machine.room.share:.0%}"
     growth = f"the home directories may take {_gib(machine.growth)} more"
-    way_out = f"Make room there, or give it a larger disk: home directories do not become smaller. {_MOVE}"
+    way_out = f"Make room there, or give it a larger disk: home directories do not become smaller. {MOVE}"
     if machine.room.share > 1 - LEAST_FREE:
         return Verdict(FAILED, f"{evidence}; {growth}", way_out)
     if machine.growth > machine.room.free:
         return Verdict(WARNING, f"{evidence}, and {growth}", way_out)
     return Verdict(OK, f"{evidence}; {growth}")
-
-
-_MOVE = "Or let somebody live on another machine ('hosts' in olympia_tenants)."
 
 
 def _disk_tenants(machine: Machine) -> Verdict:
@@ -177,7 +180,7 @@ def _memory_machine(machine: Machine) -> Verdict:
     evidence = f"the tenants may use {limits} MiB, and the machine has {machine.memory_mb} MiB"
     if limits > machine.memory_mb:
         return Verdict(
-            WARNING, evidence, f"Lower memory_mb of some in olympia_tenants, then: 'olympia bootstrap'. {_MOVE}"
+            WARNING, evidence, f"Lower memory_mb of some in olympia_tenants, then: 'olympia bootstrap'. {MOVE}"
         )
     return Verdict(OK, evidence)
 

@@ -68,17 +68,18 @@ def summary(found: Mapping[str, int]) -> str:
     return f"{sum(found.values())} checks: {', '.join(counts)}"
 
 
-def text(found: Mapping[str, Any]) -> str:
+def text(found: Mapping[str, Any], named: bool = False) -> str:
     """Return the document of a run for people.
 
     Args:
         found: As `document` gives it.
+        named: Whether to name a single host, too.
     """
     texts = {
         host: "\n".join(line for verdict in about["checks"] for line in lines(verdict))
         for host, about in found["hosts"].items()
     }
-    return f"{by_host(texts)}\n{summary(found['summary'])}"
+    return f"{by_host(texts, named)}\n{summary(found['summary'])}"
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -119,7 +120,7 @@ def run(context: Context) -> ExitCode:
     if error and not answers:
         raise error
     found = document(answers)
-    print(json.dumps(found, indent=2) if context.arguments.json else text(found))
+    print(json.dumps(found, indent=2) if context.arguments.json else text(found, named=error is not None))
     if error:
         raise error
     return ExitCode.PREFLIGHT if found["summary"]["failed"] else ExitCode.DONE
