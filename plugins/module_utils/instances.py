@@ -123,11 +123,11 @@ def size(text: str) -> int:
     return round(float(number) * base ** " KMGT".index(prefix.upper() or " "))
 
 
-def without_memory(found: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the instance that runs and whose memory the engine does not tell; None where there is none, or others run beside it.
+def alone(found: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the instance that runs; None where none does, or several do.
 
     Args:
         found: The instances of an engine.
     """
     running = [one for one in found if one["running"]]
-    return running[0] if len(running) == 1 and not running[0]["memory"] else None
+    return running[0] if len(running) == 1 else None

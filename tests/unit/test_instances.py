@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils import host, instances
+from ansible_collections.addons.olympia.plugins.modules import instances_info
 
 from olympia_provisioner.verbs import instances as verb
 
@@ -138,12 +139,42 @@ def test_the_memory_of_a_users_processes_is_without_cached_files_in_either_versi
     assert host.user_memory(2002, tmp_path) == 0
 
 
-def test_only_an_instance_that_runs_alone_can_have_all_of_its_users_memory() -> None:
-    silent, down = instance(memory=0), instance(memory=0, running=0)
-    assert instances.without_memory([down, silent]) is silent
-    assert instances.without_memory([silent, instance(memory=0)]) is None
-    assert instances.without_memory([down]) is None
-    assert instances.without_memory([instance()]) is None
+def test_an_instance_is_alone_where_no_other_one_runs() -> None:
+    runs, down = instance(), instance(running=0)
+    assert instances.alone([down, runs]) is runs
+    assert instances.alone([runs, instance()]) is None
+    assert instances.alone([down]) is None
+
+
+class FakeModule:
+    """What a module has of Ansible, with a docker command that gives every container the same memory."""
+
+    def __init__(self, driver: str) -> None:
+        """Take the engine's driver of control groups."""
+        self.driver = driver
+
+    def get_bin_path(self, name: str) -> str:
+        """Return a path of the command."""
+        return f"/usr/bin/{name}"
+
+    def run_command(self, command: list[str], **_options: Any) -> tuple[int, str, str]:
+        """Answer as the docker command does."""
+        answers = {"info": f"{self.driver}\n", "stats": "one 1.5GiB / 6GiB\ntwo 1.5GiB / 6GiB\n"}
+        return 0, answers.get(command[1], ""), ""
+
+
+@pytest.mark.parametrize(
+    ("driver", "uid", "memory", "shares"),
+    [("systemd", 0, {"one": 1610612736, "two": 1610612736}, False), ("none", 0, {}, True), ("none", 1, {}, False)],
+)
+def test_an_engine_without_control_groups_cannot_tell_containers_apart(
+    driver: str, uid: int, memory: dict[str, int], shares: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = instances_info.Engine(FakeModule(driver))
+    monkeypatch.setattr(host, "engine_socket", lambda _run: f"/run/user/{os.getuid() + uid}/docker.sock")
+    assert engine.memory() == memory
+    # The engine of somebody else says nothing of this user's processes.
+    assert engine.shares_memory() is shares
 
 
 def test_who_has_a_port_is_named() -> None:
