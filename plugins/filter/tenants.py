@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.addons.olympia.plugins.module_utils import machine
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import paths, render, tenants_of
 
@@ -87,12 +88,37 @@ def machines(groups: Mapping[str, Sequence[str]]) -> list[str]:
     return ["olympia_machines" if "olympia_machines" in groups else "all"]
 
 
+def examined(groups: Mapping[str, Sequence[str]], tenant: str = "", checks: str | Sequence[str] = ()) -> list[str]:
+    """Return the hosts that the doctor is to look at: those of `instances`, and the machines that people share.
+
+    Args:
+        groups: Ansible's variable of that name.
+        tenant: The name of one whose instance it is about, and no machine; empty for all.
+        checks: Names of the checks, as the driver gives them; a host that none of them is about is left out.
+
+    Raises:
+        AnsibleFilterError: There is no such tenant, or no host that one of the checks is about.
+    """
+    names = set(checks.split(",") if isinstance(checks, str) else checks) - {""}
+    chosen = instances(groups, tenant)
+    of_machines = {check.name for check in machine.CHECKS}
+    if names and names <= of_machines:
+        chosen = []
+    if "olympia_machines" in groups and not tenant and (not names or names & of_machines):
+        chosen.append("olympia_machines")
+    if not chosen:
+        about = "it is asked about a tenant's instance" if tenant else "the inventory has none"
+        raise AnsibleFilterError(f"{', '.join(sorted(names))}: about machines that people share, and {about}.")
+    return chosen
+
+
 class FilterModule:
     """Ansible's way to find the filters."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "examined": examined,
             "gone_tenants": gone_tenants,
             "instances": instances,
             "machines": machines,

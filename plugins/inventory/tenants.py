@@ -11,6 +11,7 @@ description:
     R(the role olympia_tenant,ansible_collections.addons.olympia.olympia_tenant_role) describes.
   - Adds a host for each tenant, named INSTANCE.MACHINE, in the groups C(olympia_instances) and C(tenant_NAME).
   - It is reached as its machine is, and becomes the tenant there.
+  - Its variable C(olympia_tenant_expires) is the day from which on the tenant is reported as expired, if there is one.
   - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there, and C(olympia_machine_builds), what of
     theirs is built once, with C(key), C(machine), which builds it, and C(cache), its folder.
   - Adds a host for each source and version that more than one tenant has, named olympia-build-KEY.MACHINE, in the group
@@ -160,6 +161,7 @@ class InventoryModule(BaseInventoryPlugin):
             "olympia_stack_host_name": name,
             "olympia_stack_http_port": tenant.http_port,
             "olympia_stack_frontend_port": tenant.frontend_port,
+            **({"olympia_tenant_expires": tenant.expires} if tenant.expires else {}),
             **({"olympia_stack_site_url": f"https://{name}"} if variables.get("olympia_door_enabled", True) else {}),
         }
         found = self._reached_as(machine, variables) | own | tenant.settings

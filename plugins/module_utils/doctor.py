@@ -99,36 +99,41 @@ class Check:
     Attributes:
         name: What it is called, for good.
         title: What it looks at.
-        judge: Gives the verdict.
+        judge: Gives the verdict from what the checks of its table go by.
     """
 
     name: str
     title: str
-    judge: Callable[[Findings], Verdict]
+    judge: Callable[[Any], Verdict]
 
 
-def choose(names: Collection[str]) -> tuple[Check, ...]:
+def choose(
+    names: Collection[str], own: Iterable[Check] | None = None, others: Iterable[Check] = ()
+) -> tuple[Check, ...]:
     """Return the checks of these names, in the order of the table; all of them for none.
 
     Args:
         names: As a person wrote them.
+        own: The table to choose from; that of a stack where it is not given.
+        others: Those of another kind of host, whose names are not wrong, but are about others.
 
     Raises:
         ValueError: There is no such check; the message names the nearest.
     """
-    known = [check.name for check in CHECKS]
+    table = tuple(CHECKS if own is None else own)
+    known = [check.name for check in (*table, *others)]
     wrong = [f"There is no check {name}. {nearest(name, known)}".strip() for name in names if name not in known]
     if wrong:
         raise ValueError("\n".join(wrong))
-    return tuple(check for check in CHECKS if not names or check.name in names)
+    return tuple(check for check in table if not names or check.name in names)
 
 
-def examine(chosen: Iterable[Check], findings: Findings) -> list[dict[str, Any]]:
+def examine(chosen: Iterable[Check], findings: Any) -> list[dict[str, Any]]:
     """Return the verdicts as plain data.
 
     Args:
         chosen: The checks.
-        findings: What they go by.
+        findings: What they go by: Findings, or what those of another kind of host go by.
     """
     return [{"name": check.name, "title": check.title} | asdict(check.judge(findings)) for check in chosen]
 
@@ -163,7 +168,7 @@ def skew(answer: Mapping[str, Any]) -> float | None:
     return float(answer["at"] - server)
 
 
-def _from_problems(problems: Iterable[Problem], fine: str, state: str = FAILED) -> Verdict:
+def from_problems(problems: Iterable[Problem], fine: str, state: str = FAILED) -> Verdict:
     """Return the verdict that problems of a run come to.
 
     Args:
@@ -180,7 +185,7 @@ def _from_problems(problems: Iterable[Problem], fine: str, state: str = FAILED) 
 
 def _settings(findings: Findings) -> Verdict:
     wrong = [Problem(**problem) for problem in findings.wrong_settings]
-    return _from_problems(wrong, f"{len(findings.values)} settings")
+    return from_problems(wrong, f"{len(findings.values)} settings")
 
 
 def _component(name: str) -> Callable[[Findings], Verdict]:
@@ -203,7 +208,7 @@ def _component(name: str) -> Callable[[Findings], Verdict]:
 def _engine_setup(findings: Findings) -> Verdict:
     problems = (Problem(**{key: text or "" for key, text in found.items()}) for found in findings.engine["problems"])
     needs = "; ".join(findings.engine["needs"])
-    return _from_problems(
+    return from_problems(
         [*problems, *checks.check_builder(findings.values, findings.facts)],
         f"'make up' will: {needs}" if needs else "there is nothing to change",
     )
@@ -264,7 +269,7 @@ def _port(variable: str) -> Callable[[Findings], Verdict]:
         port = findings.values[variable]
         if not port:
             return Verdict(OK, f"{short_name(variable)}=0: no port is asked for")
-        verdict = _from_problems(
+        verdict = from_problems(
             checks.check_port(findings.values, findings.facts, variable), f"port {port} is free, or this stack's own"
         )
         if verdict.state == FAILED and not findings.reachable:
@@ -295,7 +300,7 @@ def _hosts_entry(findings: Findings) -> Verdict:
 
 
 def _memory(findings: Findings) -> Verdict:
-    return _from_problems(checks.check_memory(findings.values, findings.facts), f"{findings.facts['memory_mb']} MiB")
+    return from_problems(checks.check_memory(findings.values, findings.facts), f"{findings.facts['memory_mb']} MiB")
 
 
 def _disk(of_images: bool) -> Callable[[Findings], Verdict]:
@@ -304,9 +309,7 @@ def _disk(of_images: bool) -> Callable[[Findings], Verdict]:
         # An engine without root has its data beside the project.
         path = engine if of_images and engine in findings.facts["disk_free_mb"] else project
         free = findings.facts["disk_free_mb"][path]
-        return _from_problems(
-            checks.check_disk(findings.values, findings.facts, path), f"{free} MiB are free at {path}"
-        )
+        return from_problems(checks.check_disk(findings.values, findings.facts, path), f"{free} MiB are free at {path}")
 
     return judge
 
@@ -315,12 +318,12 @@ def _map_count(findings: Findings) -> Verdict:
     origin, now = findings.settings["image_origin"], findings.facts["max_map_count"]
     if origin != "registry":
         return Verdict(OK, f"{now}; it matters only with the image origin registry, and it is {origin}")
-    verdict = _from_problems(checks.check_map_count(findings.values, findings.facts), str(now))
+    verdict = from_problems(checks.check_map_count(findings.values, findings.facts), str(now))
     return Verdict(verdict.state, verdict.evidence, verdict.fix, safe=verdict.state == FAILED)
 
 
 def _source_tree(findings: Findings) -> Verdict:
-    return _from_problems(checks.check_source(findings.values, findings.facts), findings.settings["source_dir"])
+    return from_problems(checks.check_source(findings.values, findings.facts), findings.settings["source_dir"])
 
 
 def _ownership(findings: Findings) -> Verdict:
@@ -357,12 +360,12 @@ def deps_uid(settings: Mapping[str, Any]) -> int:
 
 def _env_file(findings: Findings) -> Verdict:
     there = "well-formed" if ".env" in findings.facts["rendered"] else "there is none yet: 'make up' writes it"
-    return _from_problems(checks.check_env(findings.facts), there)
+    return from_problems(checks.check_env(findings.facts), there)
 
 
 def _rendered_files(findings: Findings) -> Verdict:
     rendered = findings.facts["rendered"]
-    verdict = _from_problems(checks.check_rendered(findings.facts), f"{len(rendered)} files")
+    verdict = from_problems(checks.check_rendered(findings.facts), f"{len(rendered)} files")
     closed = [f"{name} ({file['error']})" for name, file in rendered.items() if file["error"] and name != ".env"]
     if closed:
         return Verdict(
@@ -386,7 +389,7 @@ def _rendered_files(findings: Findings) -> Verdict:
 
 
 def _compose_files(findings: Findings) -> Verdict:
-    return _from_problems(
+    return from_problems(
         checks.check_compose_files(findings.values, findings.facts),
         f"COMPOSE_FILE={':'.join(findings.settings['compose_files'])}",
     )
@@ -432,7 +435,7 @@ def _registry(findings: Findings) -> Verdict:
     origin = findings.settings["image_origin"]
     missing = application.check_registry(findings.values, findings.facts)
     if missing:
-        return _from_problems(missing, "")
+        return from_problems(missing, "")
     if origin == "packages":
         return Verdict(OK, "not needed: the image origin is packages")
     if not findings.reachable:

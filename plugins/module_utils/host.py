@@ -89,6 +89,26 @@ def memory_mb() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
 
 
+def user_memory(uid: int, groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the memory that all processes of a user have, in bytes; 0 where no control group tells it.
+
+    Without files that are only cached, as `docker stats` counts it. Everybody may read that.
+
+    Args:
+        uid: The user.
+        groups: Where control groups are mounted, of version 2, or those of version 1 in folders of their own.
+    """
+    name = f"user.slice/user-{uid}.slice"
+    for folder, usage, cached in (
+        (groups / name, "memory.current", "inactive_file"),
+        (groups / "memory" / name, "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        if used := read_text(folder / usage):
+            counted = dict(line.split() for line in read_text(folder / "memory.stat").splitlines())
+            return max(0, int(used) - int(counted.get(cached, 0)))
+    return 0
+
+
 def exists(path: Path) -> bool:
     """Return whether something is at a path, as far as this user can see."""
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv
 from ansible_collections.addons.olympia.plugins.module_utils.host import exists, read_text
@@ -120,3 +121,13 @@ def size(text: str) -> int:
     number, prefix, binary = match.groups()
     base = 1024.0 if binary else 1000.0
     return round(float(number) * base ** " KMGT".index(prefix.upper() or " "))
+
+
+def alone(found: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the instance that runs; None where none does, or several do.
+
+    Args:
+        found: The instances of an engine.
+    """
+    running = [one for one in found if one["running"]]
+    return running[0] if len(running) == 1 else None

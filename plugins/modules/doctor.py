@@ -37,7 +37,7 @@ options:
     elements: str
     default: []
   checks:
-    description: Names of the checks; empty for all.
+    description: Names of the checks; empty for all. Those of M(addons.olympia.machine_info) are left out.
     type: list
     elements: str
     default: []
@@ -88,7 +88,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import doctor, engine, host
+from ansible_collections.addons.olympia.plugins.module_utils import doctor, engine, host, machine
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 
@@ -321,7 +321,7 @@ def main() -> None:
     )
     values, settings, facts = (module.params[name] for name in ("values", "settings", "facts"))
     try:
-        chosen = doctor.choose(module.params["checks"])
+        chosen = doctor.choose(module.params["checks"], others=machine.CHECKS)
     except ValueError as error:
         module.fail_json(msg=str(error))
     names = {check.name for check in chosen}

@@ -65,7 +65,9 @@ instances:
       description: When the database's volume was created. Empty without one.
       type: str
     memory:
-      description: Memory that its containers use, in bytes.
+      description: >-
+        Memory that its containers use, in bytes. Where an engine without root cannot tell that, as with control groups of
+        version 1, and no other instance runs, what all of its user's processes use.
       type: int
     disk:
       description: What its volumes take, and its images without what others share with them, in bytes.
@@ -73,6 +75,7 @@ instances:
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +129,8 @@ class Engine:
             )
         ]  # fmt: skip
         self.answers = not self._docker.run(["version", "--format", "{{.Server.Version}}"]).rc
+        # 'none' of an engine without root where control groups are of version 1.
+        self._grouped = self._lines("info", "--format", "{{.CgroupDriver}}") != ["none"]
         usage = json.loads("".join(self._lines("system", "df", "--verbose", "--format", "json")) or "{}")
         self._volumes: list[dict[str, Any]] = usage.get("Volumes") or []
         self._images: list[dict[str, Any]] = usage.get("Images") or []
@@ -149,8 +154,15 @@ class Engine:
         images = [one["UniqueSize"] for one in self._images if one["ID"].removeprefix("sha256:")[:12] in named]
         return sum(map(instances.size, [*volumes, *images]))
 
+    def shares_memory(self) -> bool:
+        """Return whether it cannot tell its containers' memory apart from that of all of this user's processes."""
+        return not self._grouped and host.engine_socket(host.run) == f"/run/user/{os.getuid()}/docker.sock"
+
     def memory(self) -> dict[str, int]:
-        """Return what each running container uses, in bytes, by ID."""
+        """Return what each running container uses, in bytes, by ID; nothing where the engine cannot tell that."""
+        if not self._grouped:
+            # It would give each container the same number, which is about all of the user's processes.
+            return {}
         # Not by name: one that goes away meanwhile would fail the command for all.
         lines = self._lines("stats", "--no-stream", "--no-trunc", "--format", "{{.ID}} {{.MemUsage}}")
         return {line.split()[0]: instances.size(line.split()[1]) for line in lines}
@@ -193,6 +205,8 @@ def main() -> None:
                 **known.get(name, unknown),
             }
         )
+    if (one := instances.alone(found)) and engine.shares_memory():
+        one["memory"] = host.user_memory(os.getuid())
     module.exit_json(changed=False, engine=engine.answers, instances=found)
 
 

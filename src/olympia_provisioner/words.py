@@ -44,10 +44,12 @@ def wrap(text: str, indent: str = "") -> str:
     return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def by_host(texts: Mapping[str, str]) -> str:
+def by_host(texts: Mapping[str, str], named: bool = False) -> str:
     """Return what each host says, one after the other; each is named where there are several.
 
     Args:
         texts: What it says, by host.
+        named: Whether to name a single one, too, as where others have not answered.
     """
-    return "\n".join(f"{host}:\n{text}" if len(texts) > 1 else text for host, text in texts.items())
+    named = named or len(texts) > 1
+    return "\n".join(f"{host}:\n{text}" if named else text for host, text in texts.items())

@@ -158,6 +158,37 @@ def test_status_and_url_tell_of_the_instances(fleet: Fleet) -> None:
     assert "There is no tenant eve; the inventory has ana, ben." in " ".join(wrong.output.split())
 
 
+def verdicts(fleet: Fleet, *checks: str) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return state and evidence of the doctor's checks, by host and name."""
+    output = fleet.run("olympia", "doctor", "--json", *checks).output
+    found = json.JSONDecoder().raw_decode(output)[0]
+    return {
+        host: {one["name"]: (one["state"], one["evidence"]) for one in about["checks"]}
+        for host, about in found["hosts"].items()
+    }
+
+
+def test_the_doctor_tells_of_the_machine_and_sees_when_nothing_keeps_the_tenants_apart(fleet: Fleet) -> None:
+    whole = verdicts(fleet)
+    assert {ANA, "ben.vm1.olympia.test", VM} == set(whole)
+    assert "daemon" in whole[ANA]
+    of_machine = {
+        name: state for name, (state, _evidence) in whole[VM].items() if not name.startswith(("disk", "memory"))
+    }
+    assert of_machine == dict.fromkeys(("tenants", "fence", "engines", "door", "expired", "units"), "ok"), whole[VM]
+    fleet.inside(VM, "nft", "delete", "table", "inet", "olympia_tenants")
+    state, evidence = verdicts(fleet, "fence")[VM]["fence"]
+    assert (state, "no table inet olympia_tenants" in evidence) == ("failed", True), evidence
+    fleet.inside(VM, "systemctl", "restart", "olympia-tenants")
+    assert verdicts(fleet, "fence") == {VM: {"fence": ("ok", "ports are closed, and processes hidden")}}
+
+
+def test_the_memory_of_an_instance_is_told(fleet: Fleet) -> None:
+    told = json.JSONDecoder().raw_decode(fleet.run("olympia", "list", "--json", "tenant=ana").output)[0]
+    # More than nothing, and no more than all of the tenant's processes may have.
+    assert {one["name"]: 10**8 < one["memory"] < 6144 << 20 for one in told[ANA]} == {"ana": True}
+
+
 def test_an_instance_that_nobody_uses_is_stopped_and_the_first_request_starts_it(fleet: Fleet) -> None:
     ana = fleet.tenants[0]
     ana["idle_minutes"] = 1

@@ -81,7 +81,7 @@ def test_it_works_in_a_thread(checkout: Checkout) -> None:
 def test_a_look_returns_a_typed_answer(checkout: Checkout, capfd: pytest.CaptureFixture[str]) -> None:
     answer = {
         "instance": "two", "project_dir": "/s/two", "site": "It is there", "address": "http://there", "ssh": "",
-        "engine": True, "services": ["web"],
+        "engine": True, "expires": "", "services": ["web"],
         "containers": [], "image": True, "render": [".env"], "started": False, "initialized": True,
     }  # fmt: skip
     checkout.playbook(f"- ansible.builtin.debug: {{msg: {json.dumps(answer)}}}")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils import host, instances
+from ansible_collections.addons.olympia.plugins.modules import instances_info
 
 from olympia_provisioner.verbs import instances as verb
 
@@ -120,6 +121,62 @@ def test_the_engines_sizes_are_bytes(text: str, size: int) -> None:
     assert instances.size(text) == size
 
 
+def test_the_memory_of_a_users_processes_is_without_cached_files_in_either_version_of_control_groups(
+    tmp_path: Path,
+) -> None:
+    assert host.user_memory(2001, tmp_path) == 0
+    files = {
+        "memory": ("memory.usage_in_bytes", "900", "total_inactive_file 400\ninactive_file 1\n"),
+        ".": ("memory.current", "500", "anon 3\ninactive_file 200\n"),
+    }
+    # Version 2 counts where both are mounted.
+    for place, (usage, used, counted), memory in zip(files, files.values(), (500, 300), strict=True):
+        folder = tmp_path / place / "user.slice/user-2001.slice"
+        folder.mkdir(parents=True)
+        (folder / usage).write_text(f"{used}\n")
+        (folder / "memory.stat").write_text(counted)
+        assert host.user_memory(2001, tmp_path) == memory
+    assert host.user_memory(2002, tmp_path) == 0
+
+
+def test_an_instance_is_alone_where_no_other_one_runs() -> None:
+    runs, down = instance(), instance(running=0)
+    assert instances.alone([down, runs]) is runs
+    assert instances.alone([runs, instance()]) is None
+    assert instances.alone([down]) is None
+
+
+class FakeModule:
+    """What a module has of Ansible, with a docker command that gives every container the same memory."""
+
+    def __init__(self, driver: str) -> None:
+        """Take the engine's driver of control groups."""
+        self.driver = driver
+
+    def get_bin_path(self, name: str) -> str:
+        """Return a path of the command."""
+        return f"/usr/bin/{name}"
+
+    def run_command(self, command: list[str], **_options: Any) -> tuple[int, str, str]:
+        """Answer as the docker command does."""
+        answers = {"info": f"{self.driver}\n", "stats": "one 1.5GiB / 6GiB\ntwo 1.5GiB / 6GiB\n"}
+        return 0, answers.get(command[1], ""), ""
+
+
+@pytest.mark.parametrize(
+    ("driver", "uid", "memory", "shares"),
+    [("systemd", 0, {"one": 1610612736, "two": 1610612736}, False), ("none", 0, {}, True), ("none", 1, {}, False)],
+)
+def test_an_engine_without_control_groups_cannot_tell_containers_apart(
+    driver: str, uid: int, memory: dict[str, int], shares: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = instances_info.Engine(FakeModule(driver))
+    monkeypatch.setattr(host, "engine_socket", lambda _run: f"/run/user/{os.getuid() + uid}/docker.sock")
+    assert engine.memory() == memory
+    # The engine of somebody else says nothing of this user's processes.
+    assert engine.shares_memory() is shares
+
+
 def test_who_has_a_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         owner = host.port_owner(lambda _command: (127, "", ""), server.getsockname()[1])
@@ -163,7 +220,7 @@ def test_the_state_of_an_instance(changed: dict[str, Any], state: str) -> None:
 def test_instances_are_a_table() -> None:
     down = dict.fromkeys(("containers", "running", "healthy", "memory"), 0)
     other = instance(name="two", created="", disk=10, loopback_url="", source_dir="", **down)
-    assert verb.as_text({"engine": True, "instances": [instance(), other]}, NOW).splitlines() == [
+    assert verb.as_text({"engine": True, "expires": "", "instances": [instance(), other]}, NOW).splitlines() == [
         "INSTANCE       STATE    AGE  MEMORY  DISK",
         "addons-server  healthy  1 d  1.2 GB  300.0 MB",
         "  http://127.0.0.1",
@@ -172,9 +229,25 @@ def test_instances_are_a_table() -> None:
     ]
 
 
+def test_a_table_says_whose_time_ends_where_any_does() -> None:
+    one = {"engine": True, "expires": "2026-01-31", "instances": [instance()]}
+    over = {"engine": True, "expires": "2025-12-31", "instances": [instance(name="two")]}
+    never = {"engine": True, "expires": "", "instances": [instance(name="three", memory=0)]}
+    assert verb.as_table({"ana.vm1": one, "ben.vm1": over, "cay.vm1": never}, NOW).splitlines() == [
+        "HOST     INSTANCE       STATE    AGE  MEMORY  DISK      EXPIRES",
+        "ana.vm1  addons-server  healthy  1 d  1.2 GB  300.0 MB  2026-01-31",
+        "ben.vm1  two            healthy  1 d  1.2 GB  300.0 MB  2025-12-31 expired",
+        "cay.vm1  three          healthy  1 d          300.0 MB",
+    ]
+    assert verb.as_table({"cay.vm1": never}, NOW).splitlines()[0].split()[-1] == "DISK"
+
+
 def test_no_instance_is_said_in_a_sentence() -> None:
-    assert verb.as_text({"engine": True, "instances": []}, NOW) == "There is no instance. olympia up makes one."
+    assert (
+        verb.as_text({"engine": True, "expires": "", "instances": []}, NOW)
+        == "There is no instance. olympia up makes one."
+    )
 
 
 def test_without_an_engine_nothing_is_said_to_be_down() -> None:
-    assert "no engine" in verb.as_text({"engine": False, "instances": [instance()]}, NOW)
+    assert "no engine" in verb.as_text({"engine": False, "expires": "", "instances": [instance()]}, NOW)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.addons.olympia.plugins.filter.tenants import instances, machines, tenants
+from ansible_collections.addons.olympia.plugins.filter.tenants import examined, instances, machines, tenants
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError, place
 from ansible_collections.addons.olympia.plugins.modules.tenants_info import Found, assess, strangers
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import render, tenants_of
@@ -163,6 +163,19 @@ def test_playbooks_are_for_all_hosts_but_where_machines_are_shared_for_instances
         instances(shared, "cay")
 
 
+def test_the_doctor_looks_at_the_hosts_that_its_checks_are_about() -> None:
+    shared = {"all": [], "olympia_machines": ["vm1"], "olympia_instances": ["ana.vm1"], "tenant_ana": ["ana.vm1"]}
+    assert examined({"all": ["localhost"]}) == examined({"all": ["localhost"]}, checks="memory") == ["all"]
+    assert examined(shared) == examined(shared, checks="fence,memory") == ["olympia_instances", "olympia_machines"]
+    assert examined(shared, checks=["fence"]) == ["olympia_machines"]
+    assert examined(shared, checks=["memory"]) == ["olympia_instances"]
+    assert examined(shared, "ana") == ["tenant_ana"]
+    with pytest.raises(AnsibleFilterError, match="door, fence: about machines that people share, and the inventory"):
+        examined({"all": ["localhost"]}, checks="fence,door")
+    with pytest.raises(AnsibleFilterError, match="fence: about machines that people share, and it is asked"):
+        examined(shared, "ana", "fence")
+
+
 @pytest.fixture
 def inventory(tmp_path: Path) -> Callable[[dict[str, Any]], subprocess.CompletedProcess[str]]:
     """Return what reads an inventory with two machines and a list of tenants with ansible-inventory."""
@@ -232,6 +245,13 @@ def test_what_several_tenants_run_is_built_once_and_the_others_read_its_cache(in
 def test_without_a_door_the_site_is_on_its_port(inventory: Any) -> None:
     told = json.loads(inventory({"olympia_tenants": [ANA], "olympia_door_enabled": False}).stdout)
     assert "olympia_stack_site_url" not in told["_meta"]["hostvars"]["ana.vm1"]
+
+
+def test_an_instance_knows_when_its_tenants_time_is_over(inventory: Any) -> None:
+    told = json.loads(inventory({"olympia_tenants": [ANA | {"expires": "2027-01-31"}, BEN]}).stdout)
+    ana, ben = (told["_meta"]["hostvars"][f"{name}.vm1"] for name in ("ana", "ben-b"))
+    assert ana["olympia_tenant_expires"] == "2027-01-31"
+    assert "olympia_tenant_expires" not in ben
 
 
 def test_a_wrong_list_is_told_in_a_sentence(inventory: Any) -> None:

@@ -34,6 +34,7 @@ def answer(**changed: Any) -> dict[str, Any]:
         "address": "http://olympia.test",
         "ssh": "",
         "engine": True,
+        "expires": "",
         "services": ["web", "nginx"],
         "containers": [container("web"), container("nginx", ports=[80, 80])],
         "image": True,
@@ -139,6 +140,16 @@ def test_several_hosts_are_a_table() -> None:
         "ben.vm1  1 of 2 healthy  42 min  change something",
         "cay.vm2  down                    change nothing",
         "vm3      no engine       42 min  change something",
+    ]
+
+
+def test_a_table_says_whose_time_ends_where_any_does() -> None:
+    found = {"ana.vm1": answer(expires="2026-01-02"), "ben.vm1": answer(expires="2026-01-03"), "cay.vm2": answer()}
+    assert status.as_table({host: status.read(one) for host, one in found.items()}, NOW).splitlines() == [
+        "HOST     STATE    SINCE   EXPIRES             UP WOULD",
+        "ana.vm1  healthy  42 min  2026-01-02 expired  change nothing",
+        "ben.vm1  healthy  42 min  2026-01-03          change nothing",
+        "cay.vm2  healthy  42 min                      change nothing",
     ]
 
 

@@ -68,17 +68,18 @@ def summary(found: Mapping[str, int]) -> str:
     return f"{sum(found.values())} checks: {', '.join(counts)}"
 
 
-def text(found: Mapping[str, Any]) -> str:
+def text(found: Mapping[str, Any], named: bool = False) -> str:
     """Return the document of a run for people.
 
     Args:
         found: As `document` gives it.
+        named: Whether to name a single host, too.
     """
     texts = {
         host: "\n".join(line for verdict in about["checks"] for line in lines(verdict))
         for host, about in found["hosts"].items()
     }
-    return f"{by_host(texts)}\n{summary(found['summary'])}"
+    return f"{by_host(texts, named)}\n{summary(found['summary'])}"
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -91,9 +92,10 @@ def check_names(names: Iterable[str]) -> None:
         OlympiaError: There is no such check.
     """
     from ansible_collections.addons.olympia.plugins.module_utils.doctor import choose
+    from ansible_collections.addons.olympia.plugins.module_utils.machine import CHECKS
 
     try:
-        choose(list(names))
+        choose(list(names), others=CHECKS)
     except ValueError as error:
         raise OlympiaError(
             str(error), way_out="docs/doctor.md lists the checks; nothing was looked at", code=ExitCode.USAGE
@@ -107,14 +109,20 @@ def run(context: Context) -> ExitCode:
         context: The command.
 
     Raises:
-        OlympiaError: There is no such check, or no host to look at.
+        OlympiaError: There is no such check, no host to look at, or one that did not answer.
     """
     check_names(context.words)
-    asked = {"__olympia_stack_doctor_checks": ",".join(context.words)} if context.words else {}
+    names = ("__olympia_stack_doctor_checks", "__olympia_tenant_doctor_checks")
+    asked = dict.fromkeys(names, ",".join(context.words)) if context.words else {}
     asked |= {"__olympia_stack_doctor_fix": "true"} if context.arguments.fix else {}
     context.given |= asked
-    found = document(context.prepare("doctor").ask())
-    print(json.dumps(found, indent=2) if context.arguments.json else text(found))
+    answers, error = context.prepare("doctor").ask_each()
+    if error and not answers:
+        raise error
+    found = document(answers)
+    print(json.dumps(found, indent=2) if context.arguments.json else text(found, named=error is not None))
+    if error:
+        raise error
     return ExitCode.PREFLIGHT if found["summary"]["failed"] else ExitCode.DONE
 
 

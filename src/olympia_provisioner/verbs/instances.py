@@ -10,9 +10,9 @@ from typing import Any
 
 from ..words import by_host
 from .base import Context, Verb
-from .status import add_arguments, ago, table
+from .status import add_arguments, ago, expiry, table, without_empty
 
-COLUMNS = ("INSTANCE", "STATE", "AGE", "MEMORY", "DISK")
+COLUMNS = ("INSTANCE", "STATE", "AGE", "MEMORY", "DISK", "EXPIRES")
 UNITS = (("GB", 10**9), ("MB", 10**6))
 
 
@@ -48,7 +48,7 @@ def as_text(answer: Mapping[str, Any], now: datetime) -> str:
         return "There is no instance. olympia up makes one."
     rows: list[Sequence[str]] = [COLUMNS]
     rows += [_row(answer, one, now) for one in answer["instances"]]
-    text, *lines = table(rows)
+    text, *lines = table(without_empty(rows, "EXPIRES"))
     # Address and source tree are long, and for copying.
     places = [[one["loopback_url"], one["source_dir"]] for one in answer["instances"]]
     for line, place in zip(lines, places, strict=True):
@@ -65,7 +65,7 @@ def as_table(answers: Mapping[str, Mapping[str, Any]], now: datetime) -> str:
     """
     rows: list[Sequence[str]] = [("HOST", *COLUMNS)]
     rows += [(host, *_row(answer, one, now)) for host, answer in answers.items() for one in answer["instances"]]
-    return "\n".join(table(rows))
+    return "\n".join(table(without_empty(rows, "EXPIRES")))
 
 
 def _row(answer: Mapping[str, Any], one: Mapping[str, Any], now: datetime) -> Sequence[str]:
@@ -75,6 +75,7 @@ def _row(answer: Mapping[str, Any], one: Mapping[str, Any], now: datetime) -> Se
         ago(one["created"], now),
         readable(one["memory"]),
         readable(one["disk"]),
+        expiry(answer["expires"], now),
     )
 
 
@@ -89,7 +90,10 @@ def run(context: Context) -> None:
     """
     answers, error = context.prepare("list").ask_each()
     if context.arguments.json:
-        told = {host: [one | {"state": state(one)} for one in answer["instances"]] for host, answer in answers.items()}
+        told = {
+            host: [one | {"state": state(one), "expires": answer["expires"]} for one in answer["instances"]]
+            for host, answer in answers.items()
+        }
         print(json.dumps(told, indent=2))
     elif len(answers) > 1:
         print(as_table(answers, datetime.now(UTC)))

@@ -61,6 +61,7 @@ class Status:
         engine: Whether an engine answers.
         services: Its services.
         pending: What `up` would do, as far as that is known without building anything.
+        expires: Day from which on its tenant's time is over, as 2027-01-31; empty for never.
     """
 
     instance: str
@@ -71,6 +72,7 @@ class Status:
     engine: bool
     services: tuple[Service, ...]
     pending: tuple[str, ...]
+    expires: str = ""
 
     @property
     def running(self) -> bool:
@@ -110,6 +112,7 @@ def read(answer: Mapping[str, Any]) -> Status:
         answer["engine"],
         tuple(_service(name, containers.get(name), name in answer["services"]) for name in names),
         _pending(answer),
+        answer["expires"],
     )
 
 
@@ -169,6 +172,29 @@ def ago(since: str, now: datetime) -> str:
     return next((f"{passed // unit} {name}" for name, unit in units if passed >= unit), f"{seconds} s")
 
 
+def expiry(day: str, now: datetime) -> str:
+    """Return a day on which somebody's time is over, and that it is, where it is.
+
+    Args:
+        day: As 2027-01-31; empty for never.
+        now: The time now.
+    """
+    return f"{day} expired" if day and day <= now.date().isoformat() else day
+
+
+def without_empty(rows: Sequence[Sequence[str]], head: str) -> list[Sequence[str]]:
+    """Return the rows of a table, without a column that has nothing but its head.
+
+    Args:
+        rows: Cells of each row, the heads first.
+        head: The column's.
+    """
+    column = rows[0].index(head)
+    if any(row[column] for row in rows[1:]):
+        return [*rows]
+    return [[*row[:column], *row[column + 1 :]] for row in rows]
+
+
 def as_text(status: Status, now: datetime) -> str:
     """Return a status for people.
 
@@ -209,14 +235,20 @@ def as_table(found: Mapping[str, Status], now: datetime) -> str:
         found: By host.
         now: The time now.
     """
-    rows: list[Sequence[str]] = [("HOST", "STATE", "SINCE", "UP WOULD")]
+    rows: list[Sequence[str]] = [("HOST", "STATE", "SINCE", "EXPIRES", "UP WOULD")]
     for host, status in found.items():
         # The last of them that was started: all of it has been there since then.
         since = max((service.since for service in status.services), default="")
         rows.append(
-            (host, status.word, ago(since, now), "change nothing" if not status.pending else "change something")
+            (
+                host,
+                status.word,
+                ago(since, now),
+                expiry(status.expires, now),
+                "change nothing" if not status.pending else "change something",
+            )
         )
-    return "\n".join(table(rows))
+    return "\n".join(table(without_empty(rows, "EXPIRES")))
 
 
 def where(status: Status) -> str:

@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: machine_info
+short_description: Judge what could stand in the way of the people who share a machine
+description:
+  - Gives a verdict for each check of a machine, such as whether what keeps its tenants apart stands, and how much room there is.
+  - M(addons.olympia.doctor) does that for a stack.
+  - Only reads, and needs root.
+author: The Olympia provisioner authors (!UNKNOWN)
+options:
+  tenants:
+    description: Those who live on the machine, as the filter P(addons.olympia.tenants#filter) gives them.
+    type: list
+    elements: dict
+    required: true
+  needs:
+    description: What would be changed for them, as M(addons.olympia.tenants_info) says it.
+    type: list
+    elements: str
+    default: []
+  problems:
+    description: What stands in the way of that, as M(addons.olympia.tenants_info) says it.
+    type: list
+    elements: dict
+    default: []
+  expired:
+    description: Names of those whose time is over.
+    type: list
+    elements: str
+    default: []
+  disks_dir:
+    description: Folder of the files that are mounted as home directories.
+    type: path
+    required: true
+  door:
+    description: Whether the machine is to have a door.
+    type: bool
+    default: true
+  certificate:
+    description: Path of the door's certificate; empty for the one that is made on the machine.
+    type: str
+    default: ""
+  checks:
+    description: Names of the checks; empty for all. Those of M(addons.olympia.doctor) are left out.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in either mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+seealso:
+  - module: addons.olympia.doctor
+  - module: addons.olympia.tenants_info
+"""
+
+EXAMPLES = r"""
+- name: See whether what keeps the tenants apart stands
+  addons.olympia.machine_info:
+    tenants: "{{ olympia_tenants | addons.olympia.tenants(olympia_machine_tenants) }}"
+    disks_dir: /var/lib/olympia/tenants
+    checks: [fence]
+  become: true
+"""
+
+RETURN = r"""
+checks:
+  description: >-
+    The verdicts, in the order of the table in the documentation. Each has C(name), C(title), C(state) (ok, warning, failed or
+    unknown), C(evidence), C(fix), C(safe) and C(done), as M(addons.olympia.doctor) gives them; nothing is mended here.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import os
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils import doctor, host, machine
+
+OWN_CERTIFICATE = "/etc/olympia/door/door.crt"
+
+
+def said(command: Sequence[str]) -> str:
+    """Return what a command prints; empty where it fails.
+
+    Args:
+        command: The command and its arguments.
+    """
+    code, output, _errors = host.run([*command])
+    return "" if code else output.strip()
+
+
+def room(path: Path) -> machine.Room:
+    """Return the room where a path is, or would be.
+
+    Args:
+        path: The path.
+    """
+    while not host.exists(path):
+        path = path.parent
+    found = os.statvfs(path)
+    return machine.Room((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_bavail * found.f_frsize)
+
+
+def growth(folder: Path) -> int:
+    """Return how many bytes the files of home directories do not take yet of those that they have.
+
+    Args:
+        folder: Where they are.
+    """
+    files = [path.stat() for path in folder.glob("*.img")]
+    # stat(2): blocks are of 512 bytes.
+    return sum(max(0, file.st_size - file.st_blocks * 512) for file in files)
+
+
+def proc_options(mounts: str) -> list[str]:
+    """Return the options that /proc is mounted with.
+
+    Args:
+        mounts: The content of /proc/mounts; the last of a place counts.
+    """
+    options = [fields[3] for line in mounts.splitlines() if (fields := line.split())[1] == "/proc"]
+    return options[-1].split(",") if options else []
+
+
+def failed_units(uids: Sequence[int]) -> list[str] | None:
+    """Return the names of this project's units that failed, and of tenants' systemd managers; None where systemd does not answer.
+
+    Args:
+        uids: The tenants' UIDs.
+    """
+    patterns = ["olympia-*", *(f"user@{uid}.service" for uid in uids)]
+    code, output, _errors = host.run(
+        ["systemctl", "list-units", "--all", "--state=failed", "--no-legend", "--plain", *patterns]
+    )
+    return None if code else [line.split()[0] for line in output.splitlines() if line.strip()]
+
+
+def look(module: AnsibleModule) -> machine.Machine:
+    """Return all that the checks go by.
+
+    Args:
+        module: The running module.
+    """
+    parameters: dict[str, Any] = module.params
+    tenants, disks = parameters["tenants"], Path(parameters["disks_dir"])
+    certificate = parameters["certificate"] or OWN_CERTIFICATE
+    # They are where a login of root's, but not everybody else's, looks for them.
+    nft, dockerd = (module.get_bin_path(name) or name for name in ("nft", "dockerd"))
+    version = re.search(r"version ([^\s,]+)", said([dockerd, "--version"]))
+    return machine.Machine(
+        tenants=tenants,
+        needs=parameters["needs"],
+        problems=parameters["problems"],
+        expired=parameters["expired"],
+        # A table without a rule is a text, too.
+        fence=said([nft, "list", "table", "inet", "olympia_tenants"]) or None,
+        proc=proc_options(host.read_text(Path("/proc/mounts"))),
+        installed=version[1] if version else "",
+        engines={
+            tenant["name"]: said(
+                ["docker", "--host", f"unix://{tenant['socket']}", "version", "--format", "{{.Server.Version}}"]
+            )
+            for tenant in tenants
+            if tenant["engine"] == "rootless"
+        },
+        room=room(disks),
+        disks_dir=str(disks),
+        growth=growth(disks),
+        homes={tenant["name"]: room(Path(tenant["home"])) for tenant in tenants if os.path.ismount(tenant["home"])},
+        memory_mb=host.memory_mb(),
+        door=parameters["door"],
+        web_server=not host.run(["systemctl", "is-active", "--quiet", "nginx"])[0],
+        certificate=certificate,
+        own_certificate=not parameters["certificate"],
+        certificate_end=said(["openssl", "x509", "-in", certificate, "-noout", "-enddate"]).removeprefix("notAfter="),
+        now=time.time(),
+        failed_units=failed_units([tenant["uid"] for tenant in tenants]),
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "tenants": {"type": "list", "elements": "dict", "required": True},
+            "needs": {"type": "list", "elements": "str", "default": []},
+            "problems": {"type": "list", "elements": "dict", "default": []},
+            "expired": {"type": "list", "elements": "str", "default": []},
+            "disks_dir": {"type": "path", "required": True},
+            "door": {"type": "bool", "default": True},
+            "certificate": {"type": "str", "default": ""},
+            "checks": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        chosen = doctor.choose(module.params["checks"], machine.CHECKS, others=doctor.CHECKS)
+    except ValueError as error:
+        module.fail_json(msg=str(error))
+    # As the doctor's: nothing was done here.
+    module.exit_json(changed=False, checks=[verdict | {"done": ""} for verdict in doctor.examine(chosen, look(module))])
+
+
+if __name__ == "__main__":
+    main()

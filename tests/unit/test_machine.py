@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The doctor's verdicts about a machine that several people share, from what was seen there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.addons.olympia.plugins.module_utils import doctor, machine
+from ansible_collections.addons.olympia.plugins.module_utils.engine import problem
+from ansible_collections.addons.olympia.plugins.module_utils.machine import GIB, Room
+from ansible_collections.addons.olympia.plugins.modules import machine_info
+
+from olympia_provisioner.errors import OlympiaError
+from olympia_provisioner.verbs.doctor import WIDTH, check_names, document, text
+
+ROOT = Path(__file__).parents[2]
+FENCE = """table inet olympia_tenants {
+	chain output {
+		type filter hook output priority filter; policy accept;
+		oifname "lo" tcp dport { 12002, 12003 } meta skuid != { 0, 33, 2001 } reject with tcp reset
+		oifname "lo" tcp dport { 12004, 12005 } meta skuid != { 0, 33, 2002 } reject with tcp reset
+	}
+}"""
+GOOD = machine.Machine(
+    tenants=[
+        {"name": "ana", "uid": 2001, "http_port": 12002, "memory_mb": 6144},
+        {"name": "ben", "uid": 2002, "http_port": 12004, "memory_mb": 6144},
+    ],
+    needs=[],
+    problems=[],
+    expired=[],
+    fence=FENCE,
+    proc=["rw", "relatime", "hidepid=invisible"],
+    installed="26.1.5+dfsg1",
+    engines={"ana": "26.1.5+dfsg1", "ben": "26.1.5+dfsg1"},
+    room=Room(used=30 * GIB, free=70 * GIB),
+    disks_dir="/disks",
+    growth=50 * GIB,
+    homes={"ana": Room(used=10 * GIB, free=20 * GIB), "ben": Room(used=90 * GIB, free=10 * GIB)},
+    memory_mb=16000,
+    door=True,
+    web_server=True,
+    certificate="/etc/olympia/door/door.crt",
+    own_certificate=True,
+    certificate_end="Dec 28 07:35:02 2027 GMT",
+    now=1_800_000_000.0,
+    failed_units=[],
+)
+# From 2027-01-15 on.
+SOON, ENDED = "Jan 28 08:00:00 2027 GMT", "Jan 15 07:59:59 2027 GMT"
+MINE = {"certificate": "/my.crt", "own_certificate": False, "certificate_end": SOON}
+NO_WAY = problem("ana cannot have the UID 2001", "/etc/passwd", "eve has it", "give the tenant another UID", None)
+
+
+def verdict(name: str, changed: dict[str, Any]) -> dict[str, Any]:
+    """Return the verdict of one check, on a good machine of which some is changed."""
+    (answer,) = doctor.examine(doctor.choose([name], machine.CHECKS), replace(GOOD, **changed))
+    return answer
+
+
+def test_all_is_well_on_a_good_machine() -> None:
+    verdicts = doctor.examine(machine.CHECKS, GOOD)
+    assert [one for one in verdicts if (one["state"], one["fix"]) != ("ok", "")] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "evidence", "fix", "changed"),
+    [
+        ("tenants", "warning", "would: mount x; start y", "bootstrap", {"needs": ["mount x", "start y"]}),
+        ("tenants", "failed", "/etc/passwd: eve has it", "Give the tenant another UID.", {"problems": [NO_WAY], "needs": ["x"]}),
+        ("fence", "failed", "no table inet olympia_tenants", "restart olympia-tenants", {"fence": None}),
+        ("fence", "failed", "ports of ben", "restart", {"fence": FENCE.replace("12004", "12006")}),
+        ("fence", "failed", "hidepid=invisible", "restart olympia-tenants", {"proc": ["rw", "hidepid=noaccess"]}),
+        ("fence", "failed", "hidepid", "See the check tenants first; then", {"proc": [], "needs": ["start y"]}),
+        ("fence", "ok", "", "", {"proc": ["rw", "hidepid=2"]}),
+        ("engines", "failed", "no answer: ben", "_UID=2002", {"engines": {"ana": "26.1.5+dfsg1", "ben": ""}}),
+        ("engines", "warning", "ana runs 25.0.1", "ana@.host", {"engines": {"ana": "25.0.1", "ben": "26.1.5+dfsg1"}}),
+        ("engines", "ok", "version unknown", "", {"installed": ""}),
+        ("engines", "ok", "0 answer", "", {"engines": {}}),
+        ("disk-machine", "warning", "70.0 GiB are free at /disks, 70%, and", "larger", {"growth": 71 * GIB}),
+        ("disk-machine", "failed", "4.9 GiB", "larger", {"room": Room(95 * GIB + GIB // 10, 5 * GIB - GIB // 10), "growth": 0}),
+        ("disk-machine", "ok", "5.0 GiB", "", {"room": Room(95 * GIB, 5 * GIB), "growth": 0}),
+        ("disk-tenants", "warning", "ben has used 91%", "tenant=ben", {"homes": {"ana": Room(1, 9), "ben": Room(91, 9)}}),
+        ("disk-tenants", "failed", "ana has used 98%", "disk_gb", {"homes": {"ana": Room(98, 2)}}),
+        ("disk-tenants", "ok", "none of 0", "", {"homes": {}}),
+        ("memory-machine", "warning", "12288 MiB, and the machine has 12287 MiB", "memory_mb", {"memory_mb": 12287}),
+        ("memory-machine", "ok", "", "", {"memory_mb": 12288}),
+        ("door", "failed", "nginx does not run", "status nginx", {"web_server": False}),
+        ("door", "ok", "is to have none", "", {"door": False, "web_server": False, "certificate_end": ""}),
+        ("door", "warning", "ends in 13 days", "bootstrap", {"certificate_end": SOON}),
+        ("door", "failed", "has ended", "bootstrap", {"certificate_end": ENDED}),
+        ("door", "failed", "no certificate", "bootstrap", {"certificate_end": ""}),
+        ("door", "warning", "/my.crt", "one at /my.crt", MINE),
+        ("expired", "warning", "ana, ben", "absent", {"expired": ["ana", "ben"]}),
+        ("units", "failed", "a, b", "status a b", {"failed_units": ["a", "b"]}),
+        ("units", "unknown", "systemd does not answer", "tenants", {"failed_units": None}),
+    ],
+)  # fmt: skip
+def test_a_verdict_follows_from_what_was_seen(
+    name: str, state: str, evidence: str, fix: str, changed: dict[str, Any]
+) -> None:
+    found = verdict(name, changed)
+    assert found["state"] == state
+    assert evidence in found["evidence"]
+    assert fix in found["fix"]
+    assert bool(found["fix"]) == (state != "ok")
+    assert found["safe"] is False
+
+
+def test_checks_of_both_kinds_of_hosts_are_known_and_each_has_its_own() -> None:
+    names = ["fence", "memory"]
+    assert [check.name for check in doctor.choose(names, machine.CHECKS, others=doctor.CHECKS)] == ["fence"]
+    assert [check.name for check in doctor.choose(names, others=machine.CHECKS)] == ["memory"]
+    with pytest.raises(ValueError, match=r"There is no check fense\. Did you mean fence\?"):
+        doctor.choose(["fense"], others=machine.CHECKS)
+    every = [check.name for check in (*doctor.CHECKS, *machine.CHECKS)]
+    assert len(every) == len(set(every))
+
+
+def test_the_driver_takes_the_names_of_both_kinds() -> None:
+    check_names(["fence", "memory"])
+    with pytest.raises(OlympiaError, match="There is no check fense"):
+        check_names(["fense", "memory"])
+
+
+def test_a_machine_is_named_where_others_have_not_answered() -> None:
+    found = document({"vm1": [verdict("fence", {}) | {"done": ""}]})
+    assert text(found, named=True).splitlines()[0] == "vm1:"
+    assert text(found).splitlines()[0].startswith("ok        fence")
+
+
+def test_the_page_has_every_check_and_titles_fit_into_their_column() -> None:
+    page = (ROOT / "docs/doctor.md").read_text()
+    assert [check.name for check in machine.CHECKS if f"`{check.name}`" not in page] == []
+    for check in machine.CHECKS:
+        assert len(check.name) < 16, check.name
+        assert len(check.title) <= WIDTH - 26, check.title
+
+
+def test_a_home_directory_can_grow_by_what_its_file_does_not_take(tmp_path: Path) -> None:
+    for name in ("ana.img", "ben.img", "other"):
+        with (tmp_path / name).open("wb") as file:
+            file.write(b"x" * 4096)
+            file.truncate(1 << 20)
+    assert machine_info.growth(tmp_path) == 2 * ((1 << 20) - 4096)
+    assert machine_info.growth(tmp_path / "nowhere") == 0
+
+
+def test_what_is_mounted_last_counts() -> None:
+    mounts = "proc /proc proc rw 0 0\n/dev/a / ext4 rw 0 0\nproc /proc proc rw,hidepid=invisible 0 0\n"
+    assert machine_info.proc_options(mounts) == ["rw", "hidepid=invisible"]
+    assert machine_info.proc_options("") == []
+
+
+def test_room_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
+    assert machine_info.room(tmp_path / "not/yet").share == pytest.approx(machine_info.room(tmp_path).share, abs=0.01)
