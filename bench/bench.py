@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "collections")]
 
-from bench import bare_machine, builds, caches, fleet, local, snapshots, told  # noqa: E402
+from bench import bare_machine, builds, caches, fleet, local, shared, snapshots, told  # noqa: E402
 from bench.measuring import CommandError, Found  # noqa: E402
 
 RESULTS = ROOT / "bench/results"
@@ -57,6 +57,7 @@ def main() -> int:
         "builds": lambda options: builds.measure(options.long_rounds),
         "fleet": lambda options: fleet.measure(options.rounds),
         "caches": lambda options: caches.measure(options.long_rounds),
+        "shared": lambda options: shared.measure(options.long_rounds),
         "snapshots": lambda options: snapshots.measure(options.port),
     }
     parser.add_argument(
