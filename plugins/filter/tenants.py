@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -40,7 +39,8 @@ def gone_tenants(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _told(tenant: Tenant) -> dict[str, Any]:
     names = ("home", "http_port", "image", "mount_unit", "socket", "subids")
-    return asdict(tenant) | {name: getattr(tenant, name) for name in names}
+    # Not asdict: that makes copies of the settings, which Ansible's own dictionaries do not bear.
+    return vars(tenant) | {name: getattr(tenant, name) for name in names}
 
 
 def tenant_files(
