@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+import base64
+import functools
 import hashlib
+import http.server
 import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +26,7 @@ from ansible_collections.addons.olympia.plugins.modules.build_cache import (
 
 
 class Folder(Server):
-    """A folder in place of a server: what is tested over HTTPS is in tests/shared."""
+    """A folder in place of a server."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -91,3 +98,74 @@ def test_a_cache_that_cannot_be_had_leaves_the_old_one(tmp_path: Path) -> None:
 def test_a_digest_leads_nowhere_else(digest: str) -> None:
     with pytest.raises(CacheError, match="is not a digest"):
         blob(digest)
+
+
+class Door(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder to whom knows the password, as the door of a machine does."""
+
+    def do_GET(self) -> None:
+        word = base64.b64encode(b"builds:secret").decode()
+        if self.headers["Authorization"] == f"Basic {word}":
+            super().do_GET()
+        else:
+            self.send_error(401)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Return a folder that is served over HTTPS, and the module's parameters that lead there."""
+    folder, key, certificate = tmp_path / "served", tmp_path / "key", tmp_path / "crt"
+    folder.mkdir()
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "1", "-subj", "/CN=vm1.example.org"]
+    names = ["-addext", "subjectAltName=DNS:vm1.example.org", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*made, *names], check=True, capture_output=True)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Door, directory=str(folder)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield (
+        folder,
+        {
+            "url": f"https://vm1.example.org:{server.server_port}/builds/1",
+            "address": "127.0.0.1",
+            "authority": certificate.read_text(),
+            "password": "secret",
+        },
+    )
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_cache_is_fetched_over_https(served: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    folder, params = served
+    index = cache(folder / "builds/1", "one", "two")
+    here = tmp_path / "here"
+    assert len(bring(here, index, Server(params))) == 4
+    assert contents(here).items() >= contents(folder / "builds/1").items()
+    assert {path.stat().st_mode & 0o777 for path in (here / BLOBS).iterdir()} == {0o644}
+
+
+def test_what_is_not_what_its_digest_says_is_not_taken(served: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    folder, params = served
+    index = cache(folder / "builds/1", "one")
+    (folder / "builds/1" / blob(f"sha256:{hashlib.sha256(b'one').hexdigest()}")).write_text("another")
+    here = tmp_path / "here"
+    with pytest.raises(CacheError, match="is not what its digest says"):
+        bring(here, index, Server(params))
+    assert "another" not in contents(here).values()
+    assert not (here / "index.json").exists()
+
+
+def test_nobody_gets_it_without_the_password_or_from_somebody_else(
+    served: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    folder, params = served
+    index = cache(folder / "builds/1", "one")
+    with pytest.raises(CacheError, match="answers 401"):
+        bring(tmp_path / "here", index, Server(params | {"password": "wrong"}))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        bring(tmp_path / "here", index, Server(params | {"authority": ""}))
