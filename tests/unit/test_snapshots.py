@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils import snapshots
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.volumes import Volumes
 from ansible_collections.addons.olympia.plugins.modules import snapshot as module
 
 from olympia_provisioner.verbs import snapshot as verb
@@ -146,8 +148,8 @@ class Night:
         given = {"volumes": {"database": "two_data_mysqld"}, "password": "", "kept": kept, "holds_data": False}
         self.instance = module.Instance(params | given)
         self.root = self.instance.root
-        monkeypatch.setattr(module.shutil, "which", lambda _name: "/bin/docker")
-        monkeypatch.setattr(module.volumes.Volumes, "exists", lambda _self, _name: volume)
+        monkeypatch.setattr(shutil, "which", lambda _name: "/bin/docker")
+        monkeypatch.setattr(Volumes, "exists", lambda _self, _name: volume)
         monkeypatch.setattr(self.instance, "save", lambda folder: make(self.root, folder.name))
 
     def save(self, check: bool = False) -> dict[str, Any]:
