@@ -123,6 +123,18 @@ def test_status_and_url_tell_of_the_instances(fleet: Fleet) -> None:
     assert "There is no tenant eve; the inventory has ana, ben." in " ".join(wrong.output.split())
 
 
+def test_a_night_saves_who_has_data_and_leaves_the_others_out(fleet: Fleet) -> None:
+    done = fleet.run("olympia", "nightly")
+    told = " ".join(done.output.split())
+    assert done.code == 0, done.output
+    assert "No snapshot of ben is saved: it holds no data" in told, done.output
+    folder = "/home/ana/.local/state/olympia/snapshots/ana"
+    (name,) = fleet.inside(VM, "ls", folder).split()
+    assert name.endswith("-nightly")
+    assert fleet.inside(VM, "stat", "--format=%U %a", f"{folder}/{name}").strip() == "ana 700"
+    assert fleet.page(VM, ANA)[0] == 200
+
+
 def test_an_instance_that_nobody_uses_is_stopped_and_up_starts_it(fleet: Fleet) -> None:
     ana = fleet.tenants[0]
     ana["idle_minutes"] = 1
