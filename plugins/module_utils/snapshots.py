@@ -24,6 +24,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.cli import Complete
 FORMAT = 1  # of the manifest; docs/snapshots.md describes it
 MANIFEST = "manifest.json"
 AUTOMATIC = "auto-"
+NIGHTLY = "nightly"  # what the automatic ones that nights leave are named after; they are counted by themselves
 UNFINISHED = ".unfinished-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 CHUNK = 2**20  # bytes
@@ -63,7 +64,7 @@ def automatic_name(before: str, now: datetime) -> str:
     """Return the name of an automatic snapshot.
 
     Args:
-        before: What it is made before.
+        before: What it is made before, or NIGHTLY.
         now: The time, in UTC.
     """
     return f"{AUTOMATIC}{time_name(now)}-{before}"
@@ -165,15 +166,17 @@ def newest(root: Path, instance: str) -> str:
     return str(names[-1])
 
 
-def superfluous(names: Iterable[str], kept: int) -> list[str]:
+def superfluous(names: Iterable[str], kept: int, nightly: bool = False) -> list[str]:
     """Return the automatic snapshots that are more than are kept, the oldest first.
 
     Args:
         names: Names of an instance's snapshots.
         kept: How many of the automatic ones are kept.
+        nightly: Whether it is about those that nights leave, or about all others: neither push the others out.
     """
     automatic = sorted(name for name in names if name.startswith(AUTOMATIC))
-    return automatic[: max(0, len(automatic) - kept)]
+    counted = [name for name in automatic if name.endswith(f"-{NIGHTLY}") == nightly]
+    return counted[: max(0, len(counted) - kept)]
 
 
 def checksum(path: Path) -> str:
@@ -206,6 +209,22 @@ def check_whole(folder: Path, manifest: Mapping[str, Any]) -> None:
                 f"{path} is not what was saved: {size} bytes with the SHA-256 {digest}, and the manifest says {part['bytes']} "
                 f"bytes with {part['sha256']}. The snapshot is damaged; nothing was changed."
             )
+
+
+def verify(folder: Path) -> None:
+    """Read a new snapshot again, and remove it where it is not what was saved: it would be taken for one that can be restored.
+
+    Args:
+        folder: The snapshot.
+
+    Raises:
+        SnapshotError: It is not, and gone.
+    """
+    try:
+        check_whole(folder, read_manifest(folder))
+    except SnapshotError:
+        remove(folder)
+        raise
 
 
 def series(version: str) -> str:

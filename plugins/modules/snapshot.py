@@ -59,11 +59,13 @@ options:
     type: str
     default: ""
   automatic:
-    description: What the snapshot is made before. It gets a name of its own, and the oldest such ones go.
+    description:
+      - What the snapshot is made before. It gets a name of its own, is read again when it is written, and the oldest such ones go.
+      - V(nightly) stands for no such thing, and has a count of its own. An instance that holds no data is left out then.
     type: str
     default: ""
   kept:
-    description: How many automatic snapshots are kept; with V(0) none is made.
+    description: How many automatic snapshots are kept, of nightly ones or of all others; with V(0) none is made.
     type: int
     default: 3
   holds_data:
@@ -109,12 +111,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The snapshot, or the file of SQL.
+  description: The snapshot, or the file of SQL; empty where none was made.
   returned: always
   type: str
   sample: /srv/olympia/snapshots/two/before-the-migration
 told:
-  description: What was done (in check mode, would be), in a sentence.
+  description: What was done (in check mode, would be), or why nothing was, in a sentence.
   returned: always
   type: str
 bytes:
@@ -142,6 +144,7 @@ stderr:
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -294,13 +297,39 @@ class Instance:
         Raises:
             SnapshotError: It cannot be saved.
         """
-        if not self.kept or not self.holds_data:
-            return ""
+        return self.save_automatic(what) if self.kept > 0 and self.holds_data else ""
+
+    def save_automatic(self, what: str) -> str:
+        """Save an automatic snapshot, remove the oldest ones of its kind, and return its folder.
+
+        Args:
+            what: What it is made before, or NIGHTLY.
+
+        Raises:
+            SnapshotError: It cannot be saved, or not be read again. The older ones are all there then.
+        """
         folder = self.root / self.name / snapshots.automatic_name(what, datetime.now(timezone.utc))
         self.save(folder)
-        for name in snapshots.superfluous([path.name for path in folder.parent.iterdir()], self.kept):
+        snapshots.verify(folder)
+        names = [path.name for path in folder.parent.iterdir()]
+        for name in snapshots.superfluous(names, self.kept, nightly=what == snapshots.NIGHTLY):
             snapshots.remove(folder.parent / name)
         return str(folder)
+
+    def left_out(self) -> str:
+        """Return why a night leaves nothing of the instance; the empty string where it does.
+
+        Its volume tells, not what is remembered of its initialization: a restore forgets that until the next 'up'.
+
+        Raises:
+            SnapshotError: The engine does not tell.
+        """
+        if self.kept < 1:
+            return "NIGHTLY_KEPT says that none is kept"
+        if not shutil.which("docker"):
+            return "it was never up, for there is no docker here"
+        volume = self.parts["database"]
+        return "" if self.volumes.exists(volume) else f"it holds no data, for there is no volume {volume}"
 
     def check_fits(self, manifest: dict[str, Any], force: bool) -> str:
         """Refuse a snapshot that the instance cannot use, and return a warning where it is used all the same.
@@ -501,6 +530,8 @@ def perform(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
 def save(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
     """Save a snapshot."""
     before = module.params["automatic"]
+    if before == snapshots.NIGHTLY:
+        return save_nightly(module, instance)
     if before:
         if module.check_mode:
             wanted = instance.kept > 0 and instance.holds_data
@@ -525,6 +556,22 @@ def save(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
         return result | {"told": f"The snapshot {name} would be saved in {folder}"}
     size = instance.save(folder)
     return result | {"bytes": size, "told": f"The snapshot {name} is saved in {folder}, {size} bytes"}
+
+
+def save_nightly(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
+    """Save the automatic snapshot of a night, or say why there is none."""
+    nothing = {"changed": False, "path": "", "automatic": ""}
+    if reason := instance.left_out():
+        return nothing | {"told": f"No snapshot of {instance.name} is saved: {reason}"}
+    if instance.journal.exists():
+        # A mixture would in time push out all that is not.
+        raise SnapshotError(f"No snapshot of {instance.name} is saved: a restore is in progress, or was interrupted.")
+    if module.check_mode:
+        instance.check_present()
+        told = f"A snapshot would be saved in {instance.root / instance.name}"
+        return nothing | {"changed": True, "told": told}
+    path = instance.save_automatic(snapshots.NIGHTLY)
+    return {"changed": True, "path": path, "automatic": path, "told": f"What {instance.name} holds is saved in {path}"}
 
 
 def remove(module: AnsibleModule, instance: Instance) -> dict[str, Any]:

@@ -53,7 +53,7 @@ snapshots:
       description: What it takes on the disk.
       type: int
     automatic:
-      description: Whether it was saved before something that replaces or removes data.
+      description: Whether nobody has asked for it. It was saved before something that replaces or removes data, or in a night.
       type: bool
     problem:
       description: Why it cannot be restored, as far as its manifest tells. Empty for one that can.

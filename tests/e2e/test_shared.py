@@ -158,6 +158,31 @@ def test_status_and_url_tell_of_the_instances(fleet: Fleet) -> None:
     assert "There is no tenant eve; the inventory has ana, ben." in " ".join(wrong.output.split())
 
 
+def sql(fleet: Fleet, statement: str) -> str:
+    """Return what the database of ana's instance answers."""
+    client = "sh -c 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD mariadb -uroot -N olympia -e \"$0\"'"
+    done = fleet.as_tenant(VM, "ana", f'docker exec ana-mysqld-1 {client} "{statement}"')
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_night_saves_who_has_data_and_what_is_lost_comes_back(fleet: Fleet) -> None:
+    sql(fleet, "CREATE TABLE precious (id INT)")
+    done = fleet.run("olympia", "nightly")
+    told = " ".join(done.output.split())
+    assert done.code == 0, done.output
+    assert "No snapshot of ben is saved: it holds no data" in told, done.output
+    folder = "/home/ana/.local/state/olympia/snapshots/ana"
+    (name,) = fleet.inside(VM, "ls", folder).split()
+    assert name.endswith("-nightly")
+    assert fleet.inside(VM, "stat", "--format=%U %a", f"{folder}/{name}").strip() == "ana 700"
+    sql(fleet, "DROP TABLE precious")
+    back = fleet.run("olympia", "snapshot", "restore", name, "tenant=ana")
+    assert back.code == 0, back.output
+    assert sql(fleet, "SHOW TABLES LIKE 'precious'") == "precious"
+    assert fleet.page(VM, ANA)[0] == 200
+
+
 def verdicts(fleet: Fleet, *checks: str) -> dict[str, dict[str, tuple[str, str]]]:
     """Return state and evidence of the doctor's checks, by host and name."""
     output = fleet.run("olympia", "doctor", "--json", *checks).output

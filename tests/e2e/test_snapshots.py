@@ -158,6 +158,40 @@ def test_rows_files_and_search_come_back(stack: Stack, saved: Path) -> None:
     assert automatic["path"] in "".join(run.output.split()), run.output
 
 
+def test_a_night_replaces_the_night_before_and_nothing_else(stack: Stack, saved: Path) -> None:
+    other = folder(stack, "auto-20260101-000000-destroy")
+    shutil.copytree(saved, other)
+    before = set(snapshots(stack))
+    planned = stack.olympia("nightly", "--check")
+    assert planned.code == 0, planned.output
+    assert set(snapshots(stack)) == before
+    sql(stack, "CREATE TABLE note (text VARCHAR(9)); INSERT INTO note VALUES ('night')")
+    # The second one of containers that are all stopped, as those of an instance that nobody uses.
+    for stopped in (False, True):
+        if stopped:
+            stack.docker("compose", "stop")
+        night = stack.olympia("nightly", "NIGHTLY_KEPT=1")
+        assert night.code == 0, night.output
+    (left,) = set(snapshots(stack)) - before
+    assert left.endswith("-nightly")
+    assert set(snapshots(stack)) >= {"first", other.name}
+    stack.up()
+    sql(stack, "UPDATE note SET text='day'")
+    run = stack.olympia("snapshot", "restore", left)
+    assert run.code == 0, run.output
+    assert sql(stack, "SELECT text FROM note") == "night"
+    assert holds(stack) == ALL
+    # The one that was saved before that has pushed no nightly one out.
+    assert left in snapshots(stack)
+    sql(stack, "DROP TABLE note")
+
+
+def test_a_night_leaves_out_what_was_never_up(make_stack: Callable[..., Stack]) -> None:
+    night = make_stack().olympia("nightly")
+    assert night.code == 0, night.output
+    assert "it holds no data, for there is no volume" in " ".join(night.output.split())
+
+
 def test_what_is_damaged_is_refused(stack: Stack, saved: Path) -> None:
     broken = folder(stack, "broken")
     shutil.copytree(saved, broken)

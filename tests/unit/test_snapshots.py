@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils import snapshots
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.volumes import Volumes
+from ansible_collections.addons.olympia.plugins.modules import snapshot as module
 
 from olympia_provisioner.verbs import snapshot as verb
 
@@ -117,6 +121,79 @@ def test_the_oldest_automatic_ones_go_and_no_other() -> None:
     automatic = [snapshots.automatic_name("restore", NOW.replace(second=second)) for second in range(4)]
     assert snapshots.superfluous([*reversed(automatic), "mine", "zebra"], kept=3) == automatic[:1]
     assert snapshots.superfluous(automatic, kept=9) == []
+
+
+def test_nights_and_all_else_do_not_push_each_other_out() -> None:
+    nights = [snapshots.automatic_name("nightly", NOW.replace(day=day)) for day in range(1, 10)]
+    others = [snapshots.automatic_name("destroy", NOW.replace(second=second)) for second in range(4)]
+    names = [*others, *reversed(nights), "mine", "mine-nightly"]
+    assert snapshots.superfluous(names, kept=7, nightly=True) == nights[:2]
+    assert snapshots.superfluous(names, kept=3) == others[:1]
+
+
+def test_a_new_snapshot_that_is_damaged_does_not_stay(tmp_path: Path) -> None:
+    snapshots.verify(good := make(tmp_path, "good"))
+    (make(tmp_path, "bad") / "storage.tar.zst").write_bytes(b"other")
+    with pytest.raises(SnapshotError, match="is not what was saved"):
+        snapshots.verify(tmp_path / "two/bad")
+    assert [path.name for path in good.parent.iterdir()] == ["good"]
+
+
+class Night:
+    """An instance whose volumes are said to be there, or not; saving it makes a snapshot of one part."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, kept: int = 7, volume: bool = True) -> None:
+        """Make it."""
+        params = {"instance": "two", "directory": folder / "snapshots", "project_src": folder, "images": {}}
+        given = {"volumes": {"database": "two_data_mysqld"}, "password": "", "kept": kept, "holds_data": False}
+        self.instance = module.Instance(params | given)
+        self.root = self.instance.root
+        monkeypatch.setattr(shutil, "which", lambda _name: "/bin/docker")
+        monkeypatch.setattr(Volumes, "exists", lambda _self, _name: volume)
+        monkeypatch.setattr(self.instance, "save", lambda folder: make(self.root, folder.name))
+
+    def save(self, check: bool = False) -> dict[str, Any]:
+        """Save it as a timer does."""
+        asked: Any = SimpleNamespace(params={"automatic": "nightly"}, check_mode=check)
+        return module.save(asked, self.instance)
+
+    def names(self) -> list[str]:
+        """Return the names of its snapshots."""
+        return sorted(path.name for path in self.root.glob("*/*"))
+
+
+def test_a_night_leaves_the_newest_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    night = Night(monkeypatch, tmp_path, kept=1)
+    for name in ("mine", "auto-20260101-000000-nightly", "auto-20260101-000000-restore"):
+        make(night.root, name)
+    assert "would be saved" in night.save(check=True)["told"]
+    assert "auto-20260101-000000-nightly" in night.names()
+    saved = night.save()
+    assert saved["changed"]
+    assert night.names() == ["auto-20260101-000000-restore", Path(saved["path"]).name, "mine"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "volume", "says"),
+    [(7, False, "there is no volume two_data_mysqld"), (0, True, "NIGHTLY_KEPT"), (-1, True, "NIGHTLY_KEPT")],
+)
+def test_a_night_leaves_an_instance_out_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: int, volume: bool, says: str
+) -> None:
+    night = Night(monkeypatch, tmp_path, kept, volume)
+    make(night.root, "auto-20260101-000000-nightly")
+    told = night.save()
+    assert not told["changed"]
+    assert says in told["told"]
+    assert night.names() == ["auto-20260101-000000-nightly"]
+
+
+def test_a_night_saves_no_mixture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    night = Night(monkeypatch, tmp_path)
+    night.instance.journal.touch()
+    with pytest.raises(SnapshotError, match="a restore is in progress, or was interrupted"):
+        night.save()
+    assert night.names() == []
 
 
 def test_the_newest_is_the_one_that_somebody_has_saved_last(tmp_path: Path) -> None:
