@@ -114,6 +114,14 @@ def test_nobody_else_reaches_what_a_tenant_serves_to_the_world_on_a_port_of_hers
         assert "Connection refused" in fleet.as_tenant(VM, "ben", fetch(host)).stderr
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((fleet.addresses[VM], OWN), timeout=10)
+    base = "$(docker image ls --format '{{.Repository}}:{{.Tag}}' olympia/base)"
+
+    def dial(port: int) -> str:
+        return f"docker run --rm --entrypoint bash {base} -c ': < /dev/tcp/{fleet.addresses[VM]}/{port}'"
+
+    assert fleet.as_tenant(VM, "ana", dial(OWN)).returncode == 0
+    assert fleet.as_tenant(VM, "ben", dial(443)).returncode == 0
+    assert "Connection refused" in fleet.as_tenant(VM, "ben", dial(OWN)).stderr
     fleet.as_tenant(VM, "ana", "systemctl --user stop serves")
 
 
