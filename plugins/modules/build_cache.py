@@ -124,12 +124,12 @@ class Server:
         where = f"{self.url.path}/{blob(digest)}"
         descriptor, unfinished = tempfile.mkstemp(dir=file.parent, prefix=".unfinished-")
         try:
-            connection.request("GET", where, headers=self.headers)
-            answer = connection.getresponse()
-            if answer.status != http.client.OK:
-                raise CacheError(f"{name} answers {answer.status} {answer.reason} to {where}.")
             found = hashlib.sha256()
             with os.fdopen(descriptor, "wb") as out:
+                connection.request("GET", where, headers=self.headers)
+                answer = connection.getresponse()
+                if answer.status != http.client.OK:
+                    raise CacheError(f"{name} answers {answer.status} {answer.reason} to {where}.")
                 while chunk := answer.read(CHUNK):
                     found.update(chunk)
                     out.write(chunk)
