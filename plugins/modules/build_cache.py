@@ -234,6 +234,19 @@ def superfluous(folder: Path, index: str) -> list[Path]:
     return [file for file in (folder / BLOBS).iterdir() if file.name not in kept]
 
 
+def open_to_readers(folder: Path) -> None:
+    """Make what BuildKit's client makes when it reads a cache, and what its readers may not make here.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    (folder / "ingest").mkdir(exist_ok=True)
+    (folder / "index.json.lock").touch()
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -259,8 +272,10 @@ def main() -> None:
         if module.params["url"] and not plan:
             fetched = bring(folder, index, Server(module.params))
         removed = [] if plan else superfluous(folder, index)
-        for file in () if module.check_mode else removed:
-            file.unlink()
+        if not module.check_mode:
+            open_to_readers(folder)
+            for file in removed:
+                file.unlink()
     except (CacheError, OSError, ValueError, KeyError, http.client.HTTPException) as error:
         module.fail_json(msg=f"The build cache {folder} is not complete: {error}")
     module.exit_json(

@@ -64,6 +64,7 @@ files:
   sample: [.env]
 """
 
+import os
 import stat
 import tempfile
 from pathlib import Path
@@ -162,6 +163,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    # The mode of a folder is part of what a build step goes by, and the same tree is to be the same on each host.
+    os.umask(0o022)
     try:
         module.exit_json(**apply(module))
     except OSError as error:
