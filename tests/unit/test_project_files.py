@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import json
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,3 +25,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     with pytest.raises(OSError):
         write(tmp_path / "taken", "text\n", 0o644)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_folders_are_the_same_whoever_makes_them(tmp_path: Path) -> None:
+    ansible = str(Path(sys.executable).with_name("ansible"))
+    arguments = {"directory": str(tmp_path / "made"), "files": {"sub/file": {"content": "text\n", "mode": "0644"}}}
+    command = [ansible, "localhost", "-m", "addons.olympia.project_files", "-a", json.dumps(arguments)]
+    done = subprocess.run(
+        command, umask=0o002, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert stat.S_IMODE((tmp_path / "made/sub").stat().st_mode) == 0o755
