@@ -53,7 +53,8 @@ MACHINES = "olympia_machines"
 INSTANCES = "olympia_instances"
 BUILDS = "olympia_builds"
 # What names where a build cache is read and written.
-CACHE_FROM, CACHE_TO = "olympia_stack_cache_from", "olympia_stack_cache_to"
+CACHE_FROM = "olympia_stack_cache_from"
+CACHE_TO = "olympia_stack_cache_to"
 # Of a machine that does not say how much memory its tenants may have, in MiB: as much as anybody wants.
 UNLIMITED_MB = 1 << 30
 # Of an instance that never runs; below those of tenants.
