@@ -21,7 +21,6 @@ from typing import Any
 from .hosts import BIN, ROOT, Outcome, docker
 
 OPERATOR = "vm-operator"
-NETWORK = "olympia-test-fleet"
 RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
@@ -77,6 +76,11 @@ class Fleet:
     addresses: dict[str, str] = field(default_factory=dict)
 
     @property
+    def network(self) -> str:
+        """The name of the network that the machines are in."""
+        return f"olympia-test-{self.machines[0].partition('.')[0]}"
+
+    @property
     def inventory(self) -> Path:
         """The folder of the inventory."""
         return self.folder / "inventory"
@@ -92,11 +96,11 @@ class Fleet:
             subprocess.run([*keygen, self.folder / who], check=True)
         for tenant in self.tenants:
             tenant["keys"] = [(self.folder / f"{tenant['name']}.pub").read_text().strip()]
-        docker("network", "create", "--label=addons.olympia.test=true", NETWORK)
+        docker("network", "create", "--label=addons.olympia.test=true", self.network)
         image = make_image(bare=not images)
         for machine in self.machines:
             docker(
-                "run", "--detach", "--name", machine, "--hostname", machine, f"--network={NETWORK}",
+                "run", "--detach", "--name", machine, "--hostname", machine, f"--network={self.network}",
                 "--privileged", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", "--volume=/var/lib/docker",
                 "--volume=/var/lib/containerd", "--volume=/var/lib/olympia", "--label=addons.olympia.test=true",
                 image, "/lib/systemd/systemd",
@@ -125,7 +129,7 @@ class Fleet:
             assert time.monotonic() < deadline, f"{machine} does not boot: {done.stdout}{done.stderr}"
             time.sleep(0.2)
         self.addresses[machine] = docker(
-            "inspect", "--format", f'{{{{(index .NetworkSettings.Networks "{NETWORK}").IPAddress}}}}', machine
+            "inspect", "--format", f'{{{{(index .NetworkSettings.Networks "{self.network}").IPAddress}}}}', machine
         )
 
     def _prepare(self, machine: str, images: Sequence[str]) -> None:
@@ -241,4 +245,4 @@ class Fleet:
                 capture_output=True, check=False,
             )  # fmt: skip
             subprocess.run(["docker", "rm", "--force", "--volumes", machine], capture_output=True, check=False)
-        subprocess.run(["docker", "network", "rm", NETWORK], capture_output=True, check=False)
+        subprocess.run(["docker", "network", "rm", self.network], capture_output=True, check=False)
