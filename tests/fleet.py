@@ -226,6 +226,8 @@ class Fleet:
             plain.request("GET", "/ca.crt", headers={"Host": machine})
             authority = plain.getresponse().read().decode()
         context = ssl.create_default_context(cadata=authority)
+        # As Python does from 3.13 on.
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
         connection = http.client.HTTPSConnection(host, timeout=60, context=context)
         # The name is in no name server, so that it is said where it leads.
         connection.sock = context.wrap_socket(

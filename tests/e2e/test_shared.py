@@ -274,8 +274,9 @@ def test_whom_the_operator_lets_use_the_machines_engine_is_said_to_be_as_much_as
 
 def test_the_door_takes_a_given_certificate_and_lets_in_whom_the_operator_names(fleet: Fleet) -> None:
     make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 2 -subj /CN=given"
-    names = f"-addext subjectAltName=DNS:{VM},DNS:*.{VM} -keyout /root/given.key -out /root/given.crt"
-    fleet.inside(VM, *make.split(), *names.split())
+    names = f"-addext subjectAltName=DNS:{VM},DNS:*.{VM} -addext keyUsage=digitalSignature,keyCertSign"
+    files = "-keyout /root/given.key -out /root/given.crt"
+    fleet.inside(VM, *f"{make} {names} {files}".split())
     authority = fleet.inside(VM, "cat", "/root/given.crt")
     word = fleet.inside(VM, "openssl", "passwd", "-apr1", "open sesame")
     fleet.settings = {
