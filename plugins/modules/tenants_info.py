@@ -150,7 +150,7 @@ class Found:
         taken_by: Another account that has the UID; empty where none has.
         groups: What the account is a member of.
         has_subids: Whether its containers have the UIDs that they are to have.
-        disk: Size of the file that is its home directory, in bytes; 0 where there is none.
+        disk: Size of its home directory's file system, in bytes; 0 where there is none.
         mounted: Whether that is mounted.
         lingers: Whether its systemd manager runs without a session.
         context: The docker client's context; empty for the default one.
@@ -166,6 +166,30 @@ class Found:
     lingers: bool
     context: str
     engine: bool
+
+
+def file_system_size(image: Path) -> int:
+    """Return the size of the ext4 file system in a file, in bytes; 0 where there is none.
+
+    The file's own size would tell of a growth that has ended half-way as if it were done.
+
+    Args:
+        image: The file.
+
+    Source: "The Super Block" in the Linux kernel's documentation of ext4 (docs.kernel.org/filesystems/ext4).
+    """
+    try:
+        with image.open("rb") as file:
+            file.seek(1024)
+            block = file.read(1024)
+    except FileNotFoundError:
+        return 0
+
+    def number(offset: int) -> int:
+        return int.from_bytes(block[offset : offset + 4], "little")
+
+    blocks, log_block_size = number(0x150) << 32 | number(0x4), number(0x18)
+    return blocks << (10 + log_block_size)
 
 
 def look(tenant: dict[str, Any], disks: Path) -> Found:
@@ -191,11 +215,12 @@ def look(tenant: dict[str, Any], disks: Path) -> Found:
             [line for line in host.read_text(Path(path)).splitlines() if line.startswith(f"{name}:")] == [wanted]
             for path in ("/etc/subuid", "/etc/subgid")
         ),
-        disk=image.stat().st_size if image.exists() else 0,
+        disk=file_system_size(image),
         mounted=os.path.ismount(home),
         lingers=(LINGER / name).exists(),
         context=client.get("currentContext", ""),
-        engine=not host.run(["docker", "--host", f"unix://{tenant['socket']}", "version"])[0],
+        # One that hangs is none.
+        engine=not host.run(["timeout", "20", "docker", "--host", f"unix://{tenant['socket']}", "version"])[0],
     )
 
 

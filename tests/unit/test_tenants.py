@@ -15,7 +15,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.addons.olympia.plugins.filter.tenants import examined, instances, machines, tenants
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError, place
-from ansible_collections.addons.olympia.plugins.modules.tenants_info import Found, assess, strangers
+from ansible_collections.addons.olympia.plugins.modules.tenants_info import Found, assess, file_system_size, strangers
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import render, tenants_of
 
 ROOT = Path(__file__).parents[2]
@@ -135,6 +135,18 @@ def test_what_would_harm_somebody_is_a_problem(changes: dict[str, Any], said: st
     (ana,) = tenants([ANA], ["ana"])
     _needs, (problem,), _plan = assess(ana, found(**changes))
     assert problem["evidence"] == said
+
+
+def test_a_home_directory_has_the_size_of_its_file_system_also_when_its_file_has_grown_already(tmp_path: Path) -> None:
+    image = tmp_path / "ana.img"
+    assert file_system_size(image) == 0
+    for size, command in ((32 << 20, "mkfs.ext4"), (64 << 20, "resize2fs")):
+        before = file_system_size(image)
+        with image.open("ab") as file:
+            file.truncate(size)
+        assert file_system_size(image) == before
+        subprocess.run([f"/usr/sbin/{command}", image], check=True, capture_output=True)
+        assert file_system_size(image) == size
 
 
 def test_a_tenant_of_the_shared_engine_needs_no_engine() -> None:
