@@ -157,7 +157,7 @@ def test_who_comes_changes_and_leaves_disturbs_nobody(fleet: Fleet) -> None:
     assert changed.code == 0, changed.output
     assert {name for name, count in changes(changed.output).items() if count} == {machine}
     shown = fleet.inside(machine, "systemctl", "show", "user-2020.slice", "--property=CPUQuotaPerSecUSec")
-    assert shown == "CPUQuotaPerSecUSec=1.500s"
+    assert shown == "CPUQuotaPerSecUSec=1.500000s"
     assert fleet.page(machine, site)[0] == 200
     gil["state"] = "destroyed"
     fleet.write()
