@@ -146,7 +146,6 @@ def test_a_broken_env_file(stack: Stack) -> None:
         assert verdicts["daemon"]["state"] == "ok"
     finally:
         env.write_text(sound)
-    assert state(stack, "env-file")[0] == "ok"
 
 
 def test_rendered_files_that_were_touched(stack: Stack) -> None:
@@ -163,7 +162,6 @@ def test_rendered_files_that_were_touched(stack: Stack) -> None:
     finally:
         compose.write_text(sound)
         dockerfile.chmod(0o644)
-    assert state(stack, "rendered-files")[0] == "ok"
 
 
 def test_an_override_file_is_ignored_until_it_is_named(stack: Stack) -> None:
@@ -187,22 +185,20 @@ def test_containers_of_an_interrupted_run_are_removed_and_one_that_runs_is_not(s
     stack.docker("wait", ended)
     stack.docker(*run, "sleep", "--name", running, "memcached", "600")
     try:
-        found, evidence = state(stack, "leftovers")
-        assert (found, f"{ended} (exited)" in evidence, f"{running} (running)" in evidence) == ("warning", True, True)
         (plan,) = ask(stack, "leftovers", "--fix", "--check").values()
-        assert (plan["done"], ended in plan["evidence"]) == (f"would remove {ended}", True)
+        assert (plan["state"], plan["done"]) == ("warning", f"would remove {ended}")
+        assert f"{ended} (exited)" in plan["evidence"]
+        assert f"{running} (running)" in plan["evidence"]
         (verdict,) = ask(stack, "leftovers", "--fix").values()
         assert (verdict["done"], verdict["evidence"]) == (f"done: remove {ended}", f"{running} (running)")
         # The second time there is nothing left to mend.
         assert ask(stack, "leftovers", "--fix")["leftovers"]["done"] == ""
     finally:
         stack.docker("rm", "--force", running)
-    assert state(stack, "leftovers") == ("ok", "there are none")
     assert len(stack.healthy()) == 8
 
 
 def test_dependencies_get_their_owner_back(stack: Stack) -> None:
-    assert state(stack, "ownership")[0] == "ok"
     touched = next((stack.project / "deps/lib").rglob("*.py"))
     os.chown(touched, 1234, -1)
     found, evidence = state(stack, "ownership")
@@ -224,7 +220,6 @@ def test_a_source_tree_of_another_user(bare: Stack, tmp_path: Path) -> None:
 def test_a_database_that_was_not_initialized_to_the_end(stack: Stack) -> None:
     marker = stack.project / ".initialized.json"
     kept = marker.read_text()
-    assert state(stack, "mysql-volume")[0] == "ok"
     marker.unlink()
     found, evidence = state(stack, "mysql-volume")
     assert (found, "not initialized to the end" in evidence) == ("warning", True)
@@ -283,14 +278,13 @@ def test_ports_that_others_have(bare: Stack) -> None:
         verdicts = ask(bare, "http-port", "mysql-port", f"HTTP_PORT={port}", f"MYSQL_PORT={port}")
     assert [verdict["state"] for verdict in verdicts.values()] == ["failed", "failed"]
     assert f"port {port} is taken" in verdicts["mysql-port"]["evidence"]
-    assert state(bare, "http-port", f"HTTP_PORT={port}")[0] == "ok"
 
 
 def test_the_sites_name_is_added_to_the_hosts_file_once(bare: Stack) -> None:
     line, before = f"127.0.0.1 {bare.instance}.olympia.test\n", HOSTS.read_text()
     try:
-        assert state(bare, "hosts-entry")[0] == "warning"
-        assert ask(bare, "hosts-entry", "--fix", "--check")["hosts-entry"]["done"].startswith("would add")
+        (plan,) = ask(bare, "hosts-entry", "--fix", "--check").values()
+        assert (plan["state"], plan["done"].startswith("would add")) == ("warning", True)
         assert HOSTS.read_text() == before
         for said in (f"done: add the line '{line.strip()}' to {HOSTS}", ""):
             (verdict,) = ask(bare, "hosts-entry", "--fix").values()
@@ -309,9 +303,9 @@ def test_too_little_memory_and_disk(bare: Stack) -> None:
 def test_memory_maps_matter_only_to_a_registrys_elasticsearch(bare: Stack) -> None:
     enough = f"MIN_MAP_COUNT={2**31 - 1}"
     assert state(bare, "map-count", "IMAGE_ORIGIN=packages", enough)[0] == "ok"
-    assert state(bare, "map-count", "IMAGE_ORIGIN=registry", enough)[0] == "failed"
-    plan = ask(bare, "map-count", "--fix", "--check", "IMAGE_ORIGIN=registry", enough)["map-count"]
-    assert plan["done"] == f"would set vm.max_map_count to {2**31 - 1}, now and in /etc/sysctl.d/90-olympia.conf"
+    (plan,) = ask(bare, "map-count", "--fix", "--check", "IMAGE_ORIGIN=registry", enough).values()
+    would = f"would set vm.max_map_count to {2**31 - 1}, now and in /etc/sysctl.d/90-olympia.conf"
+    assert (plan["state"], plan["done"]) == ("failed", would)
 
 
 def test_no_source_tree(bare: Stack, tmp_path: Path) -> None:
@@ -349,19 +343,20 @@ def test_a_registry_that_refuses(bare: Stack) -> None:
     assert state(bare, "registry", "IMAGE_ORIGIN=packages")[0] == "ok"
 
 
-def test_a_mirror_that_refuses_and_one_that_answers(bare: Stack, mirror: Callable[[float], str]) -> None:
+def test_a_mirror_that_refuses(bare: Stack) -> None:
     refusing = f"http://127.0.0.1:{free_port()}/debian"
-    found, evidence = state(bare, "mirrors", *mirror_settings(refusing))
-    assert (found, refusing in evidence, "refused" in evidence) == ("failed", True, True)
-    assert state(bare, "clock", *mirror_settings(refusing))[0] == "unknown"
-    assert state(bare, "mirrors", *mirror_settings(mirror(0)))[0] == "ok"
+    verdicts = ask(bare, "mirrors", "clock", *mirror_settings(refusing))
+    assert (verdicts["mirrors"]["state"], verdicts["clock"]["state"]) == ("failed", "unknown")
+    assert refusing in verdicts["mirrors"]["evidence"]
+    assert "refused" in verdicts["mirrors"]["evidence"]
 
 
 @pytest.mark.parametrize(("behind", "expected"), [(0, "ok"), (120, "warning"), (-7200, "failed")])
-def test_a_clock_that_disagrees_with_the_mirrors(
+def test_a_mirror_that_answers_and_a_clock_that_disagrees_with_it(
     bare: Stack, mirror: Callable[[float], str], behind: float, expected: str
 ) -> None:
-    assert state(bare, "clock", *mirror_settings(mirror(behind)))[0] == expected
+    verdicts = ask(bare, "mirrors", "clock", *mirror_settings(mirror(behind)))
+    assert (verdicts["mirrors"]["state"], verdicts["clock"]["state"]) == ("ok", expected)
 
 
 def test_a_proxy_that_only_the_environment_has(bare: Stack) -> None:
@@ -377,8 +372,6 @@ def test_certificates_that_are_not_there_or_are_others(bare: Stack, tmp_path: Pa
     bundle, other = tmp_path / "ca.pem", tmp_path / "other.pem"
     found, evidence = state(bare, "ca-bundle", f"CA_BUNDLE={bundle}")
     assert (found, "No such file" in evidence) == ("failed", True)
-    bundle.touch()
-    assert state(bare, "ca-bundle", f"CA_BUNDLE={bundle}")[0] == "failed"
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", bundle)
     same = dict.fromkeys(("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), str(bundle))
     same["NODE_EXTRA_CA_CERTS"] = str(bundle)

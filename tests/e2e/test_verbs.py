@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The verbs that look at a stack, go into it and end it, on a real one. The tests build on one another."""
+"""The command `olympia` on a real stack: its verbs, what they print and end with. The tests build on one another."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def stack(make_stack: Callable[..., Stack]) -> Stack:
     made = make_stack()
     run = made.olympia("up", f"HTTP_PORT={made.port}")
     assert run.code == 0, run.output
+    assert made.url in run.output
     return made
 
 
@@ -140,9 +141,29 @@ def test_exec_runs_the_command_as_it_stands(stack: Stack) -> None:
     assert olympia(stack, "exec", "redis", "redis-cli", "ping") == Run(0, "PONG\n")
 
 
-def test_rootshell_is_root(stack: Stack) -> None:
-    run = stack.olympia("rootshell", stdin="id -un; exit 7\n")
-    assert (run.code, run.output.split()) == (7, ["root"])
+@pytest.mark.parametrize(("verb", "user"), [("shell", "olympia"), ("rootshell", "root")])
+def test_a_shell_is_its_users_and_passes_its_exit_code_on(stack: Stack, verb: str, user: str) -> None:
+    run = stack.olympia(verb, stdin="id -un; exit 7\n")
+    assert (run.code, run.output.split()) == (7, [user])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["up", "HTTP_PROT=80"], 2, "Did you mean HTTP_PORT?"),
+        (["up", "HTTP_PORT=eighty"], 2, "olympia_stack_http_port has a value that it does not accept"),
+        (["up", "MIN_MEMORY_MB=999999999"], 3, "too little memory"),
+        (["up", "-i", "no-such-inventory"], 2, "There is no inventory"),
+        (["up", "--limit", "nobody"], 1, ""),
+    ],
+)
+def test_what_is_refused_has_its_exit_code_and_no_traceback(
+    stack: Stack, arguments: list[str], code: int, words: str
+) -> None:
+    run = stack.olympia(*arguments)
+    assert run.code == code, run.output
+    assert words in run.output
+    assert "Traceback" not in run.output
 
 
 def test_init_runs_again_and_keeps_the_data(stack: Stack) -> None:
