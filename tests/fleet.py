@@ -248,3 +248,18 @@ class Fleet:
             )  # fmt: skip
             subprocess.run(["docker", "rm", "--force", "--volumes", machine], capture_output=True, check=False)
         subprocess.run(["docker", "network", "rm", self.network], capture_output=True, check=False)
+
+
+def two_people(folder: Path, machine: str, settings: Mapping[str, Any] | None = None) -> Fleet:
+    """Return a machine, not yet made, that ana and ben share.
+
+    Args:
+        folder: Where the inventory, keys and what runs leave are.
+        machine: Its name.
+        settings: Settings of ana's instance.
+    """
+    people = [
+        {"name": "ana", "uid": 2001, "disk_gb": 12, "settings": dict(settings or {})},
+        {"name": "ben", "uid": 2002, "disk_gb": 8},
+    ]
+    return Fleet(folder, [machine], people)
