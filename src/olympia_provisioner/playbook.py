@@ -91,22 +91,25 @@ class Outcome:
     Attributes:
         phase: The phase that failed, where a failing task says so.
         kind: Its kind, one of KINDS.
-        no_hosts: No host matched.
+        idle_play: A play had no host, as that for what several people run where nobody shares anything.
+        worked: A host did something.
         unreachable: A host could not be reached.
         password: A task failed because sudo wants a password.
     """
 
     phase: str = ""
     kind: str = ""
-    no_hosts: bool = False
+    idle_play: bool = False
+    worked: bool = False
     unreachable: bool = False
     password: bool = False
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Take one event of ansible-runner into account. The last marked failure counts: a rescue may name it better."""
         data = event.get("event_data") or {}
+        self.worked = self.worked or str(event.get("event")).startswith("runner_on_")
         if event.get("event") == "playbook_on_no_hosts_matched":
-            self.no_hosts = True
+            self.idle_play = True
         elif event.get("event") == "runner_on_unreachable":
             self.unreachable = True
         elif event.get("event") == "runner_on_failed" and not data.get("ignore_errors"):
@@ -124,6 +127,11 @@ class Outcome:
 
         self.phase = phase_of(task_path)
         self.kind = PHASE_KINDS.get(self.phase, "")
+
+    @property
+    def no_hosts(self) -> bool:
+        """Whether the inventory, or what it is limited to, has no host for this run."""
+        return self.idle_play and not self.worked
 
     def exit_code(self, return_code: int) -> ExitCode:
         """Return the command's exit code.

@@ -10,6 +10,8 @@ import pytest
 from olympia_provisioner.errors import ExitCode
 from olympia_provisioner.playbook import Options, Outcome, arguments
 
+NO_HOSTS = {"event": "playbook_on_no_hosts_matched", "event_data": {}}
+WORKED = {"event": "runner_on_ok", "event_data": {}}
 UNREACHABLE = {"event": "runner_on_unreachable", "event_data": {}}
 
 
@@ -56,7 +58,9 @@ def in_phase(phase: str) -> dict[str, Any]:
         ([], 4, ExitCode.UNEXPECTED),
         ([], 1, ExitCode.UNEXPECTED),
         ([], -9, ExitCode.UNEXPECTED),
-        ([{"event": "playbook_on_no_hosts_matched", "event_data": {}}], 0, ExitCode.USAGE),
+        ([NO_HOSTS], 0, ExitCode.USAGE),
+        # One play of several.
+        ([WORKED, NO_HOSTS, WORKED], 0, ExitCode.DONE),
     ],
 )
 def test_exit_code_follows_events_and_return_code(
