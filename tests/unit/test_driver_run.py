@@ -162,6 +162,14 @@ def test_an_inventory_without_hosts_is_code_2(checkout: Checkout) -> None:
     assert "No host matched" in errors
 
 
+def test_a_play_without_hosts_among_others_is_no_failure(checkout: Checkout) -> None:
+    checkout.playbook("- ansible.builtin.ping:")
+    with (checkout.path / "playbooks/up.yml").open("a") as playbook:
+        playbook.write("- hosts: none_of_them\n  tasks: []\n")
+    code, _output, errors = checkout.run("up")
+    assert (code, "No host matched" in errors) == (0, False)
+
+
 def test_a_broken_playbook_is_code_1_with_ansibles_words(checkout: Checkout) -> None:
     checkout.playbook("- no_such_module_at_all: {}")
     code, output, _errors = checkout.run("up")
