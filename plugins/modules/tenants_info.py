@@ -109,6 +109,7 @@ ROOTLESS = {"docker-ce": ["docker-ce-rootless-extras"], "docker.io": ["rootlessk
 UNIT = "olympia-tenants.service"
 LINGER = Path("/var/lib/systemd/linger")
 GIB = 1 << 30
+EXT4_MAGIC = b"\x53\xef"
 
 
 def missing_packages() -> list[str]:
@@ -169,7 +170,7 @@ class Found:
 
 
 def file_system_size(image: Path) -> int:
-    """Return the size of the ext4 file system in a file, in bytes; 0 where there is none.
+    """Return the size of the ext4 file system in a file, in bytes; 0 without a file, the file's size where it has no such system.
 
     The file's own size would tell of a growth that has ended half-way as if it were done.
 
@@ -188,6 +189,9 @@ def file_system_size(image: Path) -> int:
     def number(offset: int) -> int:
         return int.from_bytes(block[offset : offset + 4], "little")
 
+    if block[0x38:0x3A] != EXT4_MAGIC:
+        # Damaged, or somebody else's: never one to make anew.
+        return image.stat().st_size
     blocks, log_block_size = number(0x150) << 32 | number(0x4), number(0x18)
     return blocks << (10 + log_block_size)
 

@@ -140,13 +140,22 @@ def test_what_would_harm_somebody_is_a_problem(changes: dict[str, Any], said: st
 def test_a_home_directory_has_the_size_of_its_file_system_also_when_its_file_has_grown_already(tmp_path: Path) -> None:
     image = tmp_path / "ana.img"
     assert file_system_size(image) == 0
-    for size, command in ((32 << 20, "mkfs.ext4"), (64 << 20, "resize2fs")):
-        before = file_system_size(image)
-        with image.open("ab") as file:
-            file.truncate(size)
-        assert file_system_size(image) == before
-        subprocess.run([f"/usr/sbin/{command}", image], check=True, capture_output=True)
-        assert file_system_size(image) == size
+    with image.open("wb") as file:
+        file.truncate(32 << 20)
+    subprocess.run(["/usr/sbin/mkfs.ext4", image], check=True, capture_output=True)
+    with image.open("ab") as file:
+        file.truncate(64 << 20)
+    assert file_system_size(image) == 32 << 20
+    subprocess.run(["/usr/sbin/resize2fs", image], check=True, capture_output=True)
+    assert file_system_size(image) == 64 << 20
+
+
+def test_a_home_directory_whose_file_system_is_damaged_is_not_made_anew(tmp_path: Path) -> None:
+    image = tmp_path / "ana.img"
+    with image.open("wb") as file:
+        file.truncate(30 << 30)
+    (ana,) = tenants([ANA], ["ana"])
+    assert assess(ana, found(disk=file_system_size(image)))[2]["disk"] == ""
 
 
 def test_a_tenant_of_the_shared_engine_needs_no_engine() -> None:
