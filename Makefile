@@ -44,7 +44,7 @@ verify: ## ask a running stack whether it keeps its promises; ARGS="--instance N
 	@$(BOOTSTRAP) --dev
 	@.venv/bin/pytest tests/testinfra -p no:cacheprovider $(ARGS)
 
-test: ## prove everything; PART=unit runs one part
+test: ## what every change has to pass; PART=unit runs one part, PART=full everything
 	@$(BOOTSTRAP) --dev
 	@.venv/bin/python tests/run $(PART)
 

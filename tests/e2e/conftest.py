@@ -1,265 +1,75 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whole stacks, brought up by the playbooks on this machine's real engine, under names and ports of the tests' own."""
+"""The stacks that the tests share: a contributor's and a CI job's. Each is brought up once, and put back by whoever changes it."""
 
 from __future__ import annotations
 
-import http.client
-import io
-import json
 import os
-import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SECRETS = re.compile(r"^(\w+_PASSWORD|SECRET_KEY)=(.+)$", re.MULTILINE)
-RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+from .processes import ProcessList
+from .stack import ROOT, Run, Stack, outcome, send_upload, wait_until, xpi
+
+HERE = Path(__file__).parent
+# Tests that need more from a stack come later, and the one that destroys it last.
+ORDER = [
+    "refusals",
+    "local",
+    "verbs",
+    "security",
+    "doctor",
+    "doctor_host",
+    "instances",
+    "snapshots",
+    "failures",
+    "load",
+    "destroy",
+    "browser",
+]
+# The contributor's.
+UID = 1234567
+# It runs, and answers nobody.
+DEAF_WORKER = """
+from celery.signals import worker_ready
+
+app.conf.worker_enable_remote_control = False
+worker_ready.connect(lambda **_: print("broken on purpose", flush=True), weak=False)
+"""
 
 
-def free_port() -> int:
-    """Return a TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def place(item: pytest.Item) -> int:
+    """Return where a test comes in the order; those of other folders keep their places."""
+    return ORDER.index(item.path.stem.removeprefix("test_")) if item.path.parent == HERE else -1
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """Return the first truthy value of a condition.
-
-    Args:
-        condition: What is asked again and again.
-        what: What is waited for, for the message.
-        seconds: Patience.
-    """
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
-        time.sleep(0.2)
-    return value
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the tests into their order."""
+    items.sort(key=place)
 
 
 @dataclass(frozen=True)
-class Run:
-    """A finished playbook run."""
+class Watched:
+    """A stack, and what was seen of the run that has made it.
 
-    code: int
-    output: str
-
-    @property
-    def changed(self) -> int:
-        """Number of tasks that reported a change."""
-        recap = RECAP.search(self.output)
-        assert recap, self.output
-        return int(recap[1])
-
-
-@dataclass
-class Stack:
-    """An instance of the stack, as a user has it: a name, a port, a state directory, playbooks."""
-
-    instance: str
-    state: Path
-    inventory: str = "local"
-    port: int = field(default_factory=free_port)
-    source: Path = ROOT / "app"
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def project(self) -> Path:
-        """The project directory."""
-        return self.state / "olympia" / self.instance
-
-    @property
-    def url(self) -> str:
-        """The site's address."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def secrets(self) -> dict[str, str]:
-        """The instance's secrets by name."""
-        found = dict(SECRETS.findall((self.project / ".env").read_text()))
-        assert set(found) == {"MYSQL_ROOT_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY"}
-        return found
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Process environment of a run."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_", "GITHUB_", "GITLAB_"))
-        }
-        return kept | {"XDG_STATE_HOME": str(self.state), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
-
-    def command(self, verb: str, *arguments: str, **settings: Any) -> list[str]:
-        """Return the command line of a playbook.
-
-        Args:
-            verb: Name of the playbook.
-            arguments: More arguments.
-            settings: Settings of the stack role, without prefix, besides the instance's own.
-        """
-        given = (
-            {"instance": self.instance, "http_port": self.port, "source_dir": str(self.source)}
-            | self.settings
-            | settings
-        )
-        variables = json.dumps({f"olympia_stack_{name}": value for name, value in given.items()})
-        playbook = [str(Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{verb}.yml"]
-        return [*playbook, "--inventory", f"inventories/{self.inventory}", "--extra-vars", variables, *arguments]
-
-    def play(self, verb: str, *arguments: str, **settings: Any) -> Run:
-        """Run a playbook, whatever comes of it."""
-        done = subprocess.run(
-            self.command(verb, *arguments, **settings),
-            cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
-        return Run(done.returncode, done.stdout)
-
-    def up(self, *arguments: str, **settings: Any) -> Run:
-        """Bring the stack up; it must succeed."""
-        run = self.play("up", *arguments, **settings)
-        assert run.code == 0, run.output
-        return run
-
-    def olympia(self, *arguments: str, stdin: str = "", **environment: str) -> Run:
-        """Run the command `olympia` for this instance, whatever comes of it."""
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("olympia")), *arguments, f"INSTANCE={self.instance}"],
-            cwd=ROOT, env=self.environment | environment, input=stdin, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
-        return Run(done.returncode, done.stdout)
-
-    def get(self, path: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, str]:
-        """Ask nginx, and return status and body.
-
-        Args:
-            path: Path and query.
-            data: Body of a POST.
-            headers: More headers.
-        """
-        request = urllib.request.Request(f"{self.url}{path}", data=data, headers=headers or {})
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, answer.read().decode(errors="replace")
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException) as error:
-            return 0, str(error)
-
-    def docker(self, *arguments: str) -> str:
-        """Run a docker command in the project directory; it must succeed. Return its output."""
-        cwd = self.project if self.project.exists() else None
-        done = subprocess.run(["docker", *arguments], cwd=cwd, text=True, capture_output=True, check=False)
-        assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
-        return done.stdout.strip()
-
-    def inside(self, service: str, *command: str) -> str:
-        """Run a command in a service's container, as its exec user."""
-        return self.docker("compose", "exec", "-T", service, *command)
-
-    def container(self, service: str) -> dict[str, Any]:
-        """Return what the engine says of a service's container."""
-        identity = self.docker("ps", "--all", "--quiet", *self._filters(service))
-        found: dict[str, Any] = json.loads(self.docker("inspect", identity))[0]
-        return found
-
-    def healthy(self) -> set[str]:
-        """Return the services that run and are healthy."""
-        lines = self.docker(
-            "ps", "--format", '{{.Label "com.docker.compose.service"}} {{.Status}}', *self._filters()
-        ).splitlines()
-        return {line.split()[0] for line in lines if "(healthy)" in line}
-
-    def destroy(self) -> None:
-        """Remove everything of the instance, its data too: it belongs to the tests."""
-        mine = ("--quiet", "--filter", f"label=addons.olympia.instance={self.instance}")
-        named = ("--quiet", "--filter", f"name=^{self.instance}_")
-        for listing, removal in (
-            (("ps", "--all", "--quiet", *self._filters()), ("rm", "--force", "--volumes")),
-            (("network", "ls", *named), ("network", "rm")),
-            (("volume", "ls", *named), ("volume", "rm")),
-            (("image", "ls", *mine), ("image", "rm", "--force")),
-        ):
-            if found := set(self.docker(*listing).split()):
-                self.docker(*removal, *found)
-        shutil.rmtree(self.project, ignore_errors=True)
-
-    def _filters(self, service: str = "") -> list[str]:
-        labels = [f"com.docker.compose.project={self.instance}"] + (
-            [f"com.docker.compose.service={service}"] if service else []
-        )
-        return [argument for label in labels for argument in ("--filter", f"label={label}")]
-
-
-def xpi(name: str, guid: str, files: int = 0, **manifest: Any) -> bytes:
-    """Return a valid add-on.
-
-    Args:
-        name: The add-on's name.
-        guid: Its identity.
-        files: Number of files in it besides its manifest.
-        manifest: More keys of the manifest.
-    """
-    buffer = io.BytesIO()
-    content = {
-        "manifest_version": 2,
-        "name": name,
-        "version": "1.0",
-        "browser_specific_settings": {"gecko": {"id": guid}},
-    }
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("manifest.json", json.dumps(content | manifest))
-        for number in range(files):
-            archive.writestr(f"{number}.js", f"// {number}\n")
-    return buffer.getvalue()
-
-
-def send_upload(stack: Stack, content: bytes) -> str:
-    """Upload an add-on as the site's form does, and return the address that says what has come of it.
-
-    Raises:
-        urllib.error.URLError: The site did not take it.
-    """
-    _, page = stack.get("/upload/")
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-    assert token, page
-    boundary = uuid.uuid4().hex
-    body = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{token[1]}\r\n'
-        f'--{boundary}\r\nContent-Disposition: form-data; name="xpi"; filename="sample.xpi"\r\n\r\n'
-    ).encode() + content + f"\r\n--{boundary}--\r\n".encode()  # fmt: skip
-    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Cookie": f"csrftoken={token[1]}"}
-    request = urllib.request.Request(f"{stack.url}/upload/", data=body, headers=headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        # The site leads on to the page of this upload.
-        return str(answer.url).removeprefix(stack.url) + "status.json"
-
-
-def outcome(stack: Stack, status: str) -> dict[str, str] | None:
-    """Return what has come of an upload; None as long as the worker has not processed it.
-
-    Args:
+    Attributes:
         stack: The stack.
-        status: What `send_upload` has returned.
+        run: The run.
+        command_lines: Those of all processes that there were meanwhile.
+        artifacts: What the run has left for a CI job.
+        secrets: The stack's secrets after the run, by name.
     """
-    found: dict[str, str] = json.loads(stack.get(status)[1])
-    return found if found["status"] != "pending" else None
+
+    stack: Stack
+    run: Run
+    command_lines: set[bytes]
+    artifacts: Path
+    secrets: dict[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -281,3 +91,102 @@ def make_stack(state: Path) -> Iterator[Callable[..., Stack]]:
     yield make
     for stack in made:
         stack.destroy()
+
+
+def copy_source(tmp_path_factory: pytest.TempPathFactory, uid: int = -1) -> Path:
+    """Return a source tree that tests may edit.
+
+    Args:
+        tmp_path_factory: Pytest's.
+        uid: Whom it belongs to.
+    """
+    source = tmp_path_factory.mktemp("source") / "app"
+    shutil.copytree(ROOT / "app", source)
+    for path in (source, *source.rglob("*")):
+        os.chown(path, uid, -1)
+    return source
+
+
+@pytest.fixture(scope="session")
+def watched(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """Return the contributor's stack, brought up by the command while somebody watched."""
+    stack = make_stack(source=copy_source(tmp_path_factory, UID), settings={"host_uid": str(UID)})
+    artifacts = tmp_path_factory.mktemp("run") / "artifacts"
+    settings = [f"HTTP_PORT={stack.port}", f"SOURCE_DIR={stack.source}", f"HOST_UID={UID}"]
+    with ProcessList() as watching:
+        run = stack.olympia("up", "-vvv", "--diff", "--artifacts", str(artifacts), *settings)
+    assert run.code == 0, run.output
+    return Watched(stack, run, watching.seen, artifacts, stack.secrets)
+
+
+@pytest.fixture(scope="session")
+def stack(watched: Watched) -> Stack:
+    """Return the contributor's stack, which runs, on a source tree of its own."""
+    return watched.stack
+
+
+@pytest.fixture(scope="session")
+def bare(make_stack: Callable[..., Stack]) -> Stack:
+    """Return an instance that nobody has brought up."""
+    return make_stack()
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An add-on that the site has taken.
+
+    Attributes:
+        content: The file.
+        url: The path to download it from.
+    """
+
+    content: bytes
+    url: str
+
+
+@pytest.fixture(scope="session")
+def marigold(stack: Stack) -> Upload:
+    """Return an add-on that somebody has uploaded to the contributor's stack, and that the site lists."""
+    content = xpi("Marigold", "marigold@example.org", description="Counts petals")
+    status = send_upload(stack, content)
+    result = wait_until(lambda: outcome(stack, status), "the worker processes the upload")
+    assert result["status"] == "valid", result
+    return Upload(content, result["download_url"])
+
+
+@dataclass(frozen=True)
+class RedJob:
+    """A CI job that has failed, because its worker answers nobody.
+
+    Attributes:
+        stack: The job's stack.
+        run: The failed `up`, in the words of GitHub's logs.
+        artifacts: What it has left.
+    """
+
+    stack: Stack
+    run: Run
+    artifacts: Path
+
+
+@pytest.fixture(scope="session")
+def red_job(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> RedJob:
+    """Return a CI job whose `up` has failed."""
+    stack = make_stack(inventory="ci", source=copy_source(tmp_path_factory))
+    artifacts = tmp_path_factory.mktemp("job") / "artifacts"
+    module = stack.source / "src/olympia/amo/celery.py"
+    sound = module.read_text()
+    module.write_text(sound + DEAF_WORKER)
+    settings = [f"HTTP_PORT={stack.port}", f"SOURCE_DIR={stack.source}", 'WAIT_TIMEOUTS={"worker": 20}']
+    run = stack.olympia("up", "-i", "ci", *settings, "--artifacts", str(artifacts), GITHUB_ACTIONS="true")
+    module.write_text(sound)
+    return RedJob(stack, run, artifacts)
+
+
+@pytest.fixture(scope="session")
+def ci(red_job: RedJob) -> Stack:
+    """Return the stack of the next job, which runs: somebody has repaired the worker."""
+    for verb in ("down", "up"):
+        run = red_job.stack.olympia(verb, "-i", "ci", "WAIT_TIMEOUTS=")
+        assert run.code == 0, run.output
+    return red_job.stack

@@ -14,11 +14,10 @@ import pytest
 
 from tests.chromium import Chromium
 
-from .conftest import Stack, xpi
+from .stack import SERVICES, Stack, xpi
 
 ENTER = ("Enter", 13, "\r")
 INVENTORY = ("-i", "inventories/ci")
-SERVICES = {"web", "worker", "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached"}
 # The phases that have something to do where an engine and the images are there already.
 PHASES = ["preflight", "render", "build", "start", "initialize", "health"]
 # What somebody could not read, hear or reach.
@@ -112,20 +111,11 @@ class Addon:
         return f"{self.word} Blütenblätterzählmaschinenverwaltungswerkzeug"
 
 
-@pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
-    """Return a running stack with the image that production has, brought up by the driver: it leaves a record."""
-    made = make_stack(inventory="ci")
-    run = made.olympia("up", *INVENTORY, f"HTTP_PORT={made.port}")
-    assert run.code == 0, run.output
-    return made
-
-
-@pytest.fixture(scope="module", params=["address", "name"])
-def site(request: pytest.FixtureRequest, stack: Stack, browser: Chromium) -> Site:
+@pytest.fixture(scope="module", params=["address", pytest.param("name", marks=pytest.mark.full)])
+def site(request: pytest.FixtureRequest, ci: Stack, browser: Chromium) -> Site:
     """Return the site, by either of its addresses."""
-    name = f"http://{stack.instance}.olympia.test:{stack.port}"
-    return Site(browser, {"address": stack.url, "name": name}[request.param])
+    name = f"http://{ci.instance}.olympia.test:{ci.port}"
+    return Site(browser, {"address": ci.url, "name": name}[request.param])
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +165,8 @@ def german(browser: Chromium) -> Iterator[None]:
     browser.call("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage="en")
 
 
-def test_the_report_of_the_run_shows_its_phases_and_services(stack: Stack, browser: Chromium) -> None:
-    run = stack.olympia("report")
+def test_the_report_of_the_run_shows_its_phases_and_services(ci: Stack, browser: Chromium) -> None:
+    run = ci.olympia("report")
     assert run.code == 0, run.output
     page = Path(run.output.splitlines()[-1]).as_uri()
     browser.open(page, 360)
@@ -184,7 +174,7 @@ def test_the_report_of_the_run_shows_its_phases_and_services(stack: Stack, brows
     browser.open(page)
     header = browser.js("document.querySelector('header').innerText")
     assert "Done" in header
-    assert stack.instance in header
+    assert ci.instance in header
     assert browser.js("[...document.querySelectorAll('.phase h3')].map(one => one.innerText)") == PHASES
     ready = browser.js("[...document.querySelectorAll('.row .chip.ready')].map(one => one.parentElement.innerText)")
     assert set(ready) == {f"{service} healthy" for service in SERVICES}
@@ -230,16 +220,16 @@ def test_the_site_speaks_the_language_that_the_browsers_user_prefers(site: Site,
 
 
 def test_a_page_that_waits_for_the_worker_tells_what_became_of_the_upload(
-    site: Site, stack: Stack, make_addon: Callable[[], Addon]
+    site: Site, ci: Stack, make_addon: Callable[[], Addon]
 ) -> None:
     addon = make_addon()
-    stack.docker("compose", "pause", "worker")
+    ci.docker("compose", "pause", "worker")
     try:
         site.upload(addon.file)
         site.read("The add-on is being checked.")
         site.assert_well()
     finally:
-        stack.docker("compose", "unpause", "worker")
+        ci.docker("compose", "unpause", "worker")
     # Nothing but waiting brings the news.
     site.read("The add-on is listed:")
     site.browser.click("main a", addon.name)
@@ -306,14 +296,15 @@ def test_a_page_fits_a_phone(site: Site, page: str) -> None:
     assert site.browser.js("[innerWidth, document.documentElement.scrollWidth]") == [360, 360]
 
 
+@pytest.mark.full
 def test_what_was_uploaded_is_there_after_down_and_up(
-    stack: Stack, browser: Chromium, make_addon: Callable[[], Addon], tmp_path: Path
+    ci: Stack, browser: Chromium, make_addon: Callable[[], Addon], tmp_path: Path
 ) -> None:
-    site, addon = Site(browser, stack.url), make_addon()
+    site, addon = Site(browser, ci.url), make_addon()
     site.upload(addon.file)
     site.read("The add-on is listed:")
     for verb in ("down", "up"):
-        run = stack.olympia(verb, *INVENTORY)
+        run = ci.olympia(verb, *INVENTORY)
         assert run.code == 0, run.output
     site.find(addon)
     assert site.browser.download(tmp_path, "main a", "Download").read_bytes() == addon.file.read_bytes()

@@ -4,35 +4,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
-from pathlib import Path
 
-import pytest
-
-from .conftest import ROOT, Stack
-
-# It runs, and answers nobody.
-DEAF_WORKER = """
-from celery.signals import worker_ready
-
-app.conf.worker_enable_remote_control = False
-worker_ready.connect(lambda **_: print("broken on purpose", flush=True), weak=False)
-"""
-
-
-@pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """Return an instance on a source tree of its own."""
-    source = tmp_path_factory.mktemp("source") / "app"
-    shutil.copytree(ROOT / "app", source)
-    return make_stack(source=source)
+from .conftest import RedJob
+from .stack import Stack
 
 
 def test_a_broken_worker_ends_the_run_with_its_log_and_the_next_run_mends_it(stack: Stack) -> None:
     module = stack.source / "src/olympia/amo/celery.py"
     sound = module.read_text()
     module.write_text(sound + "\nraise RuntimeError('broken on purpose')\n")
+    stack.docker("compose", "stop", "worker")
     run = stack.play("up", wait_timeouts={"worker": 15}, initialize=False)
     assert run.code != 0
     assert "The service worker" in run.output
@@ -53,16 +34,8 @@ def test_a_failing_build_names_the_step_and_shows_its_output(stack: Stack) -> No
     assert "olympia-has-no-such-package" in run.output
 
 
-def test_a_red_ci_job_tells_why_in_its_artifacts_and_annotations(
-    make_stack: Callable[..., Stack], tmp_path: Path
-) -> None:
-    source, artifacts = tmp_path / "app", tmp_path / "artifacts"
-    shutil.copytree(ROOT / "app", source)
-    with (source / "src/olympia/amo/celery.py").open("a") as module:
-        module.write(DEAF_WORKER)
-    stack = make_stack(inventory="ci", source=source)
-    settings = [f"HTTP_PORT={stack.port}", f"SOURCE_DIR={source}", 'WAIT_TIMEOUTS={"worker": 20}']
-    run = stack.olympia("up", "-i", "ci", *settings, "--artifacts", str(artifacts), GITHUB_ACTIONS="true")
+def test_a_red_ci_job_tells_why_in_its_artifacts_and_annotations(red_job: RedJob) -> None:
+    stack, run, artifacts = red_job.stack, red_job.run, red_job.artifacts
     assert run.code == 5, run.output
 
     result = json.loads((artifacts / "result.json").read_text())

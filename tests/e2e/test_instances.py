@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Several instances on one engine: two that git worktrees have without being asked for, and one with a name."""
+"""Several instances on one engine: those that git worktrees have without being asked for, and some with a name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils import instances
 
-from tests.e2e.conftest import ROOT, Run, Stack
+from .stack import ROOT, SERVICES, Run, Stack
 
 # What `Stack` says by itself, and nobody says here.
 NOBODY_SAYS: dict[str, Any] = {"instance": None, "http_port": None}
@@ -46,6 +46,11 @@ def in_worktree(stack: Stack, *arguments: str) -> Run:
     return Run(done.returncode, done.stdout)
 
 
+def port_of(stack: Stack) -> int:
+    """Return the port that an instance has chosen for its site."""
+    return int(listed(stack)[stack.instance]["url"].rpartition(":")[2])
+
+
 def listed(stack: Stack) -> dict[str, dict[str, Any]]:
     """Return what `list` says, by instance."""
     run = stack.olympia("list", "--json")
@@ -54,21 +59,32 @@ def listed(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def stacks(make_stack: Callable[..., Stack], state: Path, worktrees: list[Path]) -> Iterator[list[Stack]]:
+def worktree(state: Path, worktrees: list[Path]) -> Iterator[Stack]:
+    """The instance of a worktree, which runs. Nobody has chosen its name or a port."""
+    made = Stack(f"addons-server-{worktrees[0].name}", state, source=worktrees[0])
+    try:
+        run = in_worktree(made, "up")
+        assert run.code == 0, run.output
+        made.port = port_of(made)
+        yield made
+    finally:
+        made.destroy()
+
+
+@pytest.fixture(scope="module")
+def stacks(
+    make_stack: Callable[..., Stack], state: Path, worktrees: list[Path], worktree: Stack
+) -> Iterator[list[Stack]]:
     """Three running instances. Nobody has chosen a port, and only the third one has been given its name."""
-    first, second = (Stack(f"addons-server-{path.name}", state, source=path) for path in worktrees)
+    second = Stack(f"addons-server-{worktrees[1].name}", state, source=worktrees[1])
     third = make_stack()
     try:
-        first.up(**NOBODY_SAYS)
-        run = in_worktree(second, "up")
-        assert run.code == 0, run.output
+        second.up(**NOBODY_SAYS)
         third.up(http_port=None)
-        found = listed(first)
-        for stack in (first, second, third):
-            stack.port = int(found[stack.instance]["url"].rpartition(":")[2])
-        yield [first, second, third]
+        for stack in (second, third):
+            stack.port = port_of(stack)
+        yield [worktree, second, third]
     finally:
-        first.destroy()
         second.destroy()
 
 
@@ -85,14 +101,18 @@ def parts(stack: Stack) -> dict[str, str]:
     }
 
 
-def test_each_worktree_has_an_instance_with_ports_of_its_own(stacks: list[Stack]) -> None:
-    assert len({stack.port for stack in stacks}) == 3
+def assert_apart(stacks: list[Stack]) -> None:
+    """Assert that running instances have a port each, and no secret in common."""
+    assert len({stack.port for stack in stacks}) == len(stacks)
     for stack in stacks:
-        assert len(stack.healthy()) == 8
+        assert stack.healthy() == SERVICES
         assert stack.get("/__version__")[0] == 200
+    of_each = [set(stack.secrets.values()) for stack in stacks]
+    assert len(set.union(*of_each)) == sum(map(len, of_each))
 
 
-def test_the_list_tells_state_address_source_memory_and_disk(stacks: list[Stack]) -> None:
+def assert_listed(stacks: list[Stack]) -> None:
+    """Assert that the list tells of each running instance."""
     found = listed(stacks[0])
     for stack in stacks:
         one = found[stack.instance]
@@ -106,47 +126,55 @@ def test_the_list_tells_state_address_source_memory_and_disk(stacks: list[Stack]
         assert one["created"]
 
 
-def test_no_two_have_a_secret_in_common(stacks: list[Stack]) -> None:
-    of_each = [set(stack.secrets.values()) for stack in stacks]
-    assert len(set.union(*of_each)) == sum(map(len, of_each))
+def test_a_worktree_has_an_instance_with_ports_and_secrets_of_its_own(stack: Stack, worktree: Stack) -> None:
+    assert_apart([stack, worktree])
 
 
-def test_an_instance_keeps_its_ports(stacks: list[Stack]) -> None:
-    assert stacks[0].up(**NOBODY_SAYS).changed == 0
-    run = in_worktree(stacks[1], "status")
+def test_the_list_tells_state_address_source_memory_and_disk(stack: Stack, worktree: Stack) -> None:
+    assert_listed([stack, worktree])
+
+
+def test_an_instance_keeps_its_ports(worktree: Stack) -> None:
+    assert worktree.up(**NOBODY_SAYS).changed == 0
+    run = in_worktree(worktree, "status")
     assert run.code == 0, run.output
     assert "up would change nothing." in run.output
 
 
-def test_a_port_of_an_instance_that_does_not_run_is_not_given_away(stacks: list[Stack]) -> None:
-    first, second, _third = stacks
-    assert in_worktree(second, "down").code == 0
+def test_a_port_of_an_instance_that_does_not_run_is_not_given_away(worktree: Stack) -> None:
+    assert in_worktree(worktree, "down").code == 0
     same_block = next(
         name
         for name in (f"olympia-test-{number}" for number in itertools.count())
-        if second.port in instances.ports(instances.choose_block(name, [])).values()
+        if worktree.port in instances.ports(instances.choose_block(name, [])).values()
     )
-    run = Stack(same_block, first.state).olympia("explain", "HTTP_PORT")
+    run = Stack(same_block, worktree.state).olympia("explain", "HTTP_PORT")
     assert run.code == 0, run.output
     assert "from: host" in run.output
-    assert f"HTTP_PORT={second.port}" not in run.output
+    assert f"HTTP_PORT={worktree.port}" not in run.output
 
 
-def test_a_stranger_on_a_kept_port_is_named_and_the_port_is_kept(stacks: list[Stack]) -> None:
-    second = stacks[1]
-    assert in_worktree(second, "down").code == 0
-    with socket.create_server(("127.0.0.1", second.port)):
-        run = in_worktree(second, "up")
+def test_a_stranger_on_a_kept_port_is_named_and_the_port_is_kept(worktree: Stack) -> None:
+    assert in_worktree(worktree, "down").code == 0
+    with socket.create_server(("127.0.0.1", worktree.port)):
+        run = in_worktree(worktree, "up")
         assert run.code == 3, run.output
-        assert f"port {second.port} is taken" in run.output
+        assert f"port {worktree.port} is taken" in run.output
         assert "pytest, process" in run.output
-    assert listed(second)[second.instance]["state"] == "down"
-    run = in_worktree(second, "up")
+    assert listed(worktree)[worktree.instance]["state"] == "down"
+    run = in_worktree(worktree, "up")
     assert run.code == 0, run.output
-    assert second.get("/__version__")[0] == 200
+    assert worktree.get("/__version__")[0] == 200
+
+
+@pytest.mark.full
+def test_three_instances_stand_side_by_side(stacks: list[Stack]) -> None:
+    assert_apart(stacks)
+    assert_listed(stacks)
 
 
 # Last, because it clears the cache that the others build with.
+@pytest.mark.full
 def test_what_one_instance_does_touches_no_other(stacks: list[Stack]) -> None:
     *others, third = stacks
     before = [parts(stack) for stack in others]

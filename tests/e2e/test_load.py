@@ -6,13 +6,12 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
 
-from .conftest import Stack, outcome, send_upload, wait_until, xpi
+from .stack import Stack, outcome, send_upload, wait_until, xpi
 
 DURATION = 60  # seconds
 READERS, UPLOADERS = 4, 1
@@ -56,14 +55,6 @@ class Load:
                 self.failures.append(f"{name}: {error}")
 
 
-@pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
-    """Return a running stack."""
-    made = make_stack()
-    made.up()
-    return made
-
-
 def containers(stack: Stack) -> dict[str, str]:
     """Return since when each container but the worker's runs, by its ID."""
     listed = stack.docker("compose", "ps", "--all", "--quiet", "--no-trunc").split()
@@ -73,6 +64,7 @@ def containers(stack: Stack) -> dict[str, str]:
     return dict(line.split() for line in lines)
 
 
+@pytest.mark.full
 def test_visitors_notice_neither_a_restarted_worker_nor_an_up_without_change(stack: Stack) -> None:
     before = containers(stack)
     load = Load()

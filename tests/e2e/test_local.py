@@ -1,39 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A contributor's stack: what `up` promises, through nginx, on the real services. The tests build on one another."""
+"""A contributor's stack: what `up` promises, through nginx, on the real services."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, Run, Stack, outcome, send_upload, wait_until, xpi
-
-SERVICES = {"web", "worker", "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached"}
-UID = 1234567
-
-
-@pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """Return a running stack on a source tree of its own, so that tests may edit it."""
-    source = tmp_path_factory.mktemp("source") / "app"
-    shutil.copytree(ROOT / "app", source)
-    made = make_stack(source=source, settings={"host_uid": str(UID)})
-    made.up()
-    return made
-
-
-def upload(stack: Stack, content: bytes) -> dict[str, str]:
-    """Upload an add-on, and return what has come of it once the worker has processed it."""
-    status = send_upload(stack, content)
-    answer: dict[str, str] = wait_until(lambda: outcome(stack, status), "the worker processes the upload")
-    return answer
+from .conftest import Upload
+from .stack import ROOT, SERVICES, Run, Stack, outcome, send_upload, wait_until
 
 
 def verify(stack: Stack) -> Run:
@@ -51,6 +30,7 @@ def test_the_stack_keeps_every_promise(stack: Stack) -> None:
     assert run.code == 0, run.output
 
 
+@pytest.mark.full
 def test_a_promise_that_is_broken_is_named_with_evidence(stack: Stack) -> None:
     stack.docker("compose", "stop", "redis")
     run = verify(stack)
@@ -72,19 +52,17 @@ def test_home_and_search_answer_through_nginx(stack: Stack) -> None:
     assert "Link Lantern" not in found
 
 
-def test_an_upload_is_processed_listed_found_and_served(stack: Stack) -> None:
-    content = xpi("Marigold", "marigold@example.org", description="Counts petals")
-    result = upload(stack, content)
-    assert result["status"] == "valid", result
+def test_an_upload_is_processed_listed_found_and_served(stack: Stack, marigold: Upload) -> None:
     assert "Marigold" in stack.get("/")[1]
     assert "Marigold" in stack.get("/search/?q=petals")[1]
-    code, served = stack.get(result["download_url"])
+    code, served = stack.get(marigold.url)
     assert code == 200
-    assert served == content.decode(errors="replace")
+    assert served == marigold.content.decode(errors="replace")
 
 
 def test_a_bad_upload_is_refused_with_its_reason(stack: Stack) -> None:
-    result = upload(stack, b"no archive at all")
+    status = send_upload(stack, b"no archive at all")
+    result = wait_until(lambda: outcome(stack, status), "the worker processes the upload")
     assert result["status"] == "invalid"
     assert "zip archive" in result["message"]
 
@@ -114,9 +92,13 @@ def test_ports_are_published_on_loopback_only_and_the_database_on_none(stack: St
     assert published == {("nginx", "127.0.0.1")}
 
 
-def test_secrets_are_the_users_alone_and_never_printed(stack: Stack) -> None:
+def test_secrets_are_the_users_alone(stack: Stack) -> None:
     assert oct((stack.project / ".env").stat().st_mode & 0o777) == "0o600"
-    output = stack.play("up", "-vvv", "--diff", debug=False).output + stack.up("-vvv", "--diff", debug=True).output
+
+
+@pytest.mark.full
+def test_secrets_are_never_printed(stack: Stack) -> None:
+    output = stack.play("up", "-vvv", "--diff", debug=False).output + stack.up("-vvv", "--diff", debug="").output
     assert [name for name, secret in stack.secrets.items() if secret in output] == []
 
 
@@ -130,8 +112,11 @@ def test_editing_the_source_tree_shows_without_a_rebuild(stack: Stack) -> None:
     image = stack.container("web")["Image"]
     views = stack.source / "src/olympia/amo/views.py"
     assert says("the embedded application")
-    views.write_text(views.read_text().replace("the embedded application", "edited by hand"))
+    original = views.read_text()
+    views.write_text(original.replace("the embedded application", "edited by hand"))
     wait_until(lambda: says("edited by hand"), "the edited code answers")
+    views.write_text(original)
+    wait_until(lambda: says("the embedded application"), "the original code answers")
     assert stack.container("web")["Image"] == image
 
 
@@ -145,7 +130,7 @@ def test_check_mode_tells_the_changes_and_makes_none(stack: Stack) -> None:
     assert stack.container("web")["State"]["StartedAt"] == started
 
 
-def test_down_and_up_keep_the_rows_and_the_files(stack: Stack) -> None:
+def test_down_and_up_keep_the_rows_and_the_files(stack: Stack, marigold: Upload) -> None:
     down = stack.play("down")
     assert down.code == 0, down.output
     assert (
@@ -159,13 +144,14 @@ def test_down_and_up_keep_the_rows_and_the_files(stack: Stack) -> None:
     assert stack.get(url[1])[0] == 200
 
 
-def test_a_lost_env_file_locks_nobody_out(stack: Stack) -> None:
+def test_a_lost_env_file_locks_nobody_out(stack: Stack, marigold: Upload) -> None:
     (stack.project / ".env").unlink()
     stack.up()
     assert "Marigold" in stack.get("/")[1]
     assert stack.get("/services/monitor.json")[0] == 200
 
 
+@pytest.mark.full
 def test_a_run_that_was_cut_off_is_finished_by_the_next(stack: Stack, tmp_path: Path) -> None:
     stack.play("down")
     log = tmp_path / "log"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Stack
+from .stack import Stack
 
 
 @pytest.fixture

@@ -10,80 +10,18 @@ import socket
 import subprocess
 import tarfile
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from .conftest import ROOT, Run, Stack, free_port, wait_until
+from .conftest import Watched
+from .stack import ROOT, Stack, free_port, wait_until
 
 GZIP = b"\x1f\x8b"
 CHUNK = 1 << 20
 LABELS = "org.opencontainers.image"
-
-
-class ProcessList(threading.Thread):
-    """Looks again and again at the command line of every process, as anybody on the host can (proc(5))."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.seen: set[bytes] = set()
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        """Look, until it is told to end."""
-        # Paced, or it would take the processor from the run that it watches.
-        while not self.ended.wait(0.02):
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self.seen.add(process.read_bytes())
-                except OSError:
-                    continue
-
-    def __enter__(self) -> ProcessList:
-        self.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.ended.set()
-        self.join()
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A stack, and what was seen of the run that has made it.
-
-    Attributes:
-        stack: The stack.
-        run: The run.
-        command_lines: Those of all processes that there were meanwhile.
-        artifacts: What the run has left for a CI job.
-    """
-
-    stack: Stack
-    run: Run
-    command_lines: set[bytes]
-    artifacts: Path
-
-
-@pytest.fixture(scope="module")
-def watched(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    """Return a new stack, brought up by the command while somebody watched."""
-    stack = make_stack()
-    artifacts = tmp_path_factory.mktemp("run") / "artifacts"
-    with ProcessList() as watching:
-        run = stack.olympia("up", "-vvv", "--diff", "--artifacts", str(artifacts), f"HTTP_PORT={stack.port}")
-    assert run.code == 0, run.output
-    return Watched(stack, run, watching.seen, artifacts)
-
-
-@pytest.fixture(scope="module")
-def stack(watched: Watched) -> Stack:
-    """Return that stack."""
-    return watched.stack
 
 
 def files_with(folder: Path, found: dict[str, str]) -> list[tuple[str, str]]:
@@ -102,18 +40,19 @@ def test_no_secret_is_in_a_command_line_of_any_process_of_a_run(watched: Watched
     seen = b"\n".join(watched.command_lines)
     for known in (b"ansible-playbook", b"buildx", b"celery", b"redis-server"):
         assert known in seen, "the watch has missed the run"
-    assert [name for name, secret in watched.stack.secrets.items() if secret.encode() in seen] == []
+    assert [name for name, secret in watched.secrets.items() if secret.encode() in seen] == []
 
 
 def test_no_secret_is_in_a_runs_output_artifacts_and_records(watched: Watched) -> None:
-    found = watched.stack.secrets
+    found = watched.secrets
     assert "MYSQL_ROOT_PASSWORD" in watched.run.output
     assert [name for name, secret in found.items() if secret in watched.run.output] == []
     assert list(watched.artifacts.rglob("*.json")), "the run has left artifacts"
     assert files_with(watched.artifacts, found) == []
     # The state directory has the records of all runs, and the project directories.
-    own = f"{watched.stack.instance}/.env"
-    assert files_with(watched.stack.state / "olympia", found) == [(own, name) for name in sorted(found)]
+    state, own = watched.stack.state / "olympia", f"{watched.stack.instance}/.env"
+    assert files_with(state, watched.stack.secrets) == [(own, name) for name in sorted(found)]
+    assert {file for file, _name in files_with(state, found)} <= {own}
 
 
 def blobs(archive: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
@@ -142,6 +81,7 @@ def contains(archive: Path, words: list[bytes]) -> set[bytes]:
     return found
 
 
+@pytest.mark.full
 def test_no_secret_is_in_any_layer_of_the_image(stack: Stack, tmp_path: Path) -> None:
     archive = tmp_path / "image.tar"
     stack.docker("save", "--output", str(archive), stack.container("web")["Config"]["Image"])
@@ -150,6 +90,7 @@ def test_no_secret_is_in_any_layer_of_the_image(stack: Stack, tmp_path: Path) ->
     assert contains(archive, [known, *words]) == {known}
 
 
+@pytest.mark.full
 def test_a_stack_of_before_gets_the_secret_that_it_lacks(stack: Stack) -> None:
     env = stack.project / ".env"
     before = stack.secrets
@@ -184,16 +125,19 @@ def test_a_stop_reaches_the_application_with_its_few_capabilities(stack: Stack, 
     code = stack.container(service)["State"]["ExitCode"]
     log = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
     stack.docker("start", container)
+    wait_until(lambda: service in stack.healthy(), f"{service} is healthy again")
     # An entrypoint that may not pass the signal on ends with 1; what does not listen is killed after ten seconds, with 137.
     assert code == 0
     assert says in log.stdout + log.stderr
 
 
+@pytest.mark.full
 def test_the_mounted_dependencies_are_filled_for_another_user_with_few_capabilities(stack: Stack) -> None:
     deps = stack.project / "deps"
     (deps / ".image").unlink()
     stack.up(host_uid="12345")
     assert {path.lstat().st_uid for path in (deps, deps / ".image", *(deps / "bin").iterdir())} == {12345}
+    stack.up()
 
 
 def labels(stack: Stack) -> dict[str, str]:
@@ -203,6 +147,7 @@ def labels(stack: Stack) -> dict[str, str]:
     return found
 
 
+@pytest.mark.full
 def test_a_new_commit_is_a_label_that_costs_no_step_of_the_build(
     make_stack: Callable[..., Stack], tmp_path: Path
 ) -> None:
@@ -301,6 +246,7 @@ def engine_on_tcp() -> Iterator[tuple[str, int]]:
             process.wait()
 
 
+@pytest.mark.full
 def test_the_doctor_warns_of_an_engine_that_listens_on_tcp(
     make_stack: Callable[..., Stack], engine_on_tcp: tuple[str, int]
 ) -> None:

@@ -17,23 +17,14 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ROOT, Stack, outcome, send_upload, wait_until, xpi
+from .conftest import Upload
+from .stack import ROOT, Stack, wait_until
 
 BALLAST_MB = 96  # what takes long enough to be interrupted
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
-    """A running stack with an uploaded add-on."""
-    made = make_stack()
-    made.up()
-    status = send_upload(made, xpi("Marigold", "marigold@example.org", description="Counts petals"))
-    assert wait_until(lambda: outcome(made, status), "the worker processes the upload")["status"] == "valid"
-    return made
-
-
-@pytest.fixture(scope="module")
-def saved(stack: Stack) -> Path:
+def saved(stack: Stack, marigold: Upload) -> Path:
     """The folder of a snapshot of that."""
     run = stack.olympia("snapshot", "save", "first")
     assert run.code == 0, run.output
@@ -139,6 +130,7 @@ def test_a_snapshot_is_private_and_says_what_it_is_of(stack: Stack, saved: Path)
     assert len(stack.healthy()) == 8
 
 
+@pytest.mark.full
 def test_nothing_is_saved_twice_and_a_plan_saves_nothing(stack: Stack, saved: Path) -> None:
     run = stack.olympia("snapshot", "save", "first")
     assert run.code == 2, run.output
@@ -158,6 +150,7 @@ def test_rows_files_and_search_come_back(stack: Stack, saved: Path) -> None:
     assert automatic["path"] in "".join(run.output.split()), run.output
 
 
+@pytest.mark.full
 def test_a_night_replaces_the_night_before_and_nothing_else(stack: Stack, saved: Path) -> None:
     other = folder(stack, "auto-20260101-000000-destroy")
     shutil.copytree(saved, other)
@@ -186,12 +179,14 @@ def test_a_night_replaces_the_night_before_and_nothing_else(stack: Stack, saved:
     sql(stack, "DROP TABLE note")
 
 
+@pytest.mark.full
 def test_a_night_leaves_out_what_was_never_up(make_stack: Callable[..., Stack]) -> None:
     night = make_stack().olympia("nightly")
     assert night.code == 0, night.output
     assert "it holds no data, for there is no volume" in " ".join(night.output.split())
 
 
+@pytest.mark.full
 def test_what_is_damaged_is_refused(stack: Stack, saved: Path) -> None:
     broken = folder(stack, "broken")
     shutil.copytree(saved, broken)
@@ -207,6 +202,7 @@ def test_what_is_damaged_is_refused(stack: Stack, saved: Path) -> None:
     assert not broken.exists()
 
 
+@pytest.mark.full
 def test_a_newer_schema_is_refused_unless_it_is_forced(stack: Stack, saved: Path) -> None:
     newer = folder(stack, "newer")
     shutil.copytree(saved, newer)
@@ -222,6 +218,7 @@ def test_a_newer_schema_is_refused_unless_it_is_forced(stack: Stack, saved: Path
     assert holds(stack) == ALL
 
 
+@pytest.mark.full
 def test_an_interrupted_save_leaves_nothing_and_stops_nothing(stack: Stack, heavy: Path) -> None:
     with killed_when(
         stack, lambda: list(heavy.parent.glob(".unfinished-*/storage.tar.zst")), "snapshot", "save", "interrupted"
@@ -233,6 +230,7 @@ def test_an_interrupted_save_leaves_nothing_and_stops_nothing(stack: Stack, heav
     assert [path.name for path in heavy.parent.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.full
 def test_a_restore_that_is_interrupted_early_leaves_what_was_there(stack: Stack, heavy: Path) -> None:
     with killed_when(stack, lambda: step(stack) == "fill", "snapshot", "restore", "heavy"):
         assert holds(stack) == ALL
@@ -243,6 +241,7 @@ def test_a_restore_that_is_interrupted_early_leaves_what_was_there(stack: Stack,
     assert holds(stack) == ALL
 
 
+@pytest.mark.full
 def test_a_restore_that_is_interrupted_late_is_finished_by_up(stack: Stack, heavy: Path) -> None:
     lose(stack)
     with killed_when(stack, lambda: step(stack) == "replace", "snapshot", "restore", "heavy"):
@@ -255,6 +254,7 @@ def test_a_restore_that_is_interrupted_late_is_finished_by_up(stack: Stack, heav
     assert stack.up().changed == 0
 
 
+@pytest.mark.full
 def test_another_instance_gets_it_and_its_own_password_still_opens_the_database(
     stack: Stack, make_stack: Callable[..., Stack], saved: Path
 ) -> None:
@@ -272,6 +272,7 @@ def test_another_instance_gets_it_and_its_own_password_still_opens_the_database(
     assert len(stack.healthy()) == 8
 
 
+@pytest.mark.full
 def test_plain_sql_goes_out_and_comes_back(stack: Stack, tmp_path: Path) -> None:
     dump = tmp_path / "dump.sql"
     run = stack.olympia("data_export", str(dump))

@@ -16,6 +16,17 @@ from tests.faults.stand import INSTANCE, PROJECT, STATE, Stand
 from tests.hosts import Outcome
 
 PHASES = ("preflight", "engine", "images", "render", "build", "start", "initialize", "health")
+# The fault of each phase that is tried every day; all the others are for the full run.
+EVERYDAY = {
+    "preflight": "somebody presses Ctrl-C",
+    "engine": "the command is killed",
+    "images": "Ansible is killed",
+    "render": "Ansible is killed",
+    "build": "the engine is killed",
+    "start": "the engine is killed",
+    "initialize": "the command is killed",
+    "health": "somebody presses Ctrl-C",
+}
 NOTHING_SAID = ""  # by whom was killed, or where nothing is wrong
 OTHER_TIME = "/usr/local/bin/python-at-another-time"
 # Reserved at once as far as possible, and the rest written.
@@ -40,6 +51,11 @@ class Fault:
     phase: str
     strike: Callable[[Stand], Outcome]
     says: str
+
+    @property
+    def everyday(self) -> bool:
+        """Whether it is tried every day."""
+        return EVERYDAY.get(self.phase) == self.name
 
     @property
     def identity(self) -> str:

@@ -34,7 +34,10 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         made.remove()
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.identity)
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, id=fault.identity, marks=[] if fault.everyday else [pytest.mark.full]) for fault in FAULTS],
+)
 def test_it_comes_through(request: pytest.FixtureRequest, stand: Stand, fault: Fault) -> None:
     stand.recover()
     stand.keep(fault.identity)

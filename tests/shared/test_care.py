@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import wait_until
+from tests.e2e.stack import wait_until
 from tests.fleet import Fleet, two_people
 from tests.hosts import make_service_images
 
+pytestmark = pytest.mark.full
 VM = "vm2.olympia.test"
 ANA = "ana.vm2.olympia.test"
 SOCKET = "/run/user/2001/docker.sock"

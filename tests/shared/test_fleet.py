@@ -11,6 +11,7 @@ import pytest
 from tests.fleet import Fleet, changes, outcomes
 from tests.hosts import docker
 
+pytestmark = pytest.mark.full
 MACHINES = [f"fleet{number}.olympia.test" for number in (1, 2, 3)]
 PEOPLE = ("ana", "ben", "cay", "dan", "eli", "fay")
 FIRST_UID = 2001

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.mutation import ROOT, Mutation, load
+from tests.mutation import Mutation, load
+from tests.parts import EVERYDAY, EVERYDAY_SCENARIOS, FULL, ROOT
 
 MUTATIONS = load()
 by_name = pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
@@ -64,6 +67,35 @@ def test_what_catches_it_exists_and_says_something(mutation: Mutation) -> None:
     missing = {"pytest": missing_tests, "molecule": missing_hosts, "mypy": missing_files}[words[0]]
     assert missing(words) == []
     assert mutation.says.strip()
+
+
+@pytest.fixture(scope="module")
+def everyday() -> list[str]:
+    """Return the tests that are run every day, without those that all are."""
+    folders = sorted({str(path.parent.relative_to(ROOT)) for path in ROOT.glob("tests/*/test_*.py")} - {"tests/unit"})
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", f"not {FULL}", *folders]
+    done = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def is_chosen(test: str, expression: str) -> bool:
+    """Return whether pytest's -k with an expression chooses a test."""
+    words = re.findall(r"[()]|[^\s()]+", expression)
+    known = ("and", "or", "not", "(", ")")
+    return bool(eval(" ".join(word if word in known else str(word == "True" or word in test) for word in words)))
+
+
+@by_name
+def test_its_group_is_the_one_that_has_its_test(mutation: Mutation, everyday: list[str]) -> None:
+    words = mutation.command
+    paths = tuple(word for word in words if word.startswith("tests/"))
+    if words[0] == "molecule":
+        found = option(words, "-s") in EVERYDAY_SCENARIOS
+    elif not paths or paths[0].startswith("tests/unit"):
+        found = True
+    else:
+        found = any(test.startswith(paths) and is_chosen(test, option(words, "-k") or "True") for test in everyday)
+    assert mutation.group == (EVERYDAY if found else FULL)
 
 
 def test_every_promise_is_made_once_in_a_sentence() -> None:

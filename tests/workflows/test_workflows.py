@@ -23,8 +23,7 @@ import yaml
 
 from tests.registry import Registry, free_port, unpack_program
 
-from .conftest import ROOT
-
+ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / "docs/ci"
 EXPRESSION = re.compile(r"\$\{\{\s*(.+?)\s*\}\}")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import wait_until
+from tests.e2e.stack import wait_until
 from tests.fleet import Fleet, changes, two_people
 from tests.hosts import make_service_images
 

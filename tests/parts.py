@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the project's tests consist of, and which of it a run takes."""
+
+from __future__ import annotations
+
+import fnmatch
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / ".test-logs"
+TOUCHED = ROOT / "tests/touched.yml"
+COLLECTION = "collections/ansible_collections/addons/olympia"
+EVERYDAY, FULL = "everyday", "full"
+# The scenarios that prove the main job: a contributor's machine and a CI job's.
+EVERYDAY_SCENARIOS = ("stack_local", "stack_ci")
+# What mypy reads besides the collection.
+PYTHON = (
+    "src", "scripts/environment.py", "scripts/bootstrap", "scripts/lock",
+    "tests", "tests/run", "tests/mutate", "tests/record", "bench",
+)  # fmt: skip
+# Measured seconds of a part that takes long, the whole of it: to begin with it, and to cut the full run into slices.
+SECONDS = {
+    "shared": 3300, "faults": 3000, "e2e": 1500, "runners": 500, "workflows": 500, "molecule-upgrade": 500,
+    "molecule-docker_distribution": 300, "molecule-docker_repository": 300, "molecule-stack_local": 250,
+    "molecule-stack_ci": 250, "integration": 150, "collection": 100, "conformance": 100, "unit": 60, "ansible-lint": 60,
+}  # fmt: skip
+
+
+@dataclass
+class Part:
+    """One command that proves something, and what came of it.
+
+    Attributes:
+        name: Its name.
+        command: The command; for pytest, the report is asked for on top.
+        group: What it is chosen by besides its name.
+        everyday: Whether `make test` runs it.
+        after: A part that has to end well before.
+        passed: Number of checks that passed.
+        failed: Number of checks that failed.
+        playbooks: Number of Ansible's processes that ran tasks.
+        ups: Number of runs that had to start services.
+        builds: Number of builds of the application image.
+        seconds: How long it took; None before.
+        note: Why it was not run, if so.
+        ended: Whether it has been run, or will not be.
+    """
+
+    name: str
+    command: list[str]
+    group: str = ""
+    everyday: bool = True
+    after: Part | None = None
+    passed: int = 0
+    failed: int = 0
+    playbooks: int = 0
+    ups: int = 0
+    builds: int = 0
+    seconds: float | None = None
+    note: str = ""
+    ended: bool = False
+
+    @property
+    def log(self) -> Path:
+        """The file with the whole output."""
+        return LOGS / f"{self.name}.log"
+
+    @property
+    def ansible_log(self) -> Path:
+        """The file with what Ansible's processes have printed."""
+        return LOGS / f"{self.name}.ansible.log"
+
+    @property
+    def report(self) -> Path:
+        """The file with pytest's report."""
+        return LOGS / f"{self.name}.xml"
+
+    def shorten(self) -> bool:
+        """Leave out the tests that only the full run has; return whether there are any."""
+        folder = ROOT / "tests" / self.name
+        marked = any(f"pytest.mark.{FULL}" in path.read_text(encoding="utf-8") for path in folder.glob("test_*.py"))
+        if marked:
+            self.command += ["-m", f"not {FULL}"]
+        return marked
+
+
+def pytest_part(name: str, after: Part | None = None, everyday: bool = True) -> Part:
+    """Return the part that runs the tests of the folder of the same name."""
+    command = ["pytest", f"tests/{name}", f"--junitxml={LOGS / name}.xml"]
+    return Part(name, command, everyday=everyday, after=after)
+
+
+def shell_scripts() -> list[str]:
+    """Return the project's shell scripts, known by their first line."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    scripts = []
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                first = file.readline(80)
+            if first.startswith(b"#!") and first.rstrip().endswith((b"/bash", b"/sh", b" bash", b" sh")):
+                scripts.append(name)
+    return scripts
+
+
+def all_parts() -> list[Part]:
+    """Return the parts: those that others wait for, then those that take longest."""
+    engine = Part("engine", ["ansible-playbook", "playbooks/engine.yml"])
+    images = Part("images", ["ansible-playbook", "tests/images.yml"], after=engine)
+    unit = pytest_part("unit")
+    unit.command[:0] = ["coverage", "run", "-m"]
+    scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+    parts = [
+        *(
+            Part(
+                f"molecule-{name}",
+                ["molecule", "test", "--scenario-name", name],
+                "molecule",
+                everyday=name in EVERYDAY_SCENARIOS,
+                after=images,
+            )
+            for name in scenarios
+        ),
+        *(pytest_part(name, images) for name in ("e2e", "faults", "integration", "shared")),
+        *(pytest_part(name, images, everyday=False) for name in ("runners", "workflows")),
+        # Asks the command line only, which the engine brings.
+        pytest_part("conformance", engine),
+        pytest_part("collection"),
+        pytest_part("browser"),
+        unit,
+        # The report is this part's log. It fails below the floor in pyproject.toml.
+        Part("coverage", ["coverage", "report"], after=unit),
+        Part("ansible-lint", ["ansible-lint", "--strict", "--nocolor"], "lint"),
+        Part("mypy", ["mypy", *PYTHON, f"{COLLECTION}/plugins"], "lint"),
+        # Modules run on hosts, whose Python may be the oldest in tests/config.yml.
+        Part("mypy-modules", ["mypy", "--python-version=3.10", f"{COLLECTION}/plugins/modules"], "lint"),
+        Part("ruff", ["ruff", "check", "."], "lint"),
+        Part("ruff-format", ["ruff", "format", "--check", "."], "lint"),
+        Part("yamllint", ["yamllint", "--strict", "."], "lint"),
+        Part("shellcheck", ["shellcheck", *shell_scripts()], "lint"),
+    ]
+    return [engine, images, *sorted(parts, key=lambda part: -SECONDS.get(part.name, 0))]
+
+
+def chosen(parts: list[Part], wanted: Iterable[str]) -> list[Part]:
+    """Return the parts that names, groups or patterns mean.
+
+    Args:
+        parts: All parts.
+        wanted: Names of parts, groups, patterns, `everyday` or `full`.
+
+    Raises:
+        ValueError: One of them means nothing.
+    """
+    found: list[Part] = []
+    for one in wanted:
+        meant = [
+            part
+            for part in parts
+            if one == FULL
+            or (one == EVERYDAY and part.everyday)
+            or part.group == one
+            or fnmatch.fnmatch(part.name, one)
+        ]
+        if not meant:
+            names = dict.fromkeys(name for part in parts for name in (part.group, part.name) if name)
+            raise ValueError(f"There is no part {one}. Parts and groups: {' '.join([EVERYDAY, FULL, *names])}")
+        found += meant
+    return [part for part in parts if part in found]
+
+
+def with_needed(parts: list[Part], wanted: list[Part]) -> list[Part]:
+    """Return the wanted parts and those that they need, in order."""
+    needed = list(wanted)
+    for part in needed:
+        if part.after and part.after not in needed:
+            needed.append(part.after)
+    return [part for part in parts if part in needed]
+
+
+def sliced(parts: list[Part], number: int, count: int) -> list[Part]:
+    """Return one of several slices of about the same length; parts that need each other stay together.
+
+    Args:
+        parts: What is to be cut; parts that only prepare are in no slice.
+        number: Which slice, from 1 on.
+        count: How many there are.
+    """
+    prepare = {part.after.name for part in parts if part.after and part.after.name in ("engine", "images")} | {"engine"}
+    filled = [0.0] * count
+    slices: list[list[Part]] = [[] for _ in range(count)]
+    for part in sorted(parts, key=lambda part: -SECONDS.get(part.name, 0)):
+        if part.name in prepare:
+            continue
+        place = next(
+            (index for index, members in enumerate(slices) if part.after in members), filled.index(min(filled))
+        )
+        slices[place].append(part)
+        filled[place] += SECONDS.get(part.name, 10)
+    return [part for part in parts if part in slices[number - 1]]
+
+
+def touched_by(paths: Iterable[str]) -> list[str]:
+    """Return the names of the parts that a change of files can affect.
+
+    Args:
+        paths: The files, from the project's root on. One that no line of tests/touched.yml has can affect everything.
+    """
+    table: list[dict[str, list[str]]] = yaml.safe_load(TOUCHED.read_text(encoding="utf-8"))
+    names: dict[str, None] = {}
+    for path in paths:
+        rows = [row for row in table if any(fnmatch.fnmatch(path, pattern) for pattern in row["paths"])]
+        for row in rows or [{"parts": [FULL]}]:
+            names |= dict.fromkeys(row["parts"])
+    return list(names)
+
+
+def changed_since(revision: str) -> list[str]:
+    """Return the files that differ from a revision, those that git does not know yet included.
+
+    Args:
+        revision: What git calls it.
+
+    Raises:
+        ValueError: Git does not know it.
+    """
+    listings = (["diff", "--name-only", "-z", revision, "--"], ["ls-files", "-z", "--others", "--exclude-standard"])
+    found: list[str] = []
+    for listing in listings:
+        done = subprocess.run(["git", *listing], cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ValueError(done.stderr.strip())
+        found += filter(None, done.stdout.split("\0"))
+    return found
