@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -11,6 +12,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.host import MANAGED
 MANAGED = f"This file is {MANAGED_MARK} (Ansible). Changes made here are lost with the next run."
 
 
+# What it has compiled, it keeps.
+@cache
 def environment(templates: Path) -> jinja2.Environment:
     """Return what renders the templates of a folder: a value that is not there is an error that names it.
 

@@ -56,8 +56,14 @@ def test_every_module_and_action_is_documented(installation: Installation) -> No
     assert {name for name, document in documents.items() if document["doc"]["short_description"]} == wanted
 
 
+@pytest.fixture(scope="module")
+def roles(installation: Installation) -> dict[str, Any]:
+    """Return what ansible-doc tells of the roles, by name."""
+    return described(installation, "role", *(f"addons.olympia.{role}" for role in ROLES))
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_every_entry_point_of_a_role_is_documented(installation: Installation, role: str) -> None:
+def test_every_entry_point_of_a_role_is_documented(roles: dict[str, Any], role: str) -> None:
     called = {"main"} | {
         name
         for pattern in ("playbooks/*.yml", "roles/*/tasks/*.yml")
@@ -66,8 +72,7 @@ def test_every_entry_point_of_a_role_is_documented(installation: Installation, r
         # A name, or an expression with names in it.
         for name in re.findall(r"'([\w-]+)'", match[1]) or [match[1]]
     }
-    (document,) = described(installation, "role", f"addons.olympia.{role}").values()
-    entry_points = document["entry_points"]
+    entry_points = roles[f"addons.olympia.{role}"]["entry_points"]
     assert set(entry_points) == called
     assert all(entry["short_description"] for entry in entry_points.values())
     defaults = yaml.safe_load((ROOT / "roles" / role / "defaults/main.yml").read_text())

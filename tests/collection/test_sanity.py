@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import ast
 import configparser
+import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,12 @@ TESTS = [
     "validate-modules",
     "yamllint",
 ]
+# It takes as long as all the others together.
+LONGEST = "pylint"
+# What is printed about a test: up to the next test, the list of those that failed, or the warnings once more.
+SECTION = re.compile(
+    r'^Running sanity test "(.+?)".*?(?=^Running |^ERROR: The \d+ sanity |^WARNING: Reviewing |\Z)', re.M | re.S
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +81,37 @@ def test_none_is_left_out(installation: Installation) -> None:
     assert installation.run("ansible-test", "sanity", "--list-tests", cwd=installation.collection).split() == TESTS
 
 
-@pytest.mark.parametrize("test", TESTS)
-def test_sanity(installation: Installation, home: Path, test: str) -> None:
+@pytest.fixture(scope="module")
+def shown(request: pytest.FixtureRequest, installation: Installation, home: Path) -> dict[str, str]:
+    """Return what ansible-test prints about each selected test, by its name.
+
+    It runs in two processes, side by side. Only what ends it early fails here, and with it all tests.
+    """
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    shown = installation.run(
-        *("ansible-test", "sanity", "--color=no", f"--python={version}", f"--test={test}"),
-        cwd=installation.collection,
-        HOME=str(home),
-    )
-    assert f'Running sanity test "{test}"' in shown
+    functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    selected = [item.callspec.params["test"] for item in functions if item.originalname == test_sanity.__name__]
+
+    def sanity(tests: list[str]) -> str:
+        return installation.run(
+            *("ansible-test", "sanity", "--color=no", "--failure-ok", f"--python={version}"),
+            *(f"--test={test}" for test in tests),
+            cwd=installation.collection,
+            HOME=str(home),
+        )
+
+    processes = [[test for test in selected if (test == LONGEST) is alone] for alone in (True, False)]
+    with ThreadPoolExecutor() as pool:
+        outputs = list(pool.map(sanity, filter(None, processes)))
+    # What it prints before the first test is about all of them.
+    return {
+        section[1]: output.partition("Running ")[0] + section[0]
+        for output in outputs
+        for section in SECTION.finditer(output)
+    }
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_sanity(shown: dict[str, str], test: str) -> None:
+    assert test in shown, f'ansible-test did not print: Running sanity test "{test}"'
     # What cannot be run is only warned of.
-    assert "Skipping" not in shown and "not found" not in shown, shown
+    assert not [word for word in ("ERROR:", "Skipping", "not found") if word in shown[test]], shown[test]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -47,21 +48,29 @@ class Project:
     def model(self) -> Any:
         """What Compose makes of the files that COMPOSE_FILE in `.env` names, the services of all profiles included."""
         # It prints what its interpolation would read back.
-        return unescaped(json.loads(self.docker("compose", "--profile=*", "config", "--format=json")))
+        return unescaped(json.loads(self.ask("compose", "--profile=*", "config", "--format=json")))
 
     def target(self, name: str) -> Any:
         """Return what Bake would build for a service, and how."""
         files = [f"--file={name}" for name in self.settings["compose_files"]]
-        return json.loads(self.docker("buildx", "bake", "--print", *files, name))["target"][name]
+        return json.loads(self.ask("buildx", "bake", "--print", *files, name))["target"][name]
 
-    def docker(self, *arguments: str) -> str:
-        """Run a docker command in the directory, with nothing of the tests' environment that Compose would read."""
+    def ask(self, plugin: str, *arguments: str) -> str:
+        """Run a plugin of Docker in the directory, with nothing of the tests' environment that Compose would read."""
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-        done = subprocess.run(
-            ["docker", *arguments], cwd=self.directory, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"docker {' '.join(arguments[:2])}: {done.stderr}"
+        command = [plugins()[plugin], *arguments]
+        done = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"docker {plugin} {arguments[0]}: {done.stderr}"
         return done.stdout
+
+
+@functools.cache
+def plugins() -> dict[str, str]:
+    """Return the programs of Docker's plugins by name; run directly, each takes half as long as behind `docker`."""
+    # Older clients fail without an engine, but print this all the same.
+    command = ["docker", "info", "--format={{json .ClientInfo.Plugins}}"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return {plugin["Name"]: plugin["Path"] for plugin in json.loads(shown)}
 
 
 def unescaped(value: Any) -> Any:
