@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -17,6 +18,21 @@ SCREENSHOTS = ROOT / ".test-logs/screenshots"
 BROWSER = pytest.StashKey[Chromium]()
 # The scripts import one another by name.
 sys.path.insert(0, str(ROOT / "scripts"))
+
+
+@pytest.fixture
+def bare_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of what bootstrap reads, which its module takes for the checkout."""
+    import environment
+
+    for name in ("requirements", "scripts"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("requirements.yml", "pyproject.toml", "ansible.cfg"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "collections").mkdir()
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "LOCKS", tmp_path / "requirements")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -76,8 +76,9 @@ def choose_block(instance: str, taken: Collection[int]) -> int:
     first = zlib.crc32(instance.encode()) % BLOCKS
     named = [1 + (first + step) % BLOCKS for step in range(BLOCKS)]
     candidates = [0, *named] if instance == DEFAULT_INSTANCE else named
+    used = frozenset(taken)
     # With all of them taken the preflight says by whom.
-    return next((one for one in candidates if not set(ports(one).values()) & set(taken)), candidates[0])
+    return next((one for one in candidates if used.isdisjoint(ports(one).values())), candidates[0])
 
 
 def kept_block(derived: Mapping[str, str]) -> int | None:

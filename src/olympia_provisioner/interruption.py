@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -48,22 +48,24 @@ class Interruption:
 
     Attributes:
         quiet: Print nothing.
-        since: When the first one came, in seconds of the monotonic clock; 0 before.
+        since: When the first one came, in seconds of the clock; 0 before.
         impatient: Whether another one came.
         started: What ran when the first one came.
+        clock: Returns the time in seconds.
     """
 
     quiet: bool = False
     since: float = 0.0
     impatient: bool = False
     started: set[int] = field(default_factory=set)
+    clock: Callable[[], float] = time.monotonic
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         """Handle the signal."""
         if self.since:
             self.impatient = True
             return
-        self.since = time.monotonic()
+        self.since = self.clock()
         if not self.quiet:
             # The terminal may be what has gone.
             with contextlib.suppress(OSError):
@@ -75,7 +77,7 @@ class Interruption:
 
     def overdue(self) -> bool:
         """Return whether what runs should be killed now."""
-        return bool(self.since) and (self.impatient or time.monotonic() - self.since > GRACE)
+        return bool(self.since) and (self.impatient or self.clock() - self.since > GRACE)
 
     def finish(self) -> None:
         """Wait for the end of what Ansible has left behind, and kill it when it is overdue."""

@@ -3,39 +3,13 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import http.server
-import io
-import json
-import os
-import re
 import shutil
-import subprocess
 import sys
-import tarfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import environment
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a copy of what bootstrap reads, which the module takes for its checkout."""
-    for name in ("requirements", "scripts"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("requirements.yml", "pyproject.toml", "ansible.cfg"):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "collections").mkdir()
-    monkeypatch.setattr(environment, "ROOT", tmp_path)
-    monkeypatch.setattr(environment, "LOCKS", tmp_path / "requirements")
-    return tmp_path
 
 
 def finish(checkout: Path) -> tuple[Path, Path]:
@@ -51,9 +25,9 @@ def finish(checkout: Path) -> tuple[Path, Path]:
     return venv, collections
 
 
-def test_a_finished_environment_is_ready(checkout: Path) -> None:
-    assert environment.ready(*finish(checkout), dev=True)
-    assert environment.ready(*(checkout / ".venv", checkout / "collections"), dev=False)
+def test_a_finished_environment_is_ready(bare_checkout: Path) -> None:
+    assert environment.ready(*finish(bare_checkout), dev=True)
+    assert environment.ready(*(bare_checkout / ".venv", bare_checkout / "collections"), dev=False)
 
 
 @pytest.mark.parametrize(
@@ -66,34 +40,34 @@ def test_a_finished_environment_is_ready(checkout: Path) -> None:
         ("pyproject.toml", False),
     ],
 )
-def test_every_input_counts(checkout: Path, changed: str, dev_only: bool) -> None:
-    finished = finish(checkout)
-    with (checkout / changed).open("a") as file:
+def test_every_input_counts(bare_checkout: Path, changed: str, dev_only: bool) -> None:
+    finished = finish(bare_checkout)
+    with (bare_checkout / changed).open("a") as file:
         file.write("# edited\n")
     assert not environment.ready(*finished, dev=True)
     assert environment.ready(*finished, dev=False) is dev_only
 
 
-def test_a_missing_collection_is_noticed(checkout: Path) -> None:
-    finished = finish(checkout)
-    shutil.rmtree(checkout / "collections/ansible_collections/community/docker")
+def test_a_missing_collection_is_noticed(bare_checkout: Path) -> None:
+    finished = finish(bare_checkout)
+    shutil.rmtree(bare_checkout / "collections/ansible_collections/community/docker")
     assert not environment.ready(*finished, dev=False)
 
 
-def test_an_environment_of_another_place_is_not_ours(checkout: Path) -> None:
-    venv, collections = finish(checkout)
-    moved = venv.rename(checkout / "moved")
+def test_an_environment_of_another_place_is_not_ours(bare_checkout: Path) -> None:
+    venv, collections = finish(bare_checkout)
+    moved = venv.rename(bare_checkout / "moved")
     assert not environment.ready(moved, collections, dev=False)
 
 
-def test_an_interrupted_step_is_done_again(checkout: Path) -> None:
-    venv, collections = finish(checkout)
+def test_an_interrupted_step_is_done_again(bare_checkout: Path) -> None:
+    venv, collections = finish(bare_checkout)
     (venv / environment.MARKER / "runtime").unlink()
     assert not environment.ready(venv, collections, dev=False)
 
 
-def test_somebody_elses_environment_is_left_alone(checkout: Path) -> None:
-    venv = checkout / ".venv"
+def test_somebody_elses_environment_is_left_alone(bare_checkout: Path) -> None:
+    venv = bare_checkout / ".venv"
     venv.mkdir()
     (venv / "precious").touch()
     with pytest.raises(environment.BootstrapError, match="left alone: move it away"):
@@ -101,134 +75,48 @@ def test_somebody_elses_environment_is_left_alone(checkout: Path) -> None:
     assert (venv / "precious").exists()
 
 
-def test_an_unfinished_environment_is_replaced(checkout: Path) -> None:
-    venv = checkout / ".venv"
-    (venv / environment.MARKER).mkdir(parents=True)
-    (venv / "bin").mkdir()
-    (venv / "bin/python").write_text("half a file")
-    environment.make_venv(venv)
-    shown = subprocess.run([venv / "bin/python", "-m", "pip", "--version"], capture_output=True, text=True, check=True)
-    assert str(venv) in shown.stdout
-
-
-def test_a_python_without_ensurepip_is_told_what_to_install(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_without_ensurepip_is_told_what_to_install(
+    bare_checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "ensurepip", None)
     with pytest.raises(environment.BootstrapError, match="apt-get install python3-venv"):
-        environment.make_venv(checkout / ".venv")
-    assert not (checkout / ".venv").exists()
-
-
-def test_an_index_out_of_reach_is_a_sentence_and_the_next_run_goes_on(checkout: Path) -> None:
-    closed = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "0"}
-    done = subprocess.run(
-        [sys.executable, "scripts/bootstrap"],
-        cwd=checkout,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PIP_")} | closed,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "Is the package index reachable?" in done.stderr
-    assert not environment.ready(checkout / ".venv", checkout / "collections", dev=False)
-
-
-class Galaxy(http.server.BaseHTTPRequestHandler):
-    """As much of a Galaxy server as an installation of exact versions needs; it serves the installed collections."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self.server: http.server.ThreadingHTTPServer
-        base = f"http://127.0.0.1:{self.server.server_port}"
-        path = self.path.partition("?")[0].strip("/")
-        body: bytes | None = None
-        if path == "api":
-            body = json.dumps({"available_versions": {"v3": "v3/"}}).encode()
-        elif match := re.fullmatch(r"api/v3/collections/(\w+)/(\w+)", path):
-            times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
-            body = json.dumps({"namespace": match[1], "name": match[2], "deprecated": False} | times).encode()
-        elif match := re.fullmatch(r"api/v3/collections/(\w+)/(\w+)/versions(?:/([\d.]+))?", path):
-            namespace, name, version = match.groups()
-            pinned = environment.pinned_collections(ROOT / "requirements.yml")[f"{namespace}.{name}"]
-            if not version:
-                versions = [{"version": pinned, "href": f"/{path}/{pinned}/"}]
-                body = json.dumps({"meta": {"count": 1}, "links": {"next": None}, "data": versions}).encode()
-            elif version == pinned:
-                answer: dict[str, object] = {
-                    "version": version,
-                    "href": f"/{path}/",
-                    "download_url": f"{base}/{namespace}-{name}-{version}.tar.gz",
-                    "artifact": {"sha256": hashlib.sha256(artifact(namespace, name)).hexdigest()},
-                    "namespace": {"name": namespace},
-                    "collection": {"name": name},
-                    "metadata": {"dependencies": {}},
-                    "signatures": [],
-                }
-                body = json.dumps(answer).encode()
-        elif match := re.fullmatch(r"(\w+)-(\w+)-[\d.]+\.tar\.gz", path):
-            body = artifact(*match.groups())
-        self.send_response(404 if body is None else 200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body or b"")))
-        self.end_headers()
-        self.wfile.write(body or b"")
-
-
-@functools.cache
-def artifact(namespace: str, name: str) -> bytes:
-    """Return an installed collection as an archive, such as it came from."""
-    folder = ROOT / "collections/ansible_collections" / namespace / name
-    files = json.loads((folder / "FILES.json").read_text())
-    # The package `ansible` leaves the collections' tests out.
-    files["files"] = [one for one in files["files"] if (folder / one["name"]).exists()]
-    manifest = json.loads((folder / "MANIFEST.json").read_text())
-    listing = json.dumps(files).encode()
-    manifest["file_manifest_file"]["chksum_sha256"] = hashlib.sha256(listing).hexdigest()
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for entry, content in (("MANIFEST.json", json.dumps(manifest).encode()), ("FILES.json", listing)):
-            header = tarfile.TarInfo(entry)
-            header.size = len(content)
-            archive.addfile(header, io.BytesIO(content))
-        for one in files["files"]:
-            if one["name"] != ".":
-                archive.add(folder / one["name"], arcname=one["name"], recursive=False)
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def galaxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Serve a Galaxy on loopback, and let Ansible use it."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Galaxy)
-    monkeypatch.setenv("ANSIBLE_GALAXY_SERVER", f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.mark.usefixtures("galaxy")
-def test_the_collections_come_from_galaxy_where_it_answers(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    collections = checkout / "collections"
-    (collections / "ansible_collections/community/docker/outdated").mkdir(parents=True)
-    environment.make_collections(Path(sys.prefix), collections)
-    for name, version in environment.pinned_collections().items():
-        manifest = collections / "ansible_collections" / name.replace(".", "/") / "MANIFEST.json"
-        assert json.loads(manifest.read_text())["collection_info"]["version"] == version
-    assert "instead" not in capsys.readouterr().out
-    assert not list(collections.glob(".new-*"))
-    assert not (collections / "ansible_collections/community/docker/outdated").exists()
+        environment.make_venv(bare_checkout / ".venv")
+    assert not (bare_checkout / ".venv").exists()
 
 
 def test_the_collections_come_from_the_package_where_galaxy_does_not_answer(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bare_checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("ANSIBLE_GALAXY_SERVER", "http://127.0.0.1:1")
-    environment.make_collections(Path(sys.prefix), checkout / "collections")
-    assert "from the package `ansible` instead" in capsys.readouterr().out
-    assert (checkout / "collections/ansible_collections/community/docker/MANIFEST.json").is_file()
+    def refuse(_venv: Path, _target: Path) -> None:
+        raise environment.BootstrapError("ansible-galaxy ended with 1:\nERROR! unreachable\n")
+
+    def carry(_venv: Path, target: Path) -> None:
+        for name in environment.pinned_collections():
+            (target / "ansible_collections" / name.replace(".", "/") / "new").mkdir(parents=True)
+
+    monkeypatch.setattr(environment, "from_galaxy", refuse)
+    monkeypatch.setattr(environment, "from_carrier", carry)
+    collections = bare_checkout / "collections"
+    docker = collections / "ansible_collections/community/docker"
+    (docker / "outdated").mkdir(parents=True)
+    (collections / ".new-interrupted").mkdir()
+    environment.make_collections(Path(sys.prefix), collections)
+    output = capsys.readouterr().out
+    assert "Galaxy says: ERROR! unreachable" in output
+    assert "from the package `ansible` instead" in output
+    assert [path.name for path in docker.iterdir()] == ["new"]
+    assert not list(collections.glob(".new-*"))
+
+
+def test_what_is_out_of_reach_is_a_sentence_and_not_taken_for_finished(
+    bare_checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(command: list[str], way_out: str) -> None:
+        raise environment.BootstrapError(f"{' '.join(command)} ended with 1:\n{way_out}")
+
+    monkeypatch.setattr(environment, "VENV", bare_checkout / ".venv")
+    monkeypatch.setattr(environment, "make_venv", lambda venv: (venv / environment.MARKER).mkdir(parents=True))
+    monkeypatch.setattr(environment, "call", fail)
+    assert environment.main([]) == 1
+    assert "Is the package index reachable?" in capsys.readouterr().err
+    assert not environment.ready(bare_checkout / ".venv", bare_checkout / "collections", dev=False)

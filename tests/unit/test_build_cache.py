@@ -119,14 +119,15 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """Return a folder that is served over HTTPS, and the module's parameters that lead there."""
     folder, key, certificate = tmp_path / "served", tmp_path / "key", tmp_path / "crt"
     folder.mkdir()
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "1", "-subj", "/CN=vm1.example.org"]
-    names = ["-addext", "subjectAltName=DNS:vm1.example.org", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*made, *names], check=True, capture_output=True)
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "1"]
+    names = ["-subj", "/CN=vm1.example.org", "-addext", "subjectAltName=DNS:vm1.example.org"]
+    command = ["openssl", "req", "-x509", *kind, *names, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Door, directory=str(folder)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield (
         folder,
         {

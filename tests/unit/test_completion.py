@@ -4,20 +4,14 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import pytest
-from tests.unit.test_driver_run import Checkout
+from tests.playback import Driver
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    return Checkout(tmp_path)
-
-
-def complete(checkout: Checkout, *words: str) -> list[str]:
+def complete(driver: Driver, *words: str) -> list[str]:
     """Return what bash completes, the last word being unfinished."""
-    code, script, errors = checkout.run("completion", "bash")
+    code, script, errors = driver.run("completion", "bash")
     assert (code, errors) == (0, "")
     # What bash itself would do; compopt works in a completion only.
     lines = [
@@ -41,7 +35,7 @@ def complete(checkout: Checkout, *words: str) -> list[str]:
         (["up", "--ch"], ["--check"]),
         (["status", "--ch"], []),
         (["explain", "HTTP_PO"], ["HTTP_PORT", "HTTP_PORT="]),
-        (["up", "-i", ""], ["local"]),
+        (["up", "-i", ""], ["ci", "local", "shared"]),
         (["snapshot", "re"], ["restore"]),
         (["logs", "rab"], ["rabbitmq"]),
         (["completion", ""], ["--help", "-e", "-h", "bash", "fish", "zsh"]),
@@ -50,13 +44,13 @@ def complete(checkout: Checkout, *words: str) -> list[str]:
         (["nonsense", ""], []),
     ],
 )
-def test_bash_completes(checkout: Checkout, words: list[str], completions: list[str]) -> None:
-    assert sorted(complete(checkout, *words)) == sorted(completions)
+def test_bash_completes(driver: Driver, words: list[str], completions: list[str]) -> None:
+    assert sorted(complete(driver, *words)) == sorted(completions)
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_the_other_shells_scripts_have_verbs_options_and_settings(checkout: Checkout, shell: str) -> None:
-    code, script, _errors = checkout.run("completion", shell)
+def test_the_other_shells_scripts_have_verbs_options_and_settings(driver: Driver, shell: str) -> None:
+    code, script, _errors = driver.run("completion", shell)
     assert code == 0
     for word in ("test-site", "--artifacts", "HTTP_PORT=", "local", "rabbitmq"):
         assert word in script

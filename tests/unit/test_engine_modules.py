@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The engine's modules, run as Ansible runs them, on files of the test's own."""
+"""The engine's modules, on files of the test's own."""
 
 from __future__ import annotations
 
+import functools
 import json
-import os
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.modules import daemon_json as daemon_json_module
+from ansible_collections.addons.olympia.plugins.modules import daemon_json
 from ansible_collections.addons.olympia.plugins.modules.engine_builder import buildkit_configuration, create_arguments
 
+Run = Callable[..., dict[str, Any]]
 FAKE_DOCKERD = """\
 #!{python}
 import json, sys
@@ -24,55 +25,31 @@ if "no-such-key" in content:
 
 
 @pytest.fixture
-def dockerd(tmp_path: Path) -> Path:
-    """Put a stand-in for the engine's own validation in a directory and return that."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_module: Run) -> Run:
+    """Return what runs the module, with a stand-in for the engine's own validation."""
     directory = tmp_path / "sbin"
     directory.mkdir()
     program = directory / "dockerd"
     program.write_text(FAKE_DOCKERD.format(python=sys.executable))
     program.chmod(0o755)
-    return directory
+    monkeypatch.setattr(daemon_json, "DOCKERD_PATH", str(directory))
+    return functools.partial(run_module, daemon_json.main)
 
 
-def run(dockerd: Path, path: Path, check: bool = False, **options: Any) -> dict[str, Any]:
-    """Run the module in a process of its own and return its answer."""
-    program = (
-        "import json, sys\n"
-        "from ansible.module_utils import basic\n"
-        "from ansible.module_utils.testing import patch_module_args\n"
-        "from ansible_collections.addons.olympia.plugins.modules import daemon_json\n"
-        f"daemon_json.DOCKERD_PATH = {str(dockerd)!r}\n"
-        "with patch_module_args(json.load(sys.stdin)):\n"
-        "    daemon_json.main()\n"
-    )
-    arguments = {"path": str(path), "_ansible_check_mode": check, "_ansible_remote_tmp": str(path.parent), **options}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        input=json.dumps(arguments),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-def test_a_new_file_is_written_once_for_everybody_to_read(dockerd: Path, tmp_path: Path) -> None:
+def test_a_new_file_is_written_once_for_everybody_to_read(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "etc" / "daemon.json"
-    first = run(dockerd, path, options={"mtu": 1400}, defaults={"log-driver": "local"})
+    first = run(path=str(path), options={"mtu": 1400}, defaults={"log-driver": "local"})
     assert first["changed"] and first["effect"] == "restart" and "backup_file" not in first
     assert json.loads(path.read_text()) == {"mtu": 1400, "log-driver": "local"}
     assert path.stat().st_mode & 0o777 == 0o644
-    assert not run(dockerd, path, options={"mtu": 1400}, defaults={"log-driver": "json-file"})["changed"]
+    assert not run(path=str(path), options={"mtu": 1400}, defaults={"log-driver": "json-file"})["changed"]
 
 
-def test_a_file_that_is_there_is_kept_beside_with_its_mode(dockerd: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_kept_beside_with_its_mode(run: Run, tmp_path: Path) -> None:
     path, note = tmp_path / "daemon.json", tmp_path / "pending"
     path.write_text('{"debug": true, "mtu": 1500}')
     path.chmod(0o600)
-    answer = run(dockerd, path, options={"registry-mirrors": ["http://m"]}, pending_file=str(note))
+    answer = run(path=str(path), options={"registry-mirrors": ["http://m"]}, pending_file=str(note))
     assert answer["effect"] == "reload" and answer["changed_keys"] == ["registry-mirrors"]
     assert note.read_text() == "reload\n"
     assert Path(answer["backup_file"]).read_text() == '{"debug": true, "mtu": 1500}'
@@ -81,31 +58,31 @@ def test_a_file_that_is_there_is_kept_beside_with_its_mode(dockerd: Path, tmp_pa
     assert answer["diff"]["before"] == '{"debug": true, "mtu": 1500}' and "registry-mirrors" in answer["diff"]["after"]
 
 
-def test_check_mode_validates_and_writes_nothing(dockerd: Path, tmp_path: Path) -> None:
+def test_check_mode_validates_and_writes_nothing(run: Run, tmp_path: Path) -> None:
     path, note = tmp_path / "daemon.json", tmp_path / "pending"
-    answer = run(dockerd, path, check=True, options={"mtu": 1400}, pending_file=str(note))
+    answer = run(path=str(path), check=True, options={"mtu": 1400}, pending_file=str(note))
     assert answer["changed"] and not path.exists() and not note.exists()
-    assert run(dockerd, path, check=True, options={"no-such-key": 1})["failed"]
+    assert run(path=str(path), check=True, options={"no-such-key": 1})["failed"]
 
 
-def test_what_the_engine_refuses_is_not_written(dockerd: Path, tmp_path: Path) -> None:
+def test_what_the_engine_refuses_is_not_written(run: Run, tmp_path: Path) -> None:
     path, note = tmp_path / "daemon.json", tmp_path / "pending"
     path.write_text("{}")
-    answer = run(dockerd, path, options={"no-such-key": 1}, pending_file=str(note))
+    answer = run(path=str(path), options={"no-such-key": 1}, pending_file=str(note))
     assert answer["failed"] and answer["rc"] == 1
     assert "which was left as it is" in answer["msg"] and "no-such-key" in answer["msg"]
     assert path.read_text() == "{}" and not note.exists()
 
 
-def test_a_file_that_is_not_json_is_left_alone(dockerd: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_left_alone(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "daemon.json"
     path.write_text("{broken")
-    answer = run(dockerd, path, options={"mtu": 1400})
+    answer = run(path=str(path), options={"mtu": 1400})
     assert answer["failed"] and "is not valid JSON" in answer["msg"] and path.read_text() == "{broken"
 
 
 def test_the_validation_looks_for_the_engine_where_packages_put_it() -> None:
-    assert {"/usr/sbin", "/usr/bin"} <= set(daemon_json_module.DOCKERD_PATH.split(":"))
+    assert {"/usr/sbin", "/usr/bin"} <= set(daemon_json.DOCKERD_PATH.split(":"))
 
 
 def test_builders_keep_their_cache_by_size_alone() -> None:

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import json
+import os
 import stat
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.modules.project_files import current, write
+from ansible_collections.addons.olympia.plugins.modules.project_files import current, main, write
 
 
 def test_a_new_file_has_its_mode_at_once_whatever_the_umask(tmp_path: Path) -> None:
@@ -27,12 +27,16 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
-def test_folders_are_the_same_whoever_makes_them(tmp_path: Path) -> None:
-    ansible = str(Path(sys.executable).with_name("ansible"))
-    arguments = {"directory": str(tmp_path / "made"), "files": {"sub/file": {"content": "text\n", "mode": "0644"}}}
-    command = [ansible, "localhost", "-m", "addons.olympia.project_files", "-a", json.dumps(arguments)]
-    done = subprocess.run(
-        command, umask=0o002, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
+@pytest.fixture
+def generous() -> Iterator[None]:
+    """Let the group write what is made."""
+    before = os.umask(0o002)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("generous")
+def test_folders_are_the_same_whoever_makes_them(tmp_path: Path, run_module: Callable[..., dict[str, Any]]) -> None:
+    files = {"sub/file": {"content": "text\n", "mode": "0644"}}
+    assert run_module(main, directory=str(tmp_path / "made"), files=files)["changed"]
     assert stat.S_IMODE((tmp_path / "made/sub").stat().st_mode) == 0o755

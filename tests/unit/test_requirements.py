@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -42,14 +43,36 @@ def test_what_is_installed_is_what_is_pinned() -> None:
     assert installed(ROOT / "collections") == pinned()
 
 
-def test_the_carrier_has_the_pinned_versions(tmp_path: Path) -> None:
+@pytest.fixture
+def carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Let the package index have a carrier with these collections and versions."""
+    carried = pinned() | {"community.other": "1.0.0"}
+
+    def download(command: list[str], *_: str) -> None:
+        (folder,) = (one.removeprefix("--dest=") for one in command if one.startswith("--dest="))
+        with zipfile.ZipFile(f"{folder}/ansible-1-py3-none-any.whl", "w") as archive:
+            for name, version in carried.items():
+                namespace, short = name.split(".")
+                info = {"namespace": namespace, "name": short, "version": version}
+                archive.writestr(
+                    f"ansible_collections/{namespace}/{short}/MANIFEST.json", json.dumps({"collection_info": info})
+                )
+
+    monkeypatch.setattr(environment, "call", download)
+    return carried
+
+
+def test_only_what_is_pinned_is_taken_from_the_carrier(tmp_path: Path, carried: dict[str, str]) -> None:
     environment.from_carrier(Path(sys.prefix), tmp_path)
     assert installed(tmp_path) == pinned()
 
 
-def test_a_carrier_with_other_versions_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "pinned_collections", lambda: pinned() | {"community.docker": "0.0.1"})
-    with pytest.raises(environment.BootstrapError, match=r"requirements.yml pins 0\.0\.1: run make lock"):
+def test_a_carrier_with_other_versions_is_refused(tmp_path: Path, carried: dict[str, str]) -> None:
+    carried["community.docker"] = "99.0.1"
+    pin = pinned()["community.docker"]
+    with pytest.raises(
+        environment.BootstrapError, match=rf"99\.0\.1, and requirements.yml pins {re.escape(pin)}: run make lock"
+    ):
         environment.from_carrier(Path(sys.prefix), tmp_path)
 
 
