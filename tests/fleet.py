@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .hosts import BIN, ROOT, Outcome, docker
+from .hosts import BIN, Outcome, docker, mount_build_cache
+from .parts import ROOT
 
 OPERATOR = "vm-operator"
 RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
@@ -103,7 +104,7 @@ class Fleet:
                 "run", "--detach", "--name", machine, "--hostname", machine, f"--network={self.network}",
                 "--privileged", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", "--volume=/var/lib/docker",
                 "--volume=/var/lib/containerd", "--volume=/var/lib/olympia", "--label=addons.olympia.test=true",
-                image, "/lib/systemd/systemd",
+                mount_build_cache(), image, "/lib/systemd/systemd",
             )  # fmt: skip
         for machine in self.machines:
             self._prepare(machine, images)

@@ -11,10 +11,14 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags, package_sources
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.parts import ROOT, make_build_cache
+
+# Where a test host finds the build cache of this machine, which only root may read.
+BUILD_CACHE = "/var/cache/olympia-tests"
 BIN = Path(sys.executable).parent
 
 
@@ -23,6 +27,11 @@ def docker(*arguments: str, stdin: str | None = None) -> str:
     done = subprocess.run(["docker", *arguments], input=stdin, text=True, capture_output=True, check=False)
     assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
     return done.stdout.strip()
+
+
+def mount_build_cache() -> str:
+    """Return the option that mounts this machine's build cache into a test host."""
+    return f"--volume={make_build_cache()}:{BUILD_CACHE}:ro"
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,7 @@ class Host:
 
     name: str
     folder: Path
-    settings: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def inventory(self) -> Path:
@@ -112,7 +121,7 @@ class Host:
         docker(
             "create", "--name", self.name, "--hostname", self.name, "--privileged", "--cgroupns=private",
             "--tmpfs=/run", "--tmpfs=/tmp", "--volume=/var/lib/docker", "--volume=/var/lib/containerd",
-            "--label=addons.olympia.test=true", image, "/lib/systemd/systemd",
+            "--label=addons.olympia.test=true", mount_build_cache(), image, "/lib/systemd/systemd",
         )  # fmt: skip
         if files:
             docker("cp", f"{files}/.", f"{self.name}:/")

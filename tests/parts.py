@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,9 +14,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".test-logs"
+# What the application image is built from on this machine, for test hosts: their engines have no cache of their own.
+BUILD_CACHE = ROOT / ".cache/builds"
 TOUCHED = ROOT / "tests/touched.yml"
 COLLECTION = "collections/ansible_collections/addons/olympia"
 EVERYDAY, FULL = "everyday", "full"
+# What others need, and no slice counts.
+PREPARATION = ("engine", "images", "build-development", "build-production")
 # The scenarios that prove the main job: a contributor's machine and a CI job's.
 EVERYDAY_SCENARIOS = ("stack_local", "stack_ci")
 # What mypy reads besides the collection.
@@ -95,6 +100,25 @@ def pytest_part(name: str, after: Part | None = None, everyday: bool = True) -> 
     return Part(name, command, everyday=everyday, after=after)
 
 
+def make_build_cache() -> Path:
+    """Make the folder of the build cache, which tenants of test machines may not read, and return it."""
+    BUILD_CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return BUILD_CACHE
+
+
+def build_part(inventory: str, target: str, after: Part) -> Part:
+    """Return the part that builds an environment's application image and writes the build cache for test hosts."""
+    settings = {
+        "olympia_stack_instance": "olympia-test-cache",
+        "olympia_stack_image_origin": "packages",
+        "olympia_stack_project_dir": str(BUILD_CACHE / f"{target}-project"),
+        # Compressing takes longer than building from it.
+        "olympia_stack_cache_to": [f"type=local,dest={BUILD_CACHE / target},compression=uncompressed"],
+    }
+    playbook = ["ansible-playbook", "playbooks/build.yml", f"--inventory=inventories/{inventory}"]
+    return Part(f"build-{target}", [*playbook, f"--extra-vars={json.dumps(settings)}"], after=after)
+
+
 def shell_scripts() -> list[str]:
     """Return the project's shell scripts, known by their first line."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -113,6 +137,8 @@ def all_parts() -> list[Part]:
     """Return the parts: those that others wait for, then those that take longest."""
     engine = Part("engine", ["ansible-playbook", "playbooks/engine.yml"])
     images = Part("images", ["ansible-playbook", "tests/images.yml"], after=engine)
+    development = build_part("local", "development", images)
+    production = build_part("ci", "production", development)
     unit = pytest_part("unit")
     unit.command[:0] = ["coverage", "run", "-m"]
     scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
@@ -127,7 +153,9 @@ def all_parts() -> list[Part]:
             )
             for name in scenarios
         ),
-        *(pytest_part(name, images) for name in ("e2e", "faults", "integration", "shared")),
+        pytest_part("integration", images),
+        pytest_part("shared", development),
+        *(pytest_part(name, production) for name in ("e2e", "faults")),
         *(pytest_part(name, images, everyday=False) for name in ("runners", "workflows")),
         # Asks the command line only, which the engine brings.
         pytest_part("conformance", engine),
@@ -145,7 +173,7 @@ def all_parts() -> list[Part]:
         Part("yamllint", ["yamllint", "--strict", "."], "lint"),
         Part("shellcheck", ["shellcheck", *shell_scripts()], "lint"),
     ]
-    return [engine, images, *sorted(parts, key=lambda part: -SECONDS.get(part.name, 0))]
+    return [engine, images, development, production, *sorted(parts, key=lambda part: -SECONDS.get(part.name, 0))]
 
 
 def chosen(parts: list[Part], wanted: Iterable[str]) -> list[Part]:
@@ -192,11 +220,11 @@ def sliced(parts: list[Part], number: int, count: int) -> list[Part]:
         number: Which slice, from 1 on.
         count: How many there are.
     """
-    prepare = {part.after.name for part in parts if part.after and part.after.name in ("engine", "images")} | {"engine"}
+    prepare = [part for part in parts if part.name in PREPARATION]
     filled = [0.0] * count
     slices: list[list[Part]] = [[] for _ in range(count)]
     for part in sorted(parts, key=lambda part: -SECONDS.get(part.name, 0)):
-        if part.name in prepare:
+        if part in prepare:
             continue
         place = next(
             (index for index, members in enumerate(slices) if part.after in members), filled.index(min(filled))

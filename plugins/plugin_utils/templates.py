@@ -12,7 +12,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.host import MANAGED
 MANAGED = f"This file is {MANAGED_MARK} (Ansible). Changes made here are lost with the next run."
 
 
-# What it has compiled, it keeps.
+# An environment keeps the templates that it has compiled.
 @cache
 def environment(templates: Path) -> jinja2.Environment:
     """Return what renders the templates of a folder: a value that is not there is an error that names it.

@@ -85,7 +85,7 @@ def test_none_is_left_out(installation: Installation) -> None:
 def shown(request: pytest.FixtureRequest, installation: Installation, home: Path) -> dict[str, str]:
     """Return what ansible-test prints about each selected test, by its name.
 
-    It runs in two processes, side by side. Only what ends it early fails here, and with it all tests.
+    Two processes run side by side. A crash of either one fails every selected test.
     """
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     functions = [item for item in request.session.items if isinstance(item, pytest.Function)]

@@ -12,7 +12,7 @@ import pytest
 from tests.faults import table
 from tests.faults.faults import Fault, all_faults
 from tests.faults.stand import Stand
-from tests.hosts import make_image, make_service_images
+from tests.hosts import BUILD_CACHE, make_image, make_service_images
 
 FAULTS = all_faults()
 # For the disks of the stand, which are made to be filled.
@@ -27,8 +27,10 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     try:
         made.start(make_image())
         made.prepare(images.values())
-        first = made.up()
-        assert first.code == 0, first.output
+        # What is built later is built by its own engine.
+        for cache in (f"type=local,src={BUILD_CACHE}/production", ""):
+            first = made.up(f"CACHE_FROM={cache}")
+            assert first.code == 0, first.output
         yield made
     finally:
         made.remove()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.stack import wait_until
 from tests.fleet import Fleet, changes, two_people
-from tests.hosts import make_service_images
+from tests.hosts import BUILD_CACHE, make_service_images
 
 VM = "vm1.olympia.test"
 ANA = "ana.vm1.olympia.test"
@@ -25,6 +25,8 @@ SITE, DATABASE, OWN = 20010, 20012, 20019
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Return one machine with two tenants, of whom ana's instance is up."""
     fleet = two_people(tmp_path_factory.mktemp("shared"), VM, {"olympia_stack_mysql_port": DATABASE})
+    # For what root builds for both.
+    fleet.settings = {"olympia_stack_cache_from": [f"type=local,src={BUILD_CACHE}/development"]}
     try:
         fleet.start(list(make_service_images().values()))
         planned = fleet.run("olympia", "bootstrap", "--check")
@@ -62,6 +64,7 @@ def test_what_both_run_is_built_once_and_read_from_a_cache_that_neither_writes(f
     metadata = json.loads(fleet.inside(VM, "cat", f"{PROJECT}/build-metadata.json"))
     made = [step["name"] for step in metadata["steps"] if "RUN" in step["name"] and not step["cached"]]
     assert not made, made
+    assert "Permission denied" in fleet.as_tenant(VM, "ana", f"ls {BUILD_CACHE}").stderr
     (folder,) = fleet.inside(VM, "sh", "-c", "echo /var/lib/olympia/builds/*").split()
     assert fleet.as_tenant(VM, "ana", f"cat {folder}/index.json").returncode == 0
     assert "Permission denied" in fleet.as_tenant(VM, "ana", f"touch {folder}/index.json").stderr

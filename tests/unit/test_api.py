@@ -40,9 +40,11 @@ def test_values_of_any_type_reach_the_playbook(driver: Driver) -> None:
 
 def test_a_failure_is_an_exception_with_its_reason(driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
     driver.plays("failed")
-    with pytest.raises(OlympiaError) as caught:
-        Stack().up()
-    assert (caught.value.code, "cannot read" in caught.value.evidence) == (ExitCode.UNEXPECTED, True)
+    driver.plays("failed", playbook="status")
+    for method in (Stack().up, Stack().status):
+        with pytest.raises(OlympiaError) as caught:
+            method()
+        assert (caught.value.code, "cannot read" in caught.value.evidence) == (ExitCode.UNEXPECTED, True)
     assert capsys.readouterr() == ("", "")
 
 

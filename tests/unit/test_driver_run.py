@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import io
 import os
 import resource
 import sys
@@ -161,6 +160,15 @@ def test_a_wrong_password_is_asked_for_once(driver: Driver, monkeypatch: pytest.
     assert "olympia: up " in errors
 
 
+def test_no_password_is_asked_for_where_something_else_has_failed(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = typing(monkeypatch, "open sesame")
+    driver.plays("failed")
+    assert driver.run("up")[0] == 1
+    assert (questions, len(driver.calls)) == ([], 1)
+
+
 def test_a_password_that_is_needed_and_cannot_be_asked_for_has_a_way_out(driver: Driver) -> None:
     driver.plays("sudo")
     code, _output, errors = driver.run("up")
@@ -214,8 +222,10 @@ def test_a_state_directory_that_cannot_be_written_is_a_sentence(
 def test_a_reader_that_goes_away_is_no_traceback(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.FileIO(writer, "w")))
-    code, _output, errors = driver.run("completion", "bash")
+    # What is left to print is flushed when it is closed, as at the end of a process.
+    with os.fdopen(writer, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        code, _output, errors = driver.run("completion", "bash")
     assert (code, errors) == (1, "")
 
 

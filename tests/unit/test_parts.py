@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import yaml
-from tests.parts import EVERYDAY, FULL, ROOT, TOUCHED, all_parts, chosen, sliced, touched_by, with_needed
+from tests.parts import EVERYDAY, FULL, PREPARATION, ROOT, TOUCHED, all_parts, chosen, sliced, touched_by, with_needed
 
 PARTS = all_parts()
 
@@ -37,14 +37,14 @@ def test_patterns_and_groups_mean_their_parts() -> None:
 
 
 def test_what_a_part_needs_comes_before_it() -> None:
-    assert [part.name for part in with_needed(PARTS, chosen(PARTS, ["e2e"]))] == ["engine", "images", "e2e"]
+    assert [part.name for part in with_needed(PARTS, chosen(PARTS, ["e2e"]))] == [*PREPARATION, "e2e"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_slices_are_everything_once(count: int) -> None:
     slices = [sliced(PARTS, number, count) for number in range(1, count + 1)]
     found = [part.name for one in slices for part in one]
-    assert sorted([*found, "engine", "images"]) == sorted(part.name for part in PARTS)
+    assert sorted([*found, *PREPARATION]) == sorted(part.name for part in PARTS)
     together = next({part.name for part in one} for one in slices if any(part.name == "unit" for part in one))
     assert "coverage" in together
 
