@@ -219,14 +219,18 @@ def test_a_state_directory_that_cannot_be_written_is_a_sentence(
     assert sentence in errors
 
 
-def test_a_reader_that_goes_away_is_no_traceback(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+# A long text is written at once, a short one when the command ends.
+@pytest.mark.parametrize(("arguments", "ends_with"), [(["completion", "bash"], 1), (["report", "--list"], 0)])
+def test_a_reader_that_goes_away_is_no_traceback(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, arguments: list[str], ends_with: int
+) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     # What is left to print is flushed when it is closed, as at the end of a process.
     with os.fdopen(writer, "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        code, _output, errors = driver.run("completion", "bash")
-    assert (code, errors) == (1, "")
+        code, _output, errors = driver.run(*arguments)
+    assert (code, errors) == (ends_with, "")
 
 
 @contextlib.contextmanager
