@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .hosts import BIN, Outcome, docker, mount_build_cache
+from .hosts import BIN, Outcome, docker, load_images, mount_build_cache
 from .parts import ROOT
 
 OPERATOR = "vm-operator"
@@ -147,9 +147,7 @@ class Fleet:
             store = json.dumps({"features": {"containerd-snapshotter": True}})
             docker("exec", "--interactive", machine, "install", "/dev/stdin", "/etc/docker/daemon.json", stdin=store)
             self.inside(machine, "systemctl", "restart", "docker")
-            with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as save:
-                load = ["docker", "exec", "--interactive", machine, "docker", "load", "--quiet"]
-                subprocess.run(load, stdin=save.stdout, check=True, stdout=subprocess.DEVNULL)
+            load_images(machine, images)
 
     def write(self) -> None:
         """Write the inventory of now."""

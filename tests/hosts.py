@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,8 @@ def docker(*arguments: str, stdin: str | None = None) -> str:
 
 def mount_build_cache() -> str:
     """Return the option that mounts this machine's build cache into a test host."""
-    return f"--volume={make_build_cache()}:{BUILD_CACHE}:ro"
+    # Not read-only: who reads it takes a lock in it.
+    return f"--volume={make_build_cache()}:{BUILD_CACHE}"
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,24 @@ def make_image() -> str:
     script = ROOT / "molecule/resources/test_image.py"
     done = subprocess.run([sys.executable, script, "trixie", "docker"], text=True, stdout=subprocess.PIPE, check=True)
     return done.stdout.strip()
+
+
+def load_images(host: str, images: Iterable[str]) -> None:
+    """Give the engine of a test host images of this machine. What many hosts are given is read from the engine once.
+
+    Args:
+        host: The host's container.
+        images: Their tags.
+    """
+    tags = sorted(images)
+    archive = make_build_cache() / f"images-{hashlib.sha256(' '.join(tags).encode()).hexdigest()[:12]}.tar"
+    if not archive.exists():
+        for old in archive.parent.glob("images-*.tar"):
+            old.unlink()
+        unfinished = archive.with_suffix(f".{os.getpid()}")
+        docker("save", f"--output={unfinished}", *tags)
+        unfinished.rename(archive)
+    docker("exec", host, "docker", "load", "--quiet", f"--input={BUILD_CACHE}/{archive.name}")
 
 
 def make_service_images() -> dict[str, str]:

@@ -6,6 +6,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+# How often one process is looked at.
+LOOKS = 25
+
 
 class ProcessList(threading.Thread):
     """Looks again and again at the command line of every process, as anybody on the host can (proc(5))."""
@@ -17,11 +20,15 @@ class ProcessList(threading.Thread):
 
     def run(self) -> None:
         """Look, until it is told to end."""
+        looks: dict[str, int] = {}
         # Paced, or it would take the processor from the run that it watches.
         while not self.ended.wait(0.02):
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
+            running = [process.name for process in Path("/proc").glob("[0-9]*")]
+            looks = {name: looks.get(name, 0) + 1 for name in running}
+            # A process may become another program, soon after its start.
+            for name in (name for name in running if looks[name] <= LOOKS):
                 try:
-                    self.seen.add(process.read_bytes())
+                    self.seen.add(Path("/proc", name, "cmdline").read_bytes())
                 except OSError:
                     continue
 

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tests.hosts import Host, Outcome, docker
+from tests.hosts import Host, Outcome, docker, load_images
 
 INSTANCE = "addons-server"
 STATE = "/root/.local/state/olympia"
@@ -51,11 +51,7 @@ class Stand(Host):
         """
         docker("exec", "--interactive", self.name, "bash", "-s", stdin=PREPARE)
         self.wait_for_engine()
-        with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saved:
-            subprocess.run(
-                ["docker", "exec", "--interactive", self.name, "docker", "load", "--quiet"],
-                stdin=saved.stdout, check=True,
-            )  # fmt: skip
+        load_images(self.name, images)
 
     def shell(self, script: str) -> str:
         """Run a script on the host as root; it must succeed."""
