@@ -93,6 +93,7 @@ def test_an_override_file_is_ignored_until_it_is_named(stack: Stack) -> None:
     assert (found, override.name in evidence) == ("failed", True)
 
 
+@pytest.mark.full
 def test_containers_of_an_interrupted_run_are_removed_and_one_that_runs_is_not(stack: Stack) -> None:
     ended, running = f"{stack.instance}-tests-run", f"{stack.instance}-at-work"
     run = ["compose", "run", "--detach", "--no-deps", "--entrypoint"]
@@ -113,6 +114,7 @@ def test_containers_of_an_interrupted_run_are_removed_and_one_that_runs_is_not(s
     assert len(stack.healthy()) == 8
 
 
+@pytest.mark.full
 def test_dependencies_get_their_owner_back(stack: Stack) -> None:
     touched = next((stack.project / "deps/lib").rglob("*.py"))
     os.chown(touched, 1234, -1)
@@ -141,6 +143,7 @@ def test_an_engine_that_does_not_answer(stack: Stack) -> None:
     assert unknown == {"engine-tcp", "http-port", "mysql-volume", "leftovers"}
 
 
+@pytest.mark.full
 def test_the_sites_name_is_added_to_the_hosts_file_once(bare: Stack) -> None:
     line, before = f"127.0.0.1 {bare.instance}.olympia.test\n", HOSTS.read_text()
     try:

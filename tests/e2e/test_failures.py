@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from .conftest import RedJob
 from .stack import Stack
 
 
+@pytest.mark.full
 def test_a_broken_worker_ends_the_run_with_its_log_and_the_next_run_mends_it(stack: Stack) -> None:
     module = stack.source / "src/olympia/amo/celery.py"
     sound = module.read_text()

@@ -154,6 +154,7 @@ def test_a_port_of_an_instance_that_does_not_run_is_not_given_away(worktree: Sta
     assert f"HTTP_PORT={worktree.port}" not in run.output
 
 
+@pytest.mark.full
 def test_a_stranger_on_a_kept_port_is_named_and_the_port_is_kept(worktree: Stack) -> None:
     assert in_worktree(worktree, "down").code == 0
     with socket.create_server(("127.0.0.1", worktree.port)):

@@ -11,6 +11,8 @@ import pytest
 
 from .stack import Stack
 
+FULL = pytest.mark.full
+
 
 @pytest.fixture
 def stack(make_stack: Callable[..., Stack]) -> Stack:
@@ -40,15 +42,19 @@ def refusal(stack: Stack, **settings: Any) -> str:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"hsot_uid": "1000"}, "olympia_stack_hsot_uid is not a setting"),
-        ({"hsot_uid": "1000"}, "Did you mean olympia_stack_host_uid?"),
-        ({"debug": "perhaps"}, "olympia_stack_debug has a value that it does not accept"),
-        ({"target": "produktion"}, "olympia_stack_target has a value that it does not accept"),
+        pytest.param({"hsot_uid": "1000"}, "olympia_stack_hsot_uid is not a setting", marks=FULL),
+        pytest.param({"hsot_uid": "1000"}, "Did you mean olympia_stack_host_uid?", marks=FULL),
+        pytest.param({"debug": "perhaps"}, "olympia_stack_debug has a value that it does not accept", marks=FULL),
+        pytest.param({"target": "produktion"}, "olympia_stack_target has a value that it does not accept", marks=FULL),
         ({"source_dir": "/no/such/tree"}, "/no/such/tree is not an addons-server source tree"),
-        ({"compose_file": "docker-compose.yml:mine.yml"}, "COMPOSE_FILE names mine.yml, which does not exist"),
-        ({"host_uid": "-3"}, "'-3' is not a UID"),
-        ({"min_memory_mb": 10**9}, "this host has too little memory"),
-        ({"min_disk_mb": 10**9}, "too little disk space"),
+        pytest.param(
+            {"compose_file": "docker-compose.yml:mine.yml"},
+            "COMPOSE_FILE names mine.yml, which does not exist",
+            marks=FULL,
+        ),
+        pytest.param({"host_uid": "-3"}, "'-3' is not a UID", marks=FULL),
+        pytest.param({"min_memory_mb": 10**9}, "this host has too little memory", marks=FULL),
+        pytest.param({"min_disk_mb": 10**9}, "too little disk space", marks=FULL),
     ],
 )
 def test_bad_settings_and_unfit_hosts(stack: Stack, settings: dict[str, Any], words: str) -> None:

@@ -95,6 +95,7 @@ def test_render_shows_what_would_change_and_writes_nothing(stack: Stack) -> None
     assert (stack.project / ".env").read_text() == before
 
 
+@pytest.mark.full
 def test_render_shows_no_secret(stack: Stack, make_stack: Callable[..., Stack]) -> None:
     output = stack.olympia("render", "-vvv", "DEBUG=false", "HTTP_PROXY=http://me:swordfish@proxy.test:1").output
     assert "MYSQL_ROOT_PASSWORD" in output
@@ -165,6 +166,7 @@ def test_init_runs_again_and_keeps_the_data(stack: Stack) -> None:
     assert stack.olympia("up").changed == 0
 
 
+@pytest.mark.full
 def test_a_second_run_is_refused_until_the_first_has_died(stack: Stack) -> None:
     process = start(stack, "init")
     lock = stack.state / f"olympia/locks/{stack.instance}.lock"
@@ -179,6 +181,7 @@ def test_a_second_run_is_refused_until_the_first_has_died(stack: Stack) -> None:
     assert olympia(stack, "up").code == 0
 
 
+@pytest.mark.full
 def test_programs_get_typed_answers(stack: Stack) -> None:
     program = (
         "from olympia_provisioner import Stack\n"

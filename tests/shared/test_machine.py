@@ -197,6 +197,7 @@ def test_the_memory_of_an_instance_is_told(fleet: Fleet) -> None:
     assert {one["name"]: 10**8 < one["memory"] < 6144 << 20 for one in told[ANA]} == {"ana": True}
 
 
+@pytest.mark.full
 def test_after_a_boot_the_fence_stands_and_a_request_brings_the_instance_back(fleet: Fleet) -> None:
     fleet.restart(VM)
     assert "hidepid=invisible" in fleet.inside(VM, "findmnt", "--noheadings", "--output=OPTIONS", "/proc")
