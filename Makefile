@@ -66,4 +66,4 @@ docs: ## write docs/settings.md, the roles' README.md and the table in docs/test
 	@.venv/bin/python scripts/testing_doc.py
 
 clean: ## remove what bootstrap and tests made here; stacks stay
-	rm -rf .venv .ansible .cache .test-logs .mypy_cache .pytest_cache .ruff_cache collections/ansible_collections/ansible collections/ansible_collections/community collections/ansible_collections/.stamp
+	rm -rf .venv .ansible .test-logs .mypy_cache .pytest_cache .ruff_cache collections/ansible_collections/ansible collections/ansible_collections/community collections/ansible_collections/.stamp

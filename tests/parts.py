@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".test-logs"
 # What the application image is built from on this machine, for test hosts: their engines have no cache of their own.
-BUILD_CACHE = ROOT / ".cache/builds"
+BUILD_CACHE = ROOT / ".ansible/builds"
 TOUCHED = ROOT / "tests/touched.yml"
 COLLECTION = "collections/ansible_collections/addons/olympia"
 EVERYDAY, FULL = "everyday", "full"
@@ -28,7 +28,7 @@ PYTHON = (
     "src", "scripts/environment.py", "scripts/bootstrap", "scripts/lock",
     "tests", "tests/run", "tests/mutate", "tests/record", "bench",
 )  # fmt: skip
-# Measured seconds of a part that takes long, the whole of it: to begin with it, and to cut the full run into slices.
+# Measured seconds of the parts that take long, the whole of each, to cut the full run into slices.
 SECONDS = {
     "shared": 3300, "faults": 3000, "e2e": 1500, "runners": 500, "workflows": 500, "molecule-upgrade": 500,
     "molecule-docker_distribution": 300, "molecule-docker_repository": 300, "molecule-stack_local": 250,
@@ -134,7 +134,7 @@ def shell_scripts() -> list[str]:
 
 
 def all_parts() -> list[Part]:
-    """Return the parts: those that others wait for, then those that take longest."""
+    """Return the parts: those that others wait for or that take longest first."""
     engine = Part("engine", ["ansible-playbook", "playbooks/engine.yml"])
     images = Part("images", ["ansible-playbook", "tests/images.yml"], after=engine)
     development = build_part("local", "development", images)
@@ -142,7 +142,15 @@ def all_parts() -> list[Part]:
     unit = pytest_part("unit")
     unit.command[:0] = ["coverage", "run", "-m"]
     scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
-    parts = [
+    return [
+        engine,
+        images,
+        # It builds the same as the next two, at the same time if need be: BuildKit does each step once.
+        pytest_part("e2e", images),
+        development,
+        production,
+        pytest_part("shared", development),
+        pytest_part("faults", production),
         *(
             Part(
                 f"molecule-{name}",
@@ -153,10 +161,8 @@ def all_parts() -> list[Part]:
             )
             for name in scenarios
         ),
-        pytest_part("integration", images),
-        pytest_part("shared", development),
-        *(pytest_part(name, production) for name in ("e2e", "faults")),
         *(pytest_part(name, images, everyday=False) for name in ("runners", "workflows")),
+        pytest_part("integration", images),
         # Asks the command line only, which the engine brings.
         pytest_part("conformance", engine),
         pytest_part("collection"),
@@ -173,7 +179,6 @@ def all_parts() -> list[Part]:
         Part("yamllint", ["yamllint", "--strict", "."], "lint"),
         Part("shellcheck", ["shellcheck", *shell_scripts()], "lint"),
     ]
-    return [engine, images, development, production, *sorted(parts, key=lambda part: -SECONDS.get(part.name, 0))]
 
 
 def chosen(parts: list[Part], wanted: Iterable[str]) -> list[Part]:
