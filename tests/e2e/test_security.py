@@ -16,7 +16,7 @@ from typing import IO
 
 import pytest
 
-from .conftest import Watched
+from .conftest import UID, Watched
 from .stack import ROOT, Stack, free_port, wait_until
 
 GZIP = b"\x1f\x8b"
@@ -134,10 +134,11 @@ def test_a_stop_reaches_the_application_with_its_few_capabilities(stack: Stack, 
 @pytest.mark.full
 def test_the_mounted_dependencies_are_filled_for_another_user_with_few_capabilities(stack: Stack) -> None:
     deps = stack.project / "deps"
-    (deps / ".image").unlink()
-    stack.up(host_uid="12345")
-    assert {path.lstat().st_uid for path in (deps, deps / ".image", *(deps / "bin").iterdir())} == {12345}
-    stack.up()
+    # Then back to the contributor.
+    for uid in (12345, UID):
+        (deps / ".image").unlink()
+        stack.up(host_uid=str(uid))
+        assert {path.lstat().st_uid for path in (deps, deps / ".image", *(deps / "bin").iterdir())} == {uid}
 
 
 def labels(stack: Stack) -> dict[str, str]:
