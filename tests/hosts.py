@@ -170,8 +170,8 @@ def load_images(host: str, images: Iterable[str]) -> None:
     tags = sorted(images)
     archive = make_build_cache() / f"images-{hashlib.sha256(' '.join(tags).encode()).hexdigest()[:12]}.tar"
     if not archive.exists():
-        for old in archive.parent.glob("images-*.tar"):
-            old.unlink()
+        for old in set(archive.parent.glob("images-*.tar")) - {archive}:
+            old.unlink(missing_ok=True)
         unfinished = archive.with_suffix(f".{os.getpid()}")
         docker("save", f"--output={unfinished}", *tags)
         unfinished.rename(archive)

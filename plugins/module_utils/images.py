@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +81,17 @@ def image_tags(files: Mapping[str, str], release: str, sources: Sequence[str]) -
 def bake_project(
     files: Mapping[str, str],
     tags: Mapping[str, str],
+    present: Collection[str] = (),
     ca_bundle: str = "",
     with_pip_config: bool = False,
     proxies: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the files of a bake project that builds all service images in parallel.
+    """Return the files of a bake project that builds the missing service images in parallel.
 
     Args:
         files: As `image_files` gives them.
         tags: As `image_tags` gives them.
+        present: Tags of the images that need not be built.
         ca_bundle: File with the CA certificates that builds trust, or the empty string.
         with_pip_config: Whether the environment of bake has a pip configuration as PIP_CONF.
         proxies: Value by name of BuildKit's predefined proxy arguments (`http_proxy` and so on).
@@ -111,7 +113,8 @@ def bake_project(
             },
             "tags": [tags[service]],
         }
-    definition = {"group": {"default": {"targets": list(SERVICES)}}, "target": targets}
+    missing = [service for service in SERVICES if tags[service] not in present]
+    definition = {"group": {"default": {"targets": missing}}, "target": targets}
     return {**files, "docker-bake.json": json.dumps(definition, indent=2)}
 
 

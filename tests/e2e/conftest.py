@@ -62,6 +62,7 @@ class Watched:
         run: The run.
         command_lines: Those of all processes that there were meanwhile.
         artifacts: What the run has left for a CI job.
+        record: What the run's record is called.
         secrets: The stack's secrets after the run, by name.
     """
 
@@ -69,6 +70,7 @@ class Watched:
     run: Run
     command_lines: set[bytes]
     artifacts: Path
+    record: str
     secrets: dict[str, str]
 
 
@@ -116,7 +118,8 @@ def watched(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathF
     with ProcessList() as watching:
         run = stack.olympia("up", "-vvv", "--diff", "--artifacts", str(artifacts), *settings)
     assert run.code == 0, run.output
-    return Watched(stack, run, watching.seen, artifacts, stack.secrets)
+    record = max(path.name for path in (stack.state / "olympia/runs").iterdir())
+    return Watched(stack, run, watching.seen, artifacts, record, stack.secrets)
 
 
 @pytest.fixture(scope="session")
@@ -186,7 +189,6 @@ def red_job(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathF
 @pytest.fixture(scope="session")
 def ci(red_job: RedJob) -> Stack:
     """Return the stack of the next job, which runs: somebody has repaired the worker."""
-    for verb in ("down", "up"):
-        run = red_job.stack.olympia(verb, "-i", "ci", "WAIT_TIMEOUTS=")
-        assert run.code == 0, run.output
+    run = red_job.stack.olympia("up", "-i", "ci", "WAIT_TIMEOUTS=")
+    assert run.code == 0, run.output
     return red_job.stack

@@ -14,6 +14,7 @@ import pytest
 
 from tests.chromium import Chromium
 
+from .conftest import Watched
 from .stack import SERVICES, Stack, xpi
 
 ENTER = ("Enter", 13, "\r")
@@ -165,8 +166,8 @@ def german(browser: Chromium) -> Iterator[None]:
     browser.call("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage="en")
 
 
-def test_the_report_of_the_run_shows_its_phases_and_services(ci: Stack, browser: Chromium) -> None:
-    run = ci.olympia("report")
+def test_the_report_of_the_run_shows_its_phases_and_services(watched: Watched, browser: Chromium) -> None:
+    run = watched.stack.olympia("report", watched.record)
     assert run.code == 0, run.output
     page = Path(run.output.splitlines()[-1]).as_uri()
     browser.open(page, 360)
@@ -174,7 +175,7 @@ def test_the_report_of_the_run_shows_its_phases_and_services(ci: Stack, browser:
     browser.open(page)
     header = browser.js("document.querySelector('header').innerText")
     assert "Done" in header
-    assert ci.instance in header
+    assert watched.stack.instance in header
     assert browser.js("[...document.querySelectorAll('.phase h3')].map(one => one.innerText)") == PHASES
     ready = browser.js("[...document.querySelectorAll('.row .chip.ready')].map(one => one.parentElement.innerText)")
     assert set(ready) == {f"{service} healthy" for service in SERVICES}

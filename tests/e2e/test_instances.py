@@ -60,10 +60,10 @@ def listed(stack: Stack) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def worktree(state: Path, worktrees: list[Path]) -> Iterator[Stack]:
-    """The instance of a worktree, which runs. Nobody has chosen its name or a port."""
+    """The instance of a worktree, which is built and does not run. Nobody has chosen its name or a port."""
     made = Stack(f"addons-server-{worktrees[0].name}", state, source=worktrees[0])
     try:
-        run = in_worktree(made, "up")
+        run = in_worktree(made, "build")
         assert run.code == 0, run.output
         made.port = port_of(made)
         yield made
@@ -76,6 +76,8 @@ def stacks(
     make_stack: Callable[..., Stack], state: Path, worktrees: list[Path], worktree: Stack
 ) -> Iterator[list[Stack]]:
     """Three running instances. Nobody has chosen a port, and only the third one has been given its name."""
+    run = in_worktree(worktree, "up")
+    assert run.code == 0, run.output
     second = Stack(f"addons-server-{worktrees[1].name}", state, source=worktrees[1])
     third = make_stack()
     try:
@@ -127,22 +129,19 @@ def assert_listed(stacks: list[Stack]) -> None:
 
 
 def test_a_worktree_has_an_instance_with_ports_and_secrets_of_its_own(stack: Stack, worktree: Stack) -> None:
-    assert_apart([stack, worktree])
+    assert worktree.port != stack.port
+    assert not set(worktree.secrets.values()) & set(stack.secrets.values())
 
 
-def test_the_list_tells_state_address_source_memory_and_disk(stack: Stack, worktree: Stack) -> None:
-    assert_listed([stack, worktree])
+def test_two_instances_stand_side_by_side(stack: Stack, ci: Stack) -> None:
+    assert_apart([stack, ci])
 
 
-def test_an_instance_keeps_its_ports(worktree: Stack) -> None:
-    assert worktree.up(**NOBODY_SAYS).changed == 0
-    run = in_worktree(worktree, "status")
-    assert run.code == 0, run.output
-    assert "up would change nothing." in run.output
+def test_the_list_tells_state_address_source_memory_and_disk(stack: Stack, ci: Stack) -> None:
+    assert_listed([stack, ci])
 
 
 def test_a_port_of_an_instance_that_does_not_run_is_not_given_away(worktree: Stack) -> None:
-    assert in_worktree(worktree, "down").code == 0
     same_block = next(
         name
         for name in (f"olympia-test-{number}" for number in itertools.count())
@@ -156,7 +155,6 @@ def test_a_port_of_an_instance_that_does_not_run_is_not_given_away(worktree: Sta
 
 @pytest.mark.full
 def test_a_stranger_on_a_kept_port_is_named_and_the_port_is_kept(worktree: Stack) -> None:
-    assert in_worktree(worktree, "down").code == 0
     with socket.create_server(("127.0.0.1", worktree.port)):
         run = in_worktree(worktree, "up")
         assert run.code == 3, run.output
@@ -166,6 +164,15 @@ def test_a_stranger_on_a_kept_port_is_named_and_the_port_is_kept(worktree: Stack
     run = in_worktree(worktree, "up")
     assert run.code == 0, run.output
     assert worktree.get("/__version__")[0] == 200
+
+
+@pytest.mark.full
+def test_an_instance_keeps_its_ports(stacks: list[Stack]) -> None:
+    worktree = stacks[0]
+    assert worktree.up(**NOBODY_SAYS).changed == 0
+    run = in_worktree(worktree, "status")
+    assert run.code == 0, run.output
+    assert "up would change nothing." in run.output
 
 
 @pytest.mark.full

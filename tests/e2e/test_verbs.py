@@ -195,12 +195,3 @@ def test_programs_get_typed_answers(stack: Stack) -> None:
         [sys.executable, "-c", program], cwd=ROOT, env=stack.environment, text=True, capture_output=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_status_names_what_is_not_healthy(stack: Stack) -> None:
-    stack.docker("compose", "stop", "memcached")
-    run = stack.olympia("status")
-    assert run.code == 5
-    assert "Not healthy: memcached." in run.output
-    assert "would: start or replace containers." in run.output
-    assert stack.olympia("up").code == 0

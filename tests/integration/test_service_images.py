@@ -321,6 +321,7 @@ def test_every_service_stops_at_its_signal(stack: Containers) -> None:
     assert 137 not in codes.values(), codes
 
 
+@pytest.mark.full
 def test_data_survive_recreation_and_a_new_password_counts(containers: Containers) -> None:
     first = {"MYSQL_ROOT_PASSWORD": "first", "MYSQL_DATABASE": "olympia"}
     broker = {"RABBITMQ_DEFAULT_USER": "olympia", "RABBITMQ_DEFAULT_VHOST": "olympia"}

@@ -89,9 +89,15 @@ def test_the_project_builds_every_service_on_the_base_image() -> None:
     assert "tags" not in definition["target"]["lists"]
 
 
+def test_the_project_builds_only_what_is_missing() -> None:
+    project = images.bake_project(FILES, TAGS, present=[TAGS["base"], TAGS["redis"], "olympia/mysqld:other"])
+    built = json.loads(project["docker-bake.json"])["group"]["default"]["targets"]
+    assert set(built) == set(images.SERVICES) - {"redis"}
+
+
 def test_builds_get_the_hosts_certificates_settings_and_proxies_as_secrets_and_arguments() -> None:
     given = {"http_proxy": "http://proxy.example.org:3128", "no_proxy": ""}
-    project = images.bake_project(FILES, TAGS, "/etc/bundle.pem", with_pip_config=True, proxies=given)
+    project = images.bake_project(FILES, TAGS, ca_bundle="/etc/bundle.pem", with_pip_config=True, proxies=given)
     for target in json.loads(project["docker-bake.json"])["target"].values():
         assert target["secret"] == ["type=file,id=ca_bundle,src=/etc/bundle.pem", "type=env,id=pip_conf,env=PIP_CONF"]
         assert target["args"] == {"BASE": TAGS["base"], "http_proxy": "http://proxy.example.org:3128"}
