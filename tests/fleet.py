@@ -32,7 +32,7 @@ def make_image(bare: bool) -> str:
         bare: Whether it has no engine.
     """
     script = ROOT / "molecule/resources/test_image.py"
-    command = [sys.executable, str(script), "trixie", "bare-ssh" if bare else "ssh"]
+    command = [sys.executable, str(script), "trixie", "bare-ssh" if bare else "docker"]
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=True)
     return done.stdout.strip()
 

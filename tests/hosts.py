@@ -130,6 +130,10 @@ class Host:
             docker("cp", f"{files}/.", f"{self.name}:/")
         docker("start", self.name)
         self.wait_for_engine()
+        self.write_inventory()
+
+    def write_inventory(self) -> None:
+        """Write the inventory that names it."""
         host = {
             "ansible_connection": "community.docker.docker",
             "ansible_host": self.name,

@@ -106,7 +106,7 @@ def make_build_cache() -> Path:
     return BUILD_CACHE
 
 
-def build_part(inventory: str, target: str, after: Part) -> Part:
+def build_part(inventory: str, target: str, after: Part, everyday: bool = True) -> Part:
     """Return the part that builds an environment's application image and writes the build cache for test hosts."""
     settings = {
         "olympia_stack_instance": "olympia-test-cache",
@@ -116,7 +116,7 @@ def build_part(inventory: str, target: str, after: Part) -> Part:
         "olympia_stack_cache_to": [f"type=local,dest={BUILD_CACHE / target},compression=uncompressed"],
     }
     playbook = ["ansible-playbook", "playbooks/build.yml", f"--inventory=inventories/{inventory}"]
-    return Part(f"build-{target}", [*playbook, f"--extra-vars={json.dumps(settings)}"], after=after)
+    return Part(f"build-{target}", [*playbook, f"--extra-vars={json.dumps(settings)}"], everyday=everyday, after=after)
 
 
 def shell_scripts() -> list[str]:
@@ -138,7 +138,7 @@ def all_parts() -> list[Part]:
     engine = Part("engine", ["ansible-playbook", "playbooks/engine.yml"])
     images = Part("images", ["ansible-playbook", "tests/images.yml"], after=engine)
     development = build_part("local", "development", images)
-    production = build_part("ci", "production", development)
+    production = build_part("ci", "production", development, everyday=False)
     unit = pytest_part("unit")
     unit.command[:0] = ["coverage", "run", "-m"]
     scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
@@ -150,7 +150,8 @@ def all_parts() -> list[Part]:
         development,
         production,
         pytest_part("shared", development),
-        pytest_part("faults", production),
+        # Every day, the host of molecule-stack_ci bears one for each phase.
+        pytest_part("faults", production, everyday=False),
         *(
             Part(
                 f"molecule-{name}",

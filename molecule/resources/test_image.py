@@ -38,16 +38,15 @@ RUNNER = [
     "e2fsprogs",
     "git",
     "iptables",
+    "openssh-server",
     "procps",
 ]
 PACKAGES = {
     # What ansible needs, and what an unprivileged user needs to become root.
     "none": ["ca-certificates", "passwd", "python3", "sudo"],
     "systemd": SYSTEMD,
-    # A runner as CI services offer them: the engine is there, images are not.
+    # A runner as CI services offer them, or a machine that an operator reaches: the engine is there, images are not.
     "docker": RUNNER,
-    # Reached as an operator reaches machines: the same, and a bare one.
-    "ssh": [*RUNNER, "openssh-server"],
     "bare-ssh": [*SYSTEMD, "openssh-server"],
 }
 

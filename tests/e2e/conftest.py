@@ -61,8 +61,7 @@ class Watched:
         stack: The stack.
         run: The run.
         command_lines: Those of all processes that there were meanwhile.
-        artifacts: What the run has left for a CI job.
-        record: What the run's record is called.
+        artifacts: What the run has left for a CI job, and its report.
         secrets: The stack's secrets after the run, by name.
     """
 
@@ -70,7 +69,6 @@ class Watched:
     run: Run
     command_lines: set[bytes]
     artifacts: Path
-    record: str
     secrets: dict[str, str]
 
 
@@ -118,8 +116,9 @@ def watched(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathF
     with ProcessList() as watching:
         run = stack.olympia("up", "-vvv", "--diff", "--artifacts", str(artifacts), *settings)
     assert run.code == 0, run.output
-    record = max(path.name for path in (stack.state / "olympia/runs").iterdir())
-    return Watched(stack, run, watching.seen, artifacts, record, stack.secrets)
+    report = stack.olympia("report", "--output", str(artifacts / "report.html"))
+    assert report.code == 0, report.output
+    return Watched(stack, run, watching.seen, artifacts, stack.secrets)
 
 
 @pytest.fixture(scope="session")

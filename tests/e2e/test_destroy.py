@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .stack import ROOT, SERVICES, Stack
 
 
@@ -25,6 +27,7 @@ def test_destroy_without_a_terminal_wants_a_yes(stack: Stack) -> None:
     assert stack.healthy() == SERVICES
 
 
+@pytest.mark.full
 def test_destroy_asks_for_the_name(stack: Stack) -> None:
     terminal, other_end = os.openpty()
     process = subprocess.Popen(

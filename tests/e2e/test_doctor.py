@@ -23,6 +23,7 @@ def test_nothing_is_wrong_with_a_stack_that_is_up(stack: Stack) -> None:
     assert "stack's own" in verdicts["http-port"]["evidence"]
 
 
+@pytest.mark.full
 def test_people_get_a_line_a_check_and_programs_one_document(stack: Stack) -> None:
     run = stack.olympia("doctor", "memory", "disk-project", "hosts-entry", "MIN_MEMORY_MB=99999999")
     assert run.code == 3
@@ -159,6 +160,7 @@ def test_the_sites_name_is_added_to_the_hosts_file_once(bare: Stack) -> None:
         HOSTS.write_text(HOSTS.read_text().replace(line, ""))
 
 
+@pytest.mark.full
 def test_the_playbook_needs_no_driver(bare: Stack) -> None:
     run = bare.play("doctor")
     assert (run.code, run.changed) == (0, 0), run.output

@@ -204,6 +204,7 @@ def test_the_bill_of_materials_has_what_is_in_the_image(stack: Stack, tmp_path: 
     assert json.loads(stack.olympia("sbom").output)["packages"] == document["packages"]
 
 
+@pytest.mark.full
 def test_the_bill_of_materials_of_no_image_is_a_sentence(make_stack: Callable[..., Stack]) -> None:
     run = make_stack().olympia("sbom")
     assert run.code != 0

@@ -56,6 +56,7 @@ def test_status_tells_each_service_on_80_columns(stack: Stack) -> None:
     assert max(map(len, run.output.splitlines())) <= 80
 
 
+@pytest.mark.full
 def test_status_for_programs(stack: Stack) -> None:
     run = stack.olympia("status", "--json")
     (found,) = json.loads(run.output).values()
@@ -71,6 +72,7 @@ def test_explain_tells_the_file_of_a_choice_and_what_it_overrules(stack: Stack) 
     assert "DOCKER_TAG=''\n  from: role default" in run.output
 
 
+@pytest.mark.full
 def test_explain_knows_all_sources_and_masks_credentials(stack: Stack) -> None:
     run = stack.olympia("explain", "HTTP_PROXY=http://me:swordfish@proxy.test:1", DOCKER_TARGET="development")
     assert run.code == 0, run.output

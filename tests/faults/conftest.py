@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The option that lets the suite write down what has come of each fault."""
+"""The suite's options."""
 
 from __future__ import annotations
 
@@ -9,5 +9,8 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option."""
+    """Add the options."""
+    parser.addoption(
+        "--scenario", help="strike the host of this Molecule scenario, which has a running stack, and no new one"
+    )
     parser.addoption("--table", type=Path, help="write what came of each fault into the table of this page")

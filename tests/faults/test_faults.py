@@ -8,11 +8,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from tests.faults import table
 from tests.faults.faults import Fault, all_faults
 from tests.faults.stand import Stand
 from tests.hosts import BUILD_CACHE, make_image, make_service_images
+from tests.parts import ROOT
 
 FAULTS = all_faults()
 # For the disks of the stand, which are made to be filled.
@@ -20,8 +22,14 @@ SMALL_DISKS = {"olympia_stack_min_disk_mb": 16}
 
 
 @pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+def stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """A host with a running stack."""
+    if scenario := request.config.getoption("--scenario"):
+        (settings,) = (ROOT / "molecule" / scenario / "host_vars").glob("*.yml")
+        there = Stand(settings.stem, tmp_path_factory.mktemp("faults"), yaml.safe_load(settings.read_text()))
+        there.write_inventory()
+        yield there
+        return
     images = make_service_images()
     made = Stand(f"olympia-faults-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("faults"), SMALL_DISKS)
     try:

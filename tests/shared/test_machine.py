@@ -191,6 +191,7 @@ def test_the_doctor_tells_of_the_machine_and_sees_when_nothing_keeps_the_tenants
     assert verdicts(fleet, "fence") == {VM: {"fence": ("ok", "ports are closed, and processes hidden")}}
 
 
+@pytest.mark.full
 def test_the_memory_of_an_instance_is_told(fleet: Fleet) -> None:
     told = json.JSONDecoder().raw_decode(fleet.run("olympia", "list", "--json", "tenant=ana").output)[0]
     # More than nothing, and no more than all of the tenant's processes may have.

@@ -20,7 +20,7 @@ def names(*wanted: str) -> set[str]:
 
 def test_everyday_is_a_part_of_full_and_full_is_everything() -> None:
     assert names(EVERYDAY) < names(FULL) == {part.name for part in PARTS}
-    assert {"e2e", "faults", "shared", "molecule-stack_local", "molecule-stack_ci", "unit"} < names(EVERYDAY)
+    assert {"e2e", "shared", "molecule-stack_local", "molecule-stack_ci", "unit"} < names(EVERYDAY)
     assert "molecule-upgrade" not in names(EVERYDAY)
 
 
