@@ -29,6 +29,8 @@ def stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         there = Stand(settings.stem, tmp_path_factory.mktemp("faults"), yaml.safe_load(settings.read_text()))
         there.write_inventory()
         yield there
+        # What the builds have chosen, which persists.
+        there.up("DOCKER_BUILD=")
         return
     images = make_service_images()
     made = Stand(f"olympia-faults-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("faults"), SMALL_DISKS)
