@@ -141,27 +141,28 @@ def all_parts() -> list[Part]:
     production = build_part("ci", "production", development, everyday=False)
     unit = pytest_part("unit")
     unit.command[:0] = ["coverage", "run", "-m"]
-    scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+    molecule = {
+        name: Part(
+            f"molecule-{name}",
+            ["molecule", "test", "--scenario-name", name],
+            "molecule",
+            everyday=name in EVERYDAY_SCENARIOS,
+            after=images,
+        )
+        for name in sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+    }
     return [
         engine,
         images,
         # It builds the same as the next two, at the same time if need be: BuildKit does each step once.
         pytest_part("e2e", images),
+        # Every day, its host also bears one fault for each phase.
+        molecule.pop("stack_ci"),
         development,
         production,
         pytest_part("shared", development),
-        # Every day, the host of molecule-stack_ci bears one for each phase.
         pytest_part("faults", production, everyday=False),
-        *(
-            Part(
-                f"molecule-{name}",
-                ["molecule", "test", "--scenario-name", name],
-                "molecule",
-                everyday=name in EVERYDAY_SCENARIOS,
-                after=images,
-            )
-            for name in scenarios
-        ),
+        *molecule.values(),
         *(pytest_part(name, images, everyday=False) for name in ("runners", "workflows")),
         pytest_part("integration", images),
         # Asks the command line only, which the engine brings.

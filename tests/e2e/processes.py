@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-# How often one process is looked at.
+# How often a new process is looked at, and then one round in so many.
 LOOKS = 25
 
 
@@ -25,8 +25,8 @@ class ProcessList(threading.Thread):
         while not self.ended.wait(0.02):
             running = [process.name for process in Path("/proc").glob("[0-9]*")]
             looks = {name: looks.get(name, 0) + 1 for name in running}
-            # A process may become another program, soon after its start.
-            for name in (name for name in running if looks[name] <= LOOKS):
+            # A process may become another program, mostly soon after its start.
+            for name in (name for name in running if looks[name] <= LOOKS or looks[name] % LOOKS == 0):
                 try:
                     self.seen.add(Path("/proc", name, "cmdline").read_bytes())
                 except OSError:
