@@ -156,7 +156,7 @@ def all_parts() -> list[Part]:
         images,
         # It builds the same as the next two, at the same time if need be: BuildKit does each step once.
         pytest_part("e2e", images),
-        # Every day, its host also bears one fault for each phase.
+        # Its host is also the one on which the everyday run injects a fault in each phase.
         molecule.pop("stack_ci"),
         development,
         production,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-# How often a new process is looked at, and then one round in so many.
+# A new process is read in this many rounds, and then once in as many.
 LOOKS = 25
 
 

@@ -115,7 +115,7 @@ def test_editing_the_source_tree_shows_without_a_rebuild(stack: Stack) -> None:
         return all(words in answer for answer in answers)
 
     def shows(text: str, words: str) -> bool:
-        # uWSGI does not notice what is saved in the second after it has loaded a file: whoever edits it saves it again.
+        # uWSGI misses a change within a second of loading the file; saving again is what a developer would do.
         views.write_text(text)
         with suppress(AssertionError):
             return bool(wait_until(lambda: says(words), words, seconds=8))

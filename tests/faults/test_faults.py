@@ -29,7 +29,7 @@ def stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         there = Stand(settings.stem, tmp_path_factory.mktemp("faults"), yaml.safe_load(settings.read_text()))
         there.write_inventory()
         yield there
-        # What the builds have chosen, which persists.
+        # The builds have set it, and settings persist.
         there.up("DOCKER_BUILD=")
         return
     images = make_service_images()
