@@ -102,7 +102,9 @@ def pytest_part(name: str, after: Part | None = None, everyday: bool = True) -> 
 
 def make_build_cache() -> Path:
     """Make the folder of the build cache, which tenants of test machines may not read, and return it."""
-    BUILD_CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    BUILD_CACHE.mkdir(parents=True, exist_ok=True)
+    # The engine has made it for everybody to read, if a scenario that was run alone has mounted it first.
+    BUILD_CACHE.chmod(0o700)
     return BUILD_CACHE
 
 
@@ -154,7 +156,7 @@ def all_parts() -> list[Part]:
     return [
         engine,
         images,
-        # It builds the same as the next two, at the same time if need be: BuildKit does each step once.
+        # It builds the same as the parts that fill the cache, at the same time if need be: BuildKit does each step once.
         pytest_part("e2e", images),
         # Its host is also the one on which the everyday run injects a fault in each phase.
         molecule.pop("stack_ci"),
