@@ -69,6 +69,7 @@ stdout:
 """
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,27 @@ from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGIN
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli, tail
 
 LOG_LINES = 30
+COMES_BACK = 10  # seconds that an engine may take to start a service again
 FAILURE = {"phase": "initialize", "kind": "unhealthy"}
+
+
+def awaited_containers(project: str, service: str) -> list[dict[str, Any]]:
+    """Return the containers of a project, as soon as a service runs that the engine is about to start again by itself.
+
+    An engine that was restarted starts them one after the other.
+
+    Args:
+        project: The Compose project.
+        service: The service.
+    """
+    deadline = time.monotonic() + COMES_BACK
+    while True:
+        found = host.containers(host.run, project)
+        own = next((entry for entry in found if entry["service"] == service), None)
+        coming = own and (own["state"] == "restarting" or (own["state"] == "exited" and own["exit_code"]))
+        if not coming or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
 
 
 def main() -> None:
@@ -98,7 +119,7 @@ def main() -> None:
     )
     params: dict[str, Any] = module.params
     docker = DockerCli(module)
-    containers = host.containers(host.run, params["project"])
+    containers = awaited_containers(params["project"], params["service"])
     marker = Path(params["project_src"], host.INITIALIZED)
     state = host.initialization_state(
         host.volume_created(host.run, params["volume"]), containers, params["service"], params["volatile_services"]

@@ -129,6 +129,15 @@ def full_disk(path: str, phase: str) -> Callable[[Stand], Outcome]:
     return strike
 
 
+def filling_disk(stand: Stand) -> Outcome:
+    """Fill the project directory's disk after the look at it, in a run that has something to do before it writes there."""
+    settings = [*stand.work_for("images"), *stand.work_for("render")]
+    try:
+        return stand.up_until("images", lambda _process: stand.shell(FILL.format(path=STATE)), *settings)
+    finally:
+        stand.shell(f"rm {STATE}/filler")
+
+
 def cut_off(stand: Stand) -> Outcome:
     """Build anew with the host's network cut, and plug it in again."""
     stand.shell("docker buildx prune --all --force")
@@ -189,16 +198,14 @@ def befalling_runs() -> Iterator[Fault]:
         yield Fault("Ansible is killed", phase, in_a_run(kill_ansible, phase), "Ansible was killed")
         yield Fault("somebody presses Ctrl-C", phase, in_a_run(interrupt, phase), "up was interrupted")
     # In the middle of a build, and of containers that start. systemd starts it anew, and a run may come through all the same.
-    moments = {"images": "step", "build": "step", "start": "service", "initialize": "phase", "health": "phase"}
+    moments = {"images": "phase", "build": "step", "start": "service", "initialize": "phase", "health": "phase"}
     for phase, event in moments.items():
         kill = on_the_host("systemctl kill --signal=KILL docker.service", phase, event)
         yield Fault("the engine is killed", phase, kill, '[Tt]he engine[a-z, ]+|"result": "done"')
     yield Fault("the engine's disk is full", "build", full_disk("/var/lib/docker", "build"), "no space left on device")
     full = full_disk(STATE, "preflight")
     yield Fault("the project directory's disk is full", "preflight", full, "too little disk space at")
-    # Seen by the next phase, which writes there.
-    filling = full_disk(STATE, "source")
-    yield Fault("the project directory's disk fills up", "render", filling, "No space left on device")
+    yield Fault("the project directory's disk fills up", "render", filling_disk, "No space left on device")
     yield Fault("the network is cut", "build", cut_off, "Temporary failure resolving")
     yield Fault("the clock is two years ahead", "all phases", at_another_time("+2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("the clock is two years behind", "all phases", at_another_time("-2y"), r"Build the .*\]\s\*+\s+changed")
