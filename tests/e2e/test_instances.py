@@ -128,6 +128,7 @@ def assert_listed(stacks: list[Stack]) -> None:
         assert one["created"]
 
 
+@pytest.mark.full
 def test_a_worktree_has_an_instance_with_ports_and_secrets_of_its_own(stack: Stack, worktree: Stack) -> None:
     assert worktree.port != stack.port
     assert not set(worktree.secrets.values()) & set(stack.secrets.values())
@@ -141,6 +142,7 @@ def test_the_list_tells_state_address_source_memory_and_disk(stack: Stack, ci: S
     assert_listed([stack, ci])
 
 
+@pytest.mark.full
 def test_a_port_of_an_instance_that_does_not_run_is_not_given_away(worktree: Stack) -> None:
     same_block = next(
         name

@@ -157,6 +157,7 @@ def test_what_is_refused_has_its_exit_code_and_no_traceback(
     assert "Traceback" not in run.output
 
 
+@pytest.mark.full
 def test_init_runs_again_and_keeps_the_data(stack: Stack) -> None:
     count = "from olympia.addons.models import Addon; print('rows', Addon.objects.count())\n"
     before = stack.olympia("djshell", stdin=count).output

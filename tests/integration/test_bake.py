@@ -234,6 +234,7 @@ def test_what_an_image_was_made_from_is_told_with_its_digest(bake: Bake, prefix:
     assert json.loads((tmp_path / "metadata.json").read_text())["materials"] == result["materials"]
 
 
+@pytest.mark.full
 def test_what_the_caller_built_from_is_kept_with_the_image_that_came_of_it(
     bake: Bake, prefix: str, tmp_path: Path
 ) -> None:

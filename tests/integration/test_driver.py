@@ -184,7 +184,10 @@ def test_what_hosts_know_is_collected_after_a_run(told: dict[str, Told]) -> None
     assert (folder / "ansible.log").read_bytes().decode().strip() == output.strip()
 
 
-@pytest.mark.parametrize(("number", "artifacts"), [(signal.SIGINT, []), (signal.SIGTERM, ["--artifacts", "out"])])
+@pytest.mark.parametrize(
+    ("number", "artifacts"),
+    [(signal.SIGINT, []), pytest.param(signal.SIGTERM, ["--artifacts", "out"], marks=pytest.mark.full)],
+)
 def test_an_interruption_ends_the_children_too_and_is_told(
     checkout: Checkout, number: int, artifacts: list[str]
 ) -> None:

@@ -24,6 +24,7 @@ def tag() -> Iterator[str]:
     docker("image", "rm", "--force", name)
 
 
+@pytest.mark.full
 def test_who_wants_what_is_being_made_waits_for_it(run_module: Callable[..., dict[str, Any]], tag: str) -> None:
     # Unpacked only: the smallest root that mmdebstrap makes.
     arguments = {

@@ -197,6 +197,7 @@ def test_check_mode_foretells_the_images_and_makes_none(tmp_path: Path) -> None:
     assert own_images() == before
 
 
+@pytest.mark.full
 def test_a_mirror_that_does_not_answer_is_named_and_leaves_no_image(tmp_path: Path) -> None:
     before = own_images()
     # Nothing listens on that port.

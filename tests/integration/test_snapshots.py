@@ -77,6 +77,7 @@ def goes_on(volumes: Volumes, since: str) -> bool:
     return True
 
 
+@pytest.mark.full
 def test_what_is_held_writes_nothing(volumes: Volumes) -> None:
     inside(volumes, WRITER, "--detach")
     with volumes.held([f"{volumes.instance}_data"]):
@@ -169,6 +170,7 @@ def arguments(volumes: Volumes, tmp_path: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.full
 def test_the_module_saves_and_lists_and_loads_where_nothing_runs(
     volumes: Volumes, arguments: dict[str, Any], tmp_path: Path, run_module: Callable[..., dict[str, Any]]
 ) -> None:

@@ -155,6 +155,7 @@ def test_a_tenant_has_no_more_than_the_limits(fleet: Fleet) -> None:
     assert "No space left on device" in full.stderr
 
 
+@pytest.mark.full
 def test_status_and_url_tell_of_the_instances(fleet: Fleet) -> None:
     told = fleet.run("olympia", "status")
     assert told.code == 5, told.output
@@ -176,6 +177,7 @@ def verdicts(fleet: Fleet, *checks: str) -> dict[str, dict[str, tuple[str, str]]
     }
 
 
+@pytest.mark.full
 def test_the_doctor_tells_of_the_machine_and_sees_when_nothing_keeps_the_tenants_apart(fleet: Fleet) -> None:
     whole = verdicts(fleet)
     assert {ANA, "ben.vm1.olympia.test", VM} == set(whole)
