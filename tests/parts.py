@@ -162,6 +162,7 @@ def all_parts() -> list[Part]:
         molecule.pop("stack_ci"),
         development,
         production,
+        pytest_part("registry_origin", images),
         pytest_part("shared", development),
         pytest_part("faults", production, everyday=False),
         *molecule.values(),

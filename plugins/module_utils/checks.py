@@ -43,7 +43,6 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *(problem for variable in PORTS for problem in check_port(values, facts, variable)),
         *check_memory(values, facts),
         *(problem for path in facts["disk_free_mb"] for problem in check_disk(values, facts, path)),
-        *check_map_count(values, facts),
         *check_builder(values, facts),
         *application.check_registry(values, facts),
         *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
@@ -245,26 +244,6 @@ def check_disk(values: Mapping[str, Any], facts: Mapping[str, Any], path: str) -
             setting="olympia_stack_min_disk_mb",
             evidence=f"{free} MiB free, of {values['olympia_stack_min_disk_mb']} MiB needed",
             way_out="Free some space ('make prune' clears the build cache), or lower the setting.",
-        )
-    ]
-
-
-def check_map_count(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return whether the kernel allows too few memory maps; only a registry's Elasticsearch wants many.
-
-    Args:
-        values: Resolved settings by variable.
-        facts: What the probe found.
-    """
-    map_count = values["olympia_stack_min_map_count"]
-    if image_origin(values, facts) != "registry" or facts["max_map_count"] >= map_count:
-        return []
-    return [
-        Problem(
-            what="vm.max_map_count is too low for Elasticsearch",
-            setting="olympia_stack_min_map_count",
-            evidence=f"{facts['max_map_count']}, of {map_count} needed",
-            way_out=f"Run: sudo sysctl -w vm.max_map_count={map_count}; or lower the setting for another server.",
         )
     ]
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.addons.olympia.plugins.module_utils import registry
 from ansible_collections.addons.olympia.plugins.module_utils.cli import repository
 
 Run = Callable[[list[str]], tuple[int, str, str]]
@@ -445,8 +446,8 @@ def engine_socket(run: Run) -> str:
     return host.strip().removeprefix("unix://") if host.startswith("unix://") else ""
 
 
-def registry_answers(run: Run, reference: str) -> bool:
-    """Return whether the engine reaches the registry of an image, through its own mirrors and proxy.
+def registry_answer(run: Run, reference: str) -> registry.Answer:
+    """Return what the engine is answered when it asks for an image's description, through its own mirrors and proxy.
 
     It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled.
 
@@ -457,8 +458,10 @@ def registry_answers(run: Run, reference: str) -> bool:
     connection = _EngineConnection(engine_socket(run))
     try:
         connection.request("GET", f"/distribution/{reference}/json")
-        return connection.getresponse().status == http.client.OK
-    except OSError:
-        return False
+        with connection.getresponse() as response:
+            words = "" if response.status == http.client.OK else json.loads(response.read())["message"]
+    except (OSError, http.client.HTTPException) as error:
+        return registry.Answer(registry.UNREACHABLE, str(error), "")
     finally:
         connection.close()
+    return registry.Answer(registry.classify(words) if words else "", words, "")

@@ -15,7 +15,9 @@ REFUSED, MISSING, LIMITED, UNREACHABLE, GARBLED = "refused", "missing", "limited
 # The first that matches counts. The words are those of containerd, the engine and buildx.
 PATTERNS = {
     REFUSED: r"no basic auth|unauthorized|authori[sz]ation failed|authentication required|access.{0,30}denied"
-    r"|denied: |insufficient.scope|\b40[13] ",
+    r"|denied: |^denied$|insufficient.scope|(?<!HTTP )\b40[13] ",
+    # A registry tells its errors as JSON, so what the engine cannot parse is the page of a proxy or a login.
+    GARBLED: r"error parsing HTTP (?!429\b)",
     LIMITED: r"\b429\b|too ?many ?requests|rate limit",
     MISSING: r"not found|manifest unknown|name unknown",
     UNREACHABLE: r"no such host|connection (refused|reset)|no route|unreachable|time-?out|timed out|deadline exceeded"
@@ -35,6 +37,8 @@ WAYS_OUT = {
     UNREACHABLE: "Check the name, the network and its proxy, or go through a mirror (olympia_docker_registry_mirrors).",
     GARBLED: "Check the name, and whether a proxy or a login page answers in its place.",
 }
+# What only a registry says. It decides for the image origin 'registry', also where it gives nothing just now.
+SPOKEN = ("", REFUSED, LIMITED)
 FINAL = (REFUSED, MISSING)  # asking again changes nothing
 LONGEST_PAUSE = 30.0
 

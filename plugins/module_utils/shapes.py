@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.application import is_reference
+from ansible_collections.addons.olympia.plugins.module_utils.application import is_name, is_reference
 from ansible_collections.addons.olympia.plugins.module_utils.settings import STACK_PREFIX, Problem, short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack import COMPANIONS, REGISTRY_IMAGES, SERVICES
 
 LONGEST_HOST_NAME = 253
 HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 SITE_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+VERSION = re.compile(r"\d+\.\d+\.\d+")
 PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 # What apt-get takes: behind the name an architecture, and a version or a release.
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?([=/][A-Za-z0-9.+:~-]+)?")
@@ -83,7 +84,11 @@ SHAPES = {
     ),
     "olympia_stack_bind_address": Shape(is_address, "an IP address", "Use one of the host's, or 0.0.0.0 for all."),
     "olympia_stack_ca_bundle": Shape(is_bundle, "the path of a file, without a comma", "Begin it with /, or use auto."),
+    "olympia_stack_elasticsearch_version": Shape(
+        VERSION.fullmatch, "a version", "Use numbers with dots between, such as 8.19.8."
+    ),
     "olympia_stack_base_image": REFERENCE,
+    "olympia_stack_registry": Shape(is_name, "a registry", "Use its host and, if it needs one, a path in lower case."),
     "olympia_stack_service_images": REFERENCE,
     "olympia_stack_base_packages": PACKAGES,
     "olympia_stack_debian_package_replacements": PACKAGES,

@@ -24,7 +24,7 @@ PRIVATE_FILE = "docker-compose.private.yml"
 OLYMPIA_UID = 9500
 SITE_DOMAIN = "olympia.test"
 
-# What addons-server's own Compose files name.
+# What addons-server's own Compose files name, for registry_images.
 REGISTRY_IMAGES = {
     "base": "python:3.11-slim-bookworm",
     "mysqld": "mysql:8.0",
@@ -32,7 +32,7 @@ REGISTRY_IMAGES = {
     "rabbitmq": "rabbitmq:3.12",
     "memcached": "memcached:1.6",
     "nginx": "nginx:1.25",
-    "elasticsearch": "elasticsearch:7.17.24",
+    "elasticsearch": "elasticsearch:7.17.24",  # by default; the version is a setting
     "autograph": "mozilla/autograph:7.2.0",
     "addons-frontend": "mozilla/addons-frontend:latest",
     "customs": "mozilla/customs-server:production",
@@ -43,6 +43,8 @@ SERVICES = (*APPLICATION_SERVICES, "nginx", "mysqld", "redis", "rabbitmq", "elas
 COMPANIONS = ("autograph", "addons-frontend")
 # Their images are published for this one platform; other machines emulate it.
 COMPANIONS_PLATFORM = "linux/amd64"
+# In the source tree of a container; one at a time. The file says that it has been done, for the worker's look at the search server.
+INITIALIZE = ("flock", "storage", "sh", "-c", "make --file=Makefile-docker initialize && touch storage/.initialized")
 NO_CACHE_EXPORT = (
     "No build cache is written: this engine's own builder can do that only with containerd's image store. "
     "olympia_docker_image_store=containerd switches to it (the images of now are hidden), and so does "
@@ -75,7 +77,7 @@ def derive(
     origin = image_origin(values, facts)
     # No package holds what only a registry has, so the other origin's references stand for those.
     given_images = {name: str(image) for name, image in short["service_images"].items()}
-    images = REGISTRY_IMAGES | (dict(package_images) if origin == "packages" else {}) | given_images
+    images = registry_images(values) | (dict(package_images) if origin == "packages" else {}) | given_images
     host_name = short["host_name"] or (SITE_DOMAIN if instance == DEFAULT_INSTANCE else f"{instance}.{SITE_DOMAIN}")
     port = "" if short["http_port"] == 80 else f":{short['http_port']}"
     site_url = short["site_url"] or f"http://{host_name}{port}"
@@ -130,6 +132,7 @@ def derive(
         "private": private,
         "autograph": autograph,
         "services": services,
+        "initialize_command": list(INITIALIZE),
         # The stand-in keeps its index in memory.
         "volatile_services": ["elasticsearch"] if origin == "packages" else [],
         "loopback_url": loopback_url,
@@ -145,6 +148,26 @@ def derive(
         },
         "port_block": facts["port_block"],
     }
+
+
+def registry_images(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the references of all images that can come from a registry, by service.
+
+    Args:
+        values: Resolved settings by variable.
+    """
+    images = REGISTRY_IMAGES | {"elasticsearch": f"elasticsearch:{values['olympia_stack_elasticsearch_version']}"}
+    return {name: in_registry(values["olympia_stack_registry"], image) for name, image in images.items()}
+
+
+def in_registry(registry: str, image: str) -> str:
+    """Return the reference of an image of Docker Hub in another registry.
+
+    Args:
+        registry: The registry, with a path if it needs one; empty for Docker Hub itself.
+        image: The reference in Docker Hub.
+    """
+    return f"{registry}/{image}" if registry else image
 
 
 def image_labels(short: Mapping[str, Any], source_git: Mapping[str, str], target: str, version: str) -> dict[str, str]:

@@ -60,7 +60,7 @@ set -eu
 umask 077
 server=$(command -v mariadbd || command -v mysqld) client=$(command -v mariadb || command -v mysql)
 printf '%s\n' "$OLYMPIA_SQL" > /tmp/olympia.sql
-"$server" --user=mysql --skip-networking --socket=/tmp/olympia.sock --secure-file-priv=/tmp --init-file=/tmp/olympia.sql >&2 &
+"$server" --skip-networking --socket=/tmp/olympia.sock --secure-file-priv=/tmp --init-file=/tmp/olympia.sql >&2 &
 if [ -n "${OLYMPIA_LOAD:-}" ]; then
     as_root() { "$client" --user=root --socket=/tmp/olympia.sock --default-character-set=utf8mb4 "$@"; }
     until as_root --execute='DO 1' 2> /dev/null; do kill -0 $!; sleep 0.1; done
@@ -71,9 +71,10 @@ wait $!
 if [ -e @OUTPUT@ ]; then cat @OUTPUT@; fi
 """.replace("@OUTPUT@", OUTPUT)
 ASK = 'exec "$(command -v mariadb || command -v mysql)" --user=root --batch --skip-column-names'
+# A dump with MySQL's transaction identifiers can be loaded only into a server that has none.
 DUMP = (
-    'exec "$(command -v mariadb-dump || command -v mysqldump)" --user=root --single-transaction --quick --routines --triggers '
-    "--hex-blob --default-character-set=utf8mb4 "
+    'dump=$(command -v mariadb-dump || echo "mysqldump --set-gtid-purged=OFF"); exec $dump --user=root --single-transaction '
+    "--quick --routines --triggers --hex-blob --default-character-set=utf8mb4 "
 )
 
 
@@ -337,8 +338,9 @@ class Volumes:
             pipe(stages, file, None, environment)
 
     def _serve(self, volume: str, *names: str) -> list[str]:
-        passed = [f"--env={name}" for name in names]
-        return self._run(self.database, [f"{volume}:/var/lib/mysql"], ["sh", "-c", SERVE], "--interactive", *passed)
+        # The official image starts as root. What root writes with this umask, the server's own user could not read.
+        options = ["--interactive", "--user=mysql", *(f"--env={name}" for name in names)]
+        return self._run(self.database, [f"{volume}:/var/lib/mysql"], ["sh", "-c", SERVE], *options)
 
     def stage(self, volume: str) -> str:
         """Make an empty volume whose content is to replace another one's, and return its name."""

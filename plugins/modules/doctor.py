@@ -192,7 +192,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
         "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
         "one_off": host.one_off_containers(host.run, settings["instance"]),
         "overrides": [name for name in doctor.OVERRIDES if host.exists(project / name)],
-        "registry_answers": asks_registry and host.registry_answers(host.run, settings["images"]["memcached"]),
+        "registry": asdict(host.registry_answer(host.run, settings["images"]["memcached"])) if asks_registry else None,
         "source_uid": owner(Path(settings["source_dir"])),
         "volume_files": volume_files(settings["volume"]) if "mysql-volume" in names else None,
     }

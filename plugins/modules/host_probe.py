@@ -160,7 +160,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
     own = {"olympia_docker_restart_projects": [*values["olympia_docker_restart_projects"], instance]}
     wanted = application.application_image(values)
-    images = [wanted.reference, *REPOSITORIES, *stack.REGISTRY_IMAGES.values()]
+    images = [wanted.reference, *REPOSITORIES, *stack.registry_images(values).values()]
     images += [str(image) for image in values["olympia_stack_service_images"].values()]
     images += [values["olympia_stack_base_image"]] if values["olympia_stack_base_image"] else []
     listening = host.listening_ports()
@@ -211,8 +211,9 @@ def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
     """
     if values["olympia_stack_image_origin"] != "auto" or not engine_facts["docker"]["server"]:
         return ""
-    reference = values["olympia_stack_service_images"].get("memcached", stack.REGISTRY_IMAGES["memcached"])
-    return "registry" if host.registry_answers(host.run, reference) else "packages"
+    images = stack.registry_images(values) | values["olympia_stack_service_images"]
+    reference = images["memcached"]
+    return "registry" if host.registry_answer(host.run, reference).kind in registry.SPOKEN else "packages"
 
 
 def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:

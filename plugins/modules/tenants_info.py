@@ -40,6 +40,10 @@ options:
     type: str
     choices: [auto, packages, registry]
     default: registry
+  registry:
+    description: The registry that V(auto) asks for; empty for Docker Hub.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -88,9 +92,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host
+from ansible_collections.addons.olympia.plugins.module_utils import host, registry
 from ansible_collections.addons.olympia.plugins.module_utils.engine import problem
-from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
+from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES, in_registry
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROUP
 
 # What an engine without root, an account's own systemd manager, a fence and a home directory of fixed size need.
@@ -325,6 +329,7 @@ def main() -> None:
             "files": {"type": "dict", "required": True},
             "disks_dir": {"type": "path", "required": True},
             "image_origin": {"type": "str", "choices": ["auto", "packages", "registry"], "default": "registry"},
+            "registry": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -364,8 +369,8 @@ def main() -> None:
     }
     origin = module.params["image_origin"]
     if origin == "auto":
-        answers = host.registry_answers(host.run, REGISTRY_IMAGES["memcached"])
-        origin = "registry" if answers else "packages"
+        answer = host.registry_answer(host.run, in_registry(module.params["registry"], REGISTRY_IMAGES["memcached"]))
+        origin = "registry" if answer.kind in registry.SPOKEN else "packages"
     module.exit_json(changed=False, needs=needs, problems=problems, plan=plan, origin=origin)
 
 

@@ -131,6 +131,11 @@ def test_editing_the_source_tree_shows_without_a_rebuild(stack: Stack) -> None:
     assert stack.container("web")["Image"] == image
 
 
+def test_a_search_server_that_has_restarted_gets_its_index_without_an_up(stack: Stack, marigold: Upload) -> None:
+    stack.docker("compose", "restart", "elasticsearch")
+    wait_until(lambda: "Marigold" in stack.get("/search/?q=petals")[1], "the worker has the index made again")
+
+
 def test_check_mode_tells_the_changes_and_makes_none(stack: Stack) -> None:
     env = (stack.project / ".env").read_text()
     started = stack.container("web")["State"]["StartedAt"]

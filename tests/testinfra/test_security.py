@@ -23,11 +23,11 @@ FOR_THE_ENTRYPOINT = {"CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID"}
 GIVES_UP_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 # What the images of a registry need, and those that are made here do not.
 FROM_A_REGISTRY = {
-    "nginx": GIVES_UP_ROOT,
+    "nginx": GIVES_UP_ROOT | {"KILL"},
     "mysqld": GIVES_UP_ROOT,
     "redis": GIVES_UP_ROOT,
     "rabbitmq": GIVES_UP_ROOT,
-    "elasticsearch": GIVES_UP_ROOT | {"SYS_CHROOT"},
+    "elasticsearch": GIVES_UP_ROOT | {"KILL", "SYS_CHROOT"},
 }
 READ_ONLY = ("memcached", "redis")
 READ_ONLY_WHERE_MADE_HERE = ("mysqld", "rabbitmq", "elasticsearch")

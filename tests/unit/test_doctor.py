@@ -95,7 +95,7 @@ def findings(
         "mirrors": [mirror()],
         "one_off": [],
         "overrides": [],
-        "registry_answers": True,
+        "registry": {"kind": "", "words": ""},
         "source_uid": 1000,
         "volume_files": None,
     } | (seen or {})
@@ -168,7 +168,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("disk-images", "failed", "50000 MiB free", {"min_disk_mb": 99999}),
         ("disk-project", "failed", "addons-server", {"min_disk_mb": 99999}),
         ("map-count", "ok", "it is packages", {}),
-        ("map-count", "failed", "65530, of 262144 needed", {"facts": REGISTRY}),
+        ("map-count", "warning", "65530, of 262144 recommended", {"facts": REGISTRY}),
         ("map-count", "ok", "262144", {"facts": REGISTRY | {"max_map_count": 262144}}),
         ("source-tree", "failed", "manage.py", {"facts": {"source_missing": ["manage.py"]}}),
         ("ownership", "failed", "such as /deps/x", {"seen": {"foreign_deps": ["/deps/x"]}}),
@@ -218,8 +218,13 @@ def test_all_is_well_on_a_good_host() -> None:
         ("mysql-volume", "warning", "not initialized", {"facts": VOLUME, "seen": {"volume_files": ["mysql"]}}),
         ("mysql-volume", "ok", "INITIALIZE=false", {"facts": VOLUME, "initialize": False}),
         ("mysql-volume", "ok", "yesterday", {"facts": VOLUME | {"initialized": {"volume": "yesterday"}}}),
-        ("registry", "ok", "not needed", {"seen": {"registry_answers": False}}),
-        ("registry", "failed", "memcached", {"facts": REGISTRY, "seen": {"registry_answers": False}}),
+        ("registry", "ok", "not needed", {"seen": {"registry": None}}),
+        (
+            "registry",
+            "failed",
+            "memcached:1.6: the registry has had too many requests (toomanyrequests: slow down)",
+            {"facts": REGISTRY, "seen": {"registry": {"kind": "limited", "words": "toomanyrequests: slow down"}}},
+        ),
         ("registry", "ok", "memcached", {"facts": REGISTRY}),
         ("registry", "unknown", doctor.NO_ENGINE, {"facts": REGISTRY | {"engine": engine(DOWN)}}),
         (

@@ -18,6 +18,12 @@ HEAD = 'failed to do request: Head "https://r.test/v2/a/b/manifests/1": '
             "no basic auth credentials",
             registry.REFUSED,
         ),
+        ("denied", registry.REFUSED),
+        (
+            "error parsing HTTP 403 response body: invalid character '<' looking for beginning of value",
+            registry.GARBLED,
+        ),
+        ("error parsing HTTP 429 response body: invalid character 's' looking for beginning", registry.LIMITED),
         ("denied: requested access to the resource is denied", registry.REFUSED),
         (
             "unexpected status from HEAD request to http://r.test/v2/a/b/manifests/1: 429 Too Many Requests",

@@ -97,6 +97,12 @@ def test_images_follow_the_origin_and_the_users_word() -> None:
     assert packages["images"]["mysqld"] == "olympia/mysqld:1"
     assert packages["images"]["redis"] == "mirror/redis:6"
     assert packages["base_image"] == "olympia/base:1"
+    mirrored = derived(image_origin="registry", registry="r.test/mirror", service_images={"redis": "redis:7"})
+    assert {name: mirrored["images"][name] for name in ("base", "autograph", "redis")} == {
+        "base": "r.test/mirror/python:3.11-slim-bookworm",
+        "autograph": "r.test/mirror/mozilla/autograph:7.2.0",
+        "redis": "redis:7",
+    }
     registry = derived(image_origin="registry")
     assert registry["images"]["mysqld"] == stack.REGISTRY_IMAGES["mysqld"]
     assert registry["base_packages"] == []
@@ -240,7 +246,6 @@ def test_settings_that_make_no_sense(changed: dict[str, Any], setting: str) -> N
         ({}, {"listening_ports": [80]}, "port 80 is taken"),
         ({}, {"memory_mb": 1024}, "too little memory"),
         ({}, {"disk_free_mb": {"/var/lib/docker": 100}}, "too little disk space at /var/lib/docker"),
-        ({"image_origin": "registry"}, {}, "vm.max_map_count is too low"),
         (
             {"version": "1"},
             {"application": {"id": "", "registry": "missing", "evidence": "not found"}},

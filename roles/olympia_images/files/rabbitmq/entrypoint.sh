@@ -33,9 +33,7 @@ log.file = false
 CONF
 
 # Erlang prepares for as many files as the limit allows, and engines allow a billion.
-if [ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -gt 65536 ]; then
-    ulimit -n 65536
-fi
+[ "$(ulimit -n)" -le 65536 ] || ulimit -n 65536
 # One scheduler, and no busy waiting: the broker of one developer is idle most of the time.
 export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
 exec /usr/lib/rabbitmq/bin/rabbitmq-server "$@"
