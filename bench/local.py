@@ -18,16 +18,17 @@ BARE = "bake, compose up, clean-up"
 
 
 @contextlib.contextmanager
-def instance(port: int) -> Iterator[list[str]]:
+def instance(port: int, **more: str) -> Iterator[list[str]]:
     """Run an instance with a source tree of its own meanwhile, and yield the command that brings it up.
 
     Args:
         port: Its port.
+        more: More settings of the stack role, without its prefix.
     """
     shutil.rmtree(SOURCE, ignore_errors=True)
     shutil.copytree(ROOT / "app", SOURCE)
     up = ["ansible-playbook", "playbooks/up.yml", "-i", "inventories/local"]
-    settings = {"instance": INSTANCE, "http_port": port, "source_dir": SOURCE}
+    settings = {"instance": INSTANCE, "http_port": port, "source_dir": SOURCE, **more}
     up += [word for name, value in settings.items() for word in ("-e", f"olympia_stack_{name}={value}")]
     try:
         run(up)

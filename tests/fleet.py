@@ -158,7 +158,6 @@ class Fleet:
             "ansible_ssh_private_key_file": str(self.folder / OPERATOR),
             "ansible_ssh_common_args": known,
             "ansible_python_interpreter": "/usr/bin/python3",
-            "olympia_stack_min_map_count": 0,
             "olympia_stack_image_origin": "packages",
             **self.settings,
         }

@@ -138,7 +138,6 @@ class Host:
             "ansible_connection": "community.docker.docker",
             "ansible_host": self.name,
             "ansible_python_interpreter": "/usr/bin/python3",
-            "olympia_stack_min_map_count": 0,
             **self.settings,
         }
         self.inventory.write_text(json.dumps({"all": {"hosts": {"runner": host}}}))

@@ -117,8 +117,10 @@ class ActionModule(ActionBase):
             image_files(COLLECTION / "roles/olympia_images/files"),
             resolution["values"]["olympia_images_release"],
             facts["image_sources"],
+            facts["database"]["source"],
         )
         derived = stack.derive(resolution["values"], facts, package_images, build)
+        decisions = stack.decisions(derived, facts)
         wanted = package_images.values() if derived["image_origin"] == "packages" else ()
         return {
             "changed": False,
@@ -132,6 +134,7 @@ class ActionModule(ActionBase):
             # A repository may have moved on.
             "source_current": kind == "given" or (kind == "embedded" and is_there(embedded, facts["embedded"])),
             "started": (started := stack.started(facts)),
+            "opens_volume": stack.opens_volume(derived, facts),
             "amiss": stack.amiss(facts),
             "healthy": (healthy := stack.healthy(derived, facts)),
             "initialized": (initialized := stack.initialized(derived, facts)),
@@ -142,6 +145,8 @@ class ActionModule(ActionBase):
                     "value": value,
                     "source": resolution["sources"][name],
                     "overruled": resolution["overruled"][name],
+                    # Where it is `auto`.
+                    "decided": decisions.get(name, "") if value == "auto" else "",
                 }
                 for name, value in resolution["values"].items()
             },

@@ -10,19 +10,32 @@ from typing import Any
 from ansible_collections.addons.olympia.plugins.module_utils import images
 
 
-def image_tags(role_path: str, release: str, sources: Sequence[str]) -> dict[str, str]:
+def image_tags(role_path: str, release: str, sources: Sequence[str], mysql: str) -> dict[str, str]:
     """Return the tags of the role's images, by name.
 
     Args:
         role_path: The role's directory.
         release: Debian release.
         sources: Package sources of the images.
+        mysql: Package source of MySQL's image, or the empty string.
     """
-    return images.image_tags(_files(role_path), release, sources)
+    return images.image_tags(_files(role_path), release, sources, mysql)
+
+
+def image_bases(role_path: str, release: str, sources: Sequence[str], mysql: str) -> list[dict[str, Any]]:
+    """Return the role's base images: the name, tag, release and package sources of each.
+
+    Args:
+        role_path: The role's directory.
+        release: Debian release.
+        sources: Package sources of the images.
+        mysql: Package source of MySQL's image, or the empty string.
+    """
+    return images.image_bases(_files(role_path), release, sources, mysql)
 
 
 def image_base_options(role_path: str) -> list[str]:
-    """Return the options with which mmdebstrap makes the role's base image.
+    """Return the options with which mmdebstrap makes each of the role's base images.
 
     Args:
         role_path: The role's directory.
@@ -52,6 +65,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "image_base_options": image_base_options,
+            "image_bases": image_bases,
             "image_project": image_project,
             "image_tags": image_tags,
         }

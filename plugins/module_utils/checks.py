@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import application, cache, shapes
+from ansible_collections.addons.olympia.plugins.module_utils import application, cache, database, shapes
 from ansible_collections.addons.olympia.plugins.module_utils.host import own_ports
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack import (
@@ -44,6 +44,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *check_memory(values, facts),
         *(problem for path in facts["disk_free_mb"] for problem in check_disk(values, facts, path)),
         *check_builder(values, facts),
+        *check_database(values, facts),
         *application.check_registry(values, facts),
         *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
     ]
@@ -264,5 +265,27 @@ def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[P
             setting="olympia_docker_builder_driver",
             evidence="image origin: packages",
             way_out="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
+        )
+    ]
+
+
+def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether the instance would get another database server than the one whose files its volume holds.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
+    origin, kept = image_origin(values, facts), database.product(facts["database"]["kept"])
+    wanted = database.MYSQL if origin == "registry" else database.product(facts["database"]["chosen"])
+    if not kept or not facts["volume_created"] or kept == wanted or "mysqld" in values["olympia_stack_service_images"]:
+        return []
+    names = database.NAMES
+    return [
+        Problem(
+            what=f"the instance's database is {names[kept]}'s, and {names[wanted]} cannot read it",
+            setting="olympia_stack_image_origin" if origin == "registry" else "olympia_images_database",
+            evidence=f"the volume was made {facts['volume_created']}, for {names[kept]}",
+            way_out="Keep to it, or move: olympia data_export, destroy, up with the other server, data_restore.",
         )
     ]

@@ -39,8 +39,8 @@ FACTS = (
     "port_owners", "project_dir", "rendered", "source_dir", "source_missing", "volume_created",
 )  # fmt: skip
 SETTINGS = (
-    "bind_address", "ca_bundle", "closed", "compose_files", "host_name", "host_uid", "image_origin", "images",
-    "initialize", "instance", "project_dir", "source_dir", "volume", *PROXIES,
+    "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
+    "image_origin", "images", "initialize", "instance", "project_dir", "source_dir", "volatile_services", "volume", *PROXIES,
 )  # fmt: skip
 
 
@@ -330,6 +330,16 @@ def _map_count(findings: Findings) -> Verdict:
     )
 
 
+def _search_server(findings: Findings) -> Verdict:
+    image, version = findings.settings["images"]["elasticsearch"], findings.settings["elasticsearch_version"]
+    if findings.settings["volatile_services"]:
+        return Verdict(
+            OK,
+            f"a stand-in for Elasticsearch {version}: osmem-server, whose index is in memory and made again after a restart",
+        )
+    return Verdict(OK, image)
+
+
 def _source_tree(findings: Findings) -> Verdict:
     return from_problems(checks.check_source(findings.values, findings.facts), findings.settings["source_dir"])
 
@@ -432,6 +442,9 @@ def _mysql_volume(findings: Findings) -> Verdict:
             f"{volume} has files and no system database: its first start was interrupted",
             f"Run 'make down', then 'docker volume rm {volume}' if nothing in it is dear to you, then 'make up'.",
         )
+    what, way_out = findings.seen["refusal"]
+    if what:
+        return Verdict(FAILED, f"{volume}: {what}", way_out)
     if not findings.settings["initialize"]:
         return Verdict(OK, f"{volume}; INITIALIZE=false leaves its content to you")
     if findings.facts["initialized"].get("volume") == created:
@@ -571,13 +584,14 @@ CHECKS = (
     Check("disk-images", "room for images", _disk(of_images=True)),
     Check("disk-project", "room for the project directory", _disk(of_images=False)),
     Check("map-count", "vm.max_map_count", _map_count),
+    Check("search-server", "search server", _search_server),
     Check("source-tree", "files of the source tree", _source_tree),
     Check("ownership", "owner of source tree and deps", _ownership),
     Check("env-file", "form of .env", _env_file),
     Check("rendered-files", "rendered files, as up would write them", _rendered_files),
     Check("compose-files", "files that COMPOSE_FILE names", _compose_files),
     Check("override-file", "override file, used or ignored", _override_file),
-    Check("mysql-volume", "volume of the database", _mysql_volume),
+    Check("mysql-volume", "volume of the database, and its server", _mysql_volume),
     Check("registry", "registry of the service images", _registry),
     Check("mirrors", "mirrors of apt, pip and npm packages", _mirrors),
     Check("proxy", "proxy of builds and of the environment", _proxy),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.addons.olympia.plugins.module_utils import database
 from ansible_collections.addons.olympia.plugins.module_utils.application import is_name, is_reference
 from ansible_collections.addons.olympia.plugins.module_utils.settings import STACK_PREFIX, Problem, short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack import COMPANIONS, REGISTRY_IMAGES, SERVICES
@@ -92,6 +93,9 @@ SHAPES = {
     "olympia_stack_service_images": REFERENCE,
     "olympia_stack_base_packages": PACKAGES,
     "olympia_stack_debian_package_replacements": PACKAGES,
+    "olympia_images_database": Shape(
+        database.WANTED.fullmatch, "a database server", "Use auto, mariadb, mysql, or mysql/RELEASE."
+    ),
     "olympia_stack_wait_timeouts": Shape(str.isdecimal, "a number of seconds", "Give each service that you name one."),
 }
 KEYS = {
@@ -127,7 +131,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
     """
     problems = []
     for variable, value in values.items():
-        if not variable.startswith(STACK_PREFIX):
+        if not variable.startswith(STACK_PREFIX) and variable not in SHAPES:
             continue
         keys = [str(key) for key in value] if isinstance(value, dict) else []
         found = [(text, SHAPES.get(variable, LINE)) for text in texts(value)]

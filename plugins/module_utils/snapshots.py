@@ -227,15 +227,6 @@ def verify(folder: Path) -> None:
         raise
 
 
-def series(version: str) -> str:
-    """Return what has to be the same for one database server to read another one's files: its kind, and its release series.
-
-    Args:
-        version: As the server says it, such as `10.11.6-MariaDB-0+deb12u1` or `8.0.36`.
-    """
-    return f"{'MariaDB' if 'mariadb' in version.lower() else 'MySQL'} {'.'.join(version.split('.')[:2])}"
-
-
 def newer_migrations(manifest: Mapping[str, Any], known: Collection[str]) -> list[str]:
     """Return the migrations of a snapshot that an instance's code does not know: its schema is newer.
 

@@ -113,6 +113,7 @@ def derive(
         "cache_from": [cache.reading(one) for one in short["cache_from"]],
         "cache_to": [cache.writing(one) for one in short["cache_to"]] if writes_caches else [],
         "image_origin": origin,
+        "database": facts["database"]["chosen"] if origin == "packages" else "",
         "images": images,
         "image_platforms": {images[name]: COMPANIONS_PLATFORM for name in COMPANIONS if name not in given_images},
         "base_image": short["base_image"] or images["base"],
@@ -281,6 +282,17 @@ def started(facts: Mapping[str, Any]) -> bool:
     )
 
 
+def opens_volume(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    """Return whether the database's volume is about to be opened by a server that no container there is has been made from.
+
+    Args:
+        settings: Derived settings.
+        facts: What the probe found.
+    """
+    servers = [entry["image_name"] for entry in facts["containers"] if entry["service"] == "mysqld"]
+    return bool(facts["volume_created"]) and settings["images"]["mysqld"] not in servers
+
+
 def amiss(facts: Mapping[str, Any]) -> list[str]:
     """Return what is not as the last run has left it, with a sentence for each service; nothing of a project that is down.
 
@@ -317,6 +329,19 @@ def initialized(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     """
     state = initialization_state(facts["volume_created"], facts["containers"], "web", settings["volatile_services"])
     return bool(facts["initialized"] == state) and not facts["restore"]
+
+
+def decisions(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the settings that are decided by the host come to on it, and why, by variable.
+
+    Args:
+        settings: Derived settings.
+        facts: What the probe found.
+    """
+    found = {"olympia_stack_image_origin": f"{settings['image_origin']}, because {facts['image_origin_why']}"}
+    if settings["database"]:
+        found["olympia_images_database"] = f"{settings['database']}, because {facts['database']['why']}"
+    return found
 
 
 def image_origin(values: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.cli import LOCALE, Completed, tail
+from ansible_collections.addons.olympia.plugins.module_utils.database import LOOK, Opening, read_opening
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
 
 HELPER = "addons.olympia.helper"
@@ -184,6 +185,7 @@ class Volumes:
         volumes = [f"--volume={mount}" for mount in mounts]
         given = [
             "--rm",
+            "--pull=never",
             "--network=none",
             "--log-driver=none",
             f"--label={HELPER}={self.instance}",
@@ -336,6 +338,21 @@ class Volumes:
             stages.insert(0, self.filter("--decompress"))
         with source.open("rb") as file:
             pipe(stages, file, None, environment)
+
+    def opening(self, volume: str) -> Opening:
+        """Return which server opened a volume last, and which one would open it now. It only looks.
+
+        Raises:
+            SnapshotError: The volume cannot be read with the database's image.
+        """
+        mount, command = f"{volume}:/var/lib/mysql:ro", ["sh", "-c", LOOK]
+        said = execute(self._run(self.database, [mount], command, "--user=mysql"))
+        try:
+            return read_opening(said)
+        except ValueError as error:
+            raise SnapshotError(
+                f"The image {self.database} names no database server: {tail(said, LOG_LINES)}"
+            ) from error
 
     def _serve(self, volume: str, *names: str) -> list[str]:
         # The official image starts as root. What root writes with this umask, the server's own user could not read.

@@ -91,6 +91,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import doctor, engine, host, machine
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.volumes import Volumes
 
 HOSTS = Path("/etc/hosts")
 MAP_COUNT = Path("/proc/sys/vm/max_map_count")
@@ -148,6 +150,22 @@ def volume_files(volume: str) -> list[str] | None:
         return None
 
 
+def refusal(settings: dict[str, Any]) -> tuple[str, str]:
+    """Return why the database server must not open its volume, and what to do; empty where it may, or where nobody can tell.
+
+    Args:
+        settings: Derived settings, of an instance that has a volume.
+    """
+    image = settings["images"]["mysqld"]
+    if not host.image_id(host.run, image):
+        return "", ""
+    try:
+        opening = Volumes(settings["instance"], settings["image"], image).opening(settings["volume"])
+    except SnapshotError as error:
+        return str(error), ""
+    return opening.refusal
+
+
 def owner(path: Path) -> int | None:
     """Return the UID that a path belongs to, or None where there is nothing to see."""
     try:
@@ -192,6 +210,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
         "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
         "one_off": host.one_off_containers(host.run, settings["instance"]),
         "overrides": [name for name in doctor.OVERRIDES if host.exists(project / name)],
+        "refusal": refusal(settings) if "mysql-volume" in names and facts["volume_created"] else ("", ""),
         "registry": asdict(host.registry_answer(host.run, settings["images"]["memcached"])) if asks_registry else None,
         "source_uid": owner(Path(settings["source_dir"])),
         "volume_files": volume_files(settings["volume"]) if "mysql-volume" in names else None,

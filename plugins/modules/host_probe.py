@@ -84,6 +84,7 @@ from ansible_collections.addons.olympia.plugins.module_utils import (
     application,
     build_inputs,
     checks,
+    database,
     dotenv,
     engine,
     host,
@@ -93,8 +94,20 @@ from ansible_collections.addons.olympia.plugins.module_utils import (
     stack,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
-from ansible_collections.addons.olympia.plugins.module_utils.images import REPOSITORIES, package_sources
+from ansible_collections.addons.olympia.plugins.module_utils.images import (
+    REPOSITORIES,
+    debian_mirror,
+    mysql_source,
+    package_sources,
+)
 
+# Why `auto` means which image origin.
+REASONS = {
+    "registry": "the registry answers",
+    "packages": "no registry answers",
+    "": "no engine is there yet to ask for it",
+}
+KEEPS = "the instance keeps the one that it was made with"
 SOURCE_SETTINGS = ("olympia_stack_source_dir", "olympia_stack_source_repo")
 
 # The configuration of addons-server's signing service, which only that source tree has.
@@ -216,6 +229,27 @@ def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
     return "registry" if host.registry_answer(host.run, reference).kind in registry.SPOKEN else "packages"
 
 
+def probe_database(values: dict[str, Any], origin: str, derived: dict[str, str]) -> dict[str, str]:
+    """Return the database server that images made from packages are to have, why, and the one that the instance has kept.
+
+    Args:
+        values: The resolved settings.
+        origin: The image origin, or the empty string where it cannot be told yet.
+        derived: The derived section of its `.env`.
+    """
+    wanted, mirror = values["olympia_images_database"], values["olympia_images_mirror"]
+    kept_origin = derived.get("IMAGE_ORIGIN", "")
+    # One from before there was a choice has MariaDB.
+    kept = derived.get("DATABASE") or {"packages": database.MARIADB, "registry": database.MYSQL}.get(kept_origin, "")
+    if kept_origin == "packages" and wanted in (database.AUTO, database.product(kept)):
+        chosen, why = kept, KEEPS
+    elif "registry" in (origin, values["olympia_stack_image_origin"]):
+        chosen, why = "", ""
+    else:
+        chosen, why = database.choose(host.run, wanted, debian_mirror(mirror))
+    return {"chosen": chosen, "why": why, "kept": kept, "source": mysql_source(host.run, chosen, mirror)}
+
+
 def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:
     """Return the block of ports that an instance keeps, or the free one that it will keep.
 
@@ -270,6 +304,9 @@ def main() -> None:
     resolution = settings.resolve(layers | {"persisted choice": persisted_layer(sections["choices"], specs)}, specs)
     facts = look(resolution.values, project, module.params["files"], module.params["build"])
     source = source_tree(resolution.values, project, embedded)
+    # An instance keeps its origin: one database server's files are not the other's.
+    kept_origin = sections["derived"].get("IMAGE_ORIGIN")
+    origin = kept_origin or probe_origin(resolution.values, facts["engine"])
     module.exit_json(
         settings=asdict(resolution),
         secrets=sections["secrets"],
@@ -278,8 +315,9 @@ def main() -> None:
             "project_dir": str(project),
             "env_error": env_error,
             "port_block": block,
-            # An instance keeps its origin: one database server's files are not the other's.
-            "image_origin": sections["derived"].get("IMAGE_ORIGIN") or probe_origin(resolution.values, facts["engine"]),
+            "image_origin": origin,
+            "image_origin_why": KEEPS if kept_origin else REASONS[origin],
+            "database": probe_database(resolution.values, origin, sections["derived"]),
             "source_dir": str(source),
             "embedded": host.rendered_files(project / "source", module.params["embedded_files"]),
             "source_git": host.source_git(host.run, source),

@@ -34,6 +34,10 @@ options:
     description: Mirror of Debian's security archive. Empty means the one in the host's own apt sources.
     type: str
     default: ""
+  database:
+    description: As the setting C(olympia_images_database).
+    type: str
+    default: auto
   engine:
     description: Whether there is an engine to ask. Where it is yet to be installed, no image is there.
     type: bool
@@ -62,6 +66,11 @@ sources:
   type: list
   elements: str
   sample: ["deb http://mirror.example.org/debian bookworm main"]
+mysql:
+  description: Package source of MySQL's image. Empty where the database server is MariaDB.
+  returned: success
+  type: str
+  sample: "deb http://mirror.example.org/debian sid main"
 tools:
   description: Packages that making a base image needs and the host lacks.
   returned: success
@@ -91,8 +100,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils import database, host
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
-from ansible_collections.addons.olympia.plugins.module_utils.images import LABEL, package_sources
+from ansible_collections.addons.olympia.plugins.module_utils.images import (
+    LABEL,
+    debian_mirror,
+    mysql_source,
+    package_sources,
+)
 
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -141,16 +156,20 @@ def main() -> None:
             "release": {"type": "str", "required": True},
             "mirror": {"type": "str", "default": ""},
             "security_mirror": {"type": "str", "default": ""},
+            "database": {"type": "str", "default": "auto"},
             "engine": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
     present, builder = ask_engine(module) if module.params["engine"] else ([], "")
+    mirror = module.params["mirror"]
+    chosen, _why = database.choose(host.run, module.params["database"], debian_mirror(mirror))
     apt = ["apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy"]
     module.exit_json(
         changed=False,
         present=present,
         sources=package_sources(*(module.params[name] for name in ("release", "mirror", "security_mirror"))),
+        mysql=mysql_source(host.run, chosen, mirror),
         tools=[
             *([] if shutil.which("mmdebstrap") else ["mmdebstrap"]),
             *([] if KEYRING.exists() else ["debian-archive-keyring"]),

@@ -25,8 +25,10 @@ options:
       - V(settled) finishes or takes back a restore that was interrupted.
       - V(exported) writes the database as plain SQL to O(file), and V(loaded) gives the instance the database in O(file); what was
         said of V(restored) holds for it, too.
+      - V(admitted) refuses a database server that is of another product than the volume's last one, or older. One of a newer series
+        is admitted where O(upgrade) names that, and a snapshot is saved before.
     type: str
-    choices: [present, absent, restored, settled, exported, loaded]
+    choices: [present, absent, restored, settled, exported, loaded, admitted]
     default: present
   instance:
     description: The instance, whose name is that of its Compose project.
@@ -76,6 +78,10 @@ options:
     description: Restore although the schema is newer than the instance's code.
     type: bool
     default: false
+  upgrade:
+    description: The series of the database server, such as C(8.4), that may bring the volume to its own format.
+    type: str
+    default: ""
   file:
     description: The file of SQL. It is compressed with zstd where its name ends in C(.zst).
     type: path
@@ -153,7 +159,7 @@ from types import FrameType
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host, snapshots, volumes
+from ansible_collections.addons.olympia.plugins.module_utils import database, host, snapshots, volumes
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
 
 DATABASE = "olympia"
@@ -239,6 +245,10 @@ class Instance:
             version, count = ask(f"SELECT VERSION(); {there}")
             return version, ask(APPLIED) if count != "0" else []
         volume = self.parts["database"]
+        opening = self.volumes.opening(volume)
+        if not opening.fits:
+            # Only the server of before could tell more, and a copy of the files is as good without.
+            return opening.volume, []
         answer = self.volumes.ask(volume, f"SELECT VERSION() UNION ALL {there} INTO OUTFILE '{volumes.OUTPUT}';")
         version, count = answer.splitlines()
         if count == "0":
@@ -331,6 +341,22 @@ class Instance:
         volume = self.parts["database"]
         return "" if self.volumes.exists(volume) else f"it holds no data, for there is no volume {volume}"
 
+    def check_admitted(self, upgrade: str = "") -> bool:
+        """Refuse a database server that must not open the volume; return whether it would bring it to its own format.
+
+        Args:
+            upgrade: The series that may do that.
+
+        Raises:
+            SnapshotError: It must not.
+        """
+        opening = self.volumes.opening(self.parts["database"])
+        what, way_out = opening.refusal
+        agreed = opening.upgrades and database.series(opening.server).split()[1] == upgrade
+        if what and not agreed:
+            raise SnapshotError(f"{self.parts['database']}: {what}; nothing was changed. {way_out}")
+        return agreed
+
     def check_fits(self, manifest: dict[str, Any], force: bool) -> str:
         """Refuse a snapshot that the instance cannot use, and return a warning where it is used all the same.
 
@@ -341,8 +367,8 @@ class Instance:
         Raises:
             SnapshotError: It does not fit.
         """
-        version, _migrations = self.database_state()
-        theirs, ours = snapshots.series(manifest["database_version"]), snapshots.series(version)
+        opening = self.volumes.opening(self.parts["database"])
+        theirs, ours = database.series(manifest["database_version"]), database.series(opening.server)
         if theirs != ours:
             raise SnapshotError(
                 f"The snapshot is of a {theirs} server, whose files the instance's {ours} does not read; nothing was changed. "
@@ -463,6 +489,8 @@ class Instance:
             SnapshotError: The server does not take it: nothing has changed.
         """
 
+        self.check_admitted()
+
         def fill(staged: str) -> None:
             with self.volumes.held([self.parts["database"]]):
                 self.volumes.copy(self.parts["database"], staged)
@@ -524,6 +552,7 @@ def perform(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
         "settled": settle,
         "exported": export,
         "loaded": load,
+        "admitted": admit,
     }[params["state"]](module, instance)
 
 
@@ -650,6 +679,24 @@ def load(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
     return {"changed": True, "path": str(file), "automatic": automatic, "told": told}
 
 
+def admit(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
+    """See that the database server may open the volume, and save a snapshot before it changes its format."""
+    nothing = {"changed": False, "path": "", "automatic": "", "told": ""}
+    if module.check_mode and not host.image_id(host.run, instance.images["database"]):
+        # A plan pulls nothing.
+        return nothing
+    if not instance.check_admitted(module.params["upgrade"]):
+        return nothing
+    if module.check_mode:
+        return nothing | {"changed": True, "told": "A snapshot would be saved, and the database be upgraded then"}
+    # Whatever the settings say of automatic ones: this one was promised.
+    folder = instance.root / instance.name / snapshots.automatic_name("upgrade", datetime.now(timezone.utc))
+    instance.save(folder)
+    snapshots.verify(folder)
+    told = f"What it held before the database server's upgrade is saved in {folder}"
+    return {"changed": True, "path": str(folder), "automatic": str(folder), "told": told}
+
+
 def _terminate(_number: int, _frame: FrameType | None) -> None:
     """Leave by an exception, so that what was begun is taken back."""
     raise SystemExit(1)
@@ -661,7 +708,7 @@ def main() -> None:
         argument_spec={
             "state": {
                 "type": "str",
-                "choices": ["present", "absent", "restored", "settled", "exported", "loaded"],
+                "choices": ["present", "absent", "restored", "settled", "exported", "loaded", "admitted"],
                 "default": "present",
             },
             "instance": {"type": "str", "required": True},
@@ -675,6 +722,7 @@ def main() -> None:
             "kept": {"type": "int", "default": 3},
             "holds_data": {"type": "bool", "default": True},
             "force": {"type": "bool", "default": False},
+            "upgrade": {"type": "str", "default": ""},
             "file": {"type": "path"},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
         },

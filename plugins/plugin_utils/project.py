@@ -113,6 +113,7 @@ def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
     return {
         "COMPOSE_FILE": ":".join(settings["compose_files"]),
         "COMPOSE_PROJECT_NAME": settings["instance"],
+        "DATABASE": settings["database"],
         "DATA_BACKUP_SKIP": encode(settings["data_backup_skip"]),
         "DEBUG": encode(settings["debug"]),
         "DOCKER_BUILD": settings["build"],

@@ -110,14 +110,15 @@ class Stack:
         Args:
             verb: Name of the playbook.
             arguments: More arguments.
-            settings: Settings of the stack role, without prefix, besides the instance's own.
+            settings: Settings besides the instance's own; those of the stack role without prefix.
         """
         given = (
             {"instance": self.instance, "http_port": self.port, "source_dir": str(self.source)}
             | self.settings
             | settings
         )
-        variables = json.dumps({f"olympia_stack_{name}": value for name, value in given.items()})
+        prefixes = {name: "" if name.startswith("olympia_") else "olympia_stack_" for name in given}
+        variables = json.dumps({f"{prefixes[name]}{name}": value for name, value in given.items()})
         playbook = [str(Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{verb}.yml"]
         return [*playbook, "--inventory", f"inventories/{self.inventory}", "--extra-vars", variables, *arguments]
 
@@ -171,6 +172,11 @@ class Stack:
     def inside(self, service: str, *command: str) -> str:
         """Run a command in a service's container, as its exec user."""
         return self.docker("compose", "exec", "-T", service, *command)
+
+    def ask_database(self, sql: str) -> str:
+        """Return what the database answers to SQL."""
+        client = "$(command -v mariadb || command -v mysql) -uroot --batch --skip-column-names"
+        return self.inside("mysqld", "sh", "-c", f'MYSQL_PWD=$MYSQL_ROOT_PASSWORD exec {client} olympia -e "$0"', sql)
 
     def container(self, service: str) -> dict[str, Any]:
         """Return what the engine says of a service's container."""

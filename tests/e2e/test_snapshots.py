@@ -53,17 +53,10 @@ def snapshots(stack: Stack) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in json.loads(run.output)["localhost"] if one["instance"] == stack.instance}
 
 
-def sql(stack: Stack, statement: str) -> str:
-    """Return what the database says to a statement."""
-    return stack.inside(
-        "mysqld", "sh", "-c", 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD mariadb -uroot -N olympia -e "$0"', statement
-    )
-
-
 def holds(stack: Stack) -> dict[str, Any]:
     """Return what the site has of the add-on that was uploaded first: in the database, in the index, and as a file."""
-    slug = sql(stack, "SELECT slug FROM addons_addon WHERE guid='marigold@example.org'")
-    path = sql(stack, "SELECT file FROM addons_addon WHERE guid='marigold@example.org'")
+    slug = stack.ask_database("SELECT slug FROM addons_addon WHERE guid='marigold@example.org'")
+    path = stack.ask_database("SELECT file FROM addons_addon WHERE guid='marigold@example.org'")
     return {
         "row": slug,
         "listed": "Marigold" in stack.get("/")[1],
@@ -78,7 +71,7 @@ NOTHING = {"row": "", "listed": False, "found": False, "file": False}
 
 def lose(stack: Stack) -> None:
     """Lose the add-on: its row, its file and what search and cache know of it."""
-    sql(stack, "DELETE FROM addons_upload; DELETE FROM addons_addon WHERE guid='marigold@example.org'")
+    stack.ask_database("DELETE FROM addons_upload; DELETE FROM addons_addon WHERE guid='marigold@example.org'")
     stack.inside("web", "rm", "-rf", "/data/olympia/storage/shared_storage/uploads/addons/marigold")
     stack.docker("compose", "restart", "memcached")
     assert stack.play("init").code == 0
@@ -158,7 +151,7 @@ def test_a_night_replaces_the_night_before_and_nothing_else(stack: Stack, saved:
     planned = stack.olympia("nightly", "--check")
     assert planned.code == 0, planned.output
     assert set(snapshots(stack)) == before
-    sql(stack, "CREATE TABLE note (text VARCHAR(9)); INSERT INTO note VALUES ('night')")
+    stack.ask_database("CREATE TABLE note (text VARCHAR(9)); INSERT INTO note VALUES ('night')")
     # The second one of containers that are all stopped, as those of an instance that nobody uses.
     for stopped in (False, True):
         if stopped:
@@ -169,14 +162,14 @@ def test_a_night_replaces_the_night_before_and_nothing_else(stack: Stack, saved:
     assert left.endswith("-nightly")
     assert set(snapshots(stack)) >= {"first", other.name}
     stack.up()
-    sql(stack, "UPDATE note SET text='day'")
+    stack.ask_database("UPDATE note SET text='day'")
     run = stack.olympia("snapshot", "restore", left)
     assert run.code == 0, run.output
-    assert sql(stack, "SELECT text FROM note") == "night"
+    assert stack.ask_database("SELECT text FROM note") == "night"
     assert holds(stack) == ALL
     # The one that was saved before that has pushed no nightly one out.
     assert left in snapshots(stack)
-    sql(stack, "DROP TABLE note")
+    stack.ask_database("DROP TABLE note")
 
 
 @pytest.mark.full
@@ -279,12 +272,12 @@ def test_plain_sql_goes_out_and_comes_back(stack: Stack, tmp_path: Path) -> None
     assert run.code == 0, run.output
     assert "INSERT INTO `addons_addon`" in dump.read_text()
     assert oct(dump.stat().st_mode & 0o777) == "0o600"
-    sql(stack, "UPDATE addons_addon SET name='Other' WHERE guid='marigold@example.org'")
+    stack.ask_database("UPDATE addons_addon SET name='Other' WHERE guid='marigold@example.org'")
     broken = tmp_path / "broken.sql"
     broken.write_text("DROP TABLE addons_upload;\nno SQL at all;\n")
     run = stack.olympia("data_restore", str(broken))
     assert run.code == 1, run.output
-    assert sql(stack, "SELECT name FROM addons_addon WHERE guid='marigold@example.org'") == "Other"
+    assert stack.ask_database("SELECT name FROM addons_addon WHERE guid='marigold@example.org'") == "Other"
     run = stack.olympia("data_restore", str(dump))
     assert run.code == 0, run.output
     assert holds(stack) == ALL

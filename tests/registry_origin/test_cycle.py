@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 
 import pytest
@@ -37,10 +38,14 @@ def marigold(stack: Stack) -> str:
     return str(result["download_url"])
 
 
+def keeps_marigold(stack: Stack, url: str) -> bool:
+    """Return whether the site has the add-on in the database and as a file."""
+    return "Marigold" in stack.get("/")[1] and stack.get(url)[0] == 200
+
+
 def shows_marigold(stack: Stack, url: str) -> bool:
-    """Return whether the site has the add-on: in the database, in the index, and as a file."""
-    listed, found = "Marigold" in stack.get("/")[1], "Marigold" in stack.get("/search/?q=petals")[1]
-    return listed and found and stack.get(url)[0] == 200
+    """Return whether the site has the add-on, and finds it."""
+    return keeps_marigold(stack, url) and "Marigold" in stack.get("/search/?q=petals")[1]
 
 
 def running(stack: Stack, service: str, program: str) -> list[int]:
@@ -70,6 +75,35 @@ def test_every_library_of_the_application_is_there(stack: Stack) -> None:
     assert stack.inside("web", "bash", "-c", script) == ""
 
 
+def test_redis_is_not_healthy_while_it_loads_its_data(stack: Stack) -> None:
+    check = shlex.join(stack.container("redis")["Config"]["Healthcheck"]["Test"][1:])
+    # The check first: what is still loading after it was loading then, too.
+    both = f"{check}; echo $?; redis-cli ping"
+    stack.inside("redis", "redis-cli", "debug", "populate", "3000000")
+    try:
+        stack.inside("redis", "redis-cli", "save")
+        stack.docker("restart", stack.container("redis")["Id"])
+        answers = [stack.inside("redis", "bash", "-c", both).splitlines()]
+        while "PONG" not in answers[-1]:
+            answers.append(stack.inside("redis", "bash", "-c", both).splitlines())
+        loading = [answer for answer in answers if "LOADING" in answer[-1]]
+        assert loading
+        assert [answer for answer in loading if answer[0] == "0"] == []
+    finally:
+        stack.inside("redis", "redis-cli", "flushall")
+    wait_until(lambda: "redis" in stack.healthy(), "redis is healthy again")
+
+
+def test_rabbitmq_lowers_a_limit_that_would_cost_it_memory(stack: Stack) -> None:
+    script = stack.container("rabbitmq")["Config"]["Entrypoint"][-1]
+    # On a smaller scale, for machines whose own limit is low.
+    scaled = script.replace("65536", "500").replace("docker-entrypoint.sh rabbitmq-server", "bash -c 'ulimit -n'")
+    image = stack.container("rabbitmq")["Config"]["Image"]
+    for given, left in ((1000, "500"), (400, "400")):
+        limit = f"--ulimit=nofile={given}:{given}"
+        assert stack.docker("run", "--rm", limit, "--entrypoint=bash", image, "-c", scaled) == left
+
+
 @pytest.mark.parametrize("service", SERVERS)
 def test_a_service_that_has_died_comes_back(stack: Stack, service: str) -> None:
     before = stack.container(service)["RestartCount"]
@@ -89,4 +123,5 @@ def test_services_stop_when_they_are_told_to_and_down_and_up_keep_what_was_there
     ] == []
     assert stack.play("down").code == 0
     stack.up()
-    assert shows_marigold(stack, marigold)
+    # Not the index: what stands in for Elasticsearch here has it in memory.
+    assert keeps_marigold(stack, marigold)

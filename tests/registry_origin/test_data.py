@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +17,7 @@ pytestmark = pytest.mark.full
 
 def lose(stack: Stack) -> None:
     """Lose what was uploaded, in the database."""
-    statement = "DELETE FROM addons_upload; DELETE FROM addons_addon"
-    stack.inside("mysqld", "sh", "-c", 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD mysql -uroot olympia -e "$0"', statement)
+    stack.ask_database("DELETE FROM addons_upload; DELETE FROM addons_addon")
 
 
 @pytest.mark.parametrize("state", ["running", "stopped"])
@@ -35,13 +34,12 @@ def test_a_snapshot_comes_back(stack: Stack, marigold: str, state: str) -> None:
     assert shows_marigold(stack, marigold)
 
 
-def test_its_own_export_comes_back(stack: Stack, marigold: str) -> None:
-    exported = stack.olympia("data_export")
+def test_its_own_export_comes_back(stack: Stack, marigold: str, tmp_path: Path) -> None:
+    file = str(tmp_path / "olympia.sql.zst")
+    exported = stack.olympia("data_export", file)
     assert exported.code == 0, exported.output
-    file = re.search(r"\S+\.sql\S*", exported.output)
-    assert file, exported.output
     lose(stack)
-    restored = stack.olympia("data_restore", file[0].rstrip(".,"))
+    restored = stack.olympia("data_restore", file)
     assert restored.code == 0, restored.output
     stack.up()
     assert shows_marigold(stack, marigold)
@@ -55,8 +53,13 @@ def test_a_night_saves_a_stopped_instance(stack: Stack) -> None:
     stack.up()
 
 
-def test_destroy_saves_a_stopped_instance_first(stack: Stack) -> None:
+def test_what_a_stopped_instance_held_comes_back_after_its_destruction(stack: Stack, marigold: str) -> None:
     stack.docker("compose", "stop")
     run = stack.olympia("destroy", "--yes")
     assert run.code == 0, run.output
-    assert list((stack.state / "olympia/snapshots" / stack.instance).glob("auto-*-destroy"))
+    (saved,) = (stack.state / "olympia/snapshots" / stack.instance).glob("auto-*-destroy")
+    stack.up()
+    restored = stack.olympia("snapshot", "restore", saved.name)
+    assert restored.code == 0, restored.output
+    stack.up()
+    assert shows_marigold(stack, marigold)

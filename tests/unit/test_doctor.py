@@ -65,6 +65,7 @@ def findings(
         "disk_free_mb": {str(ENGINE_DATA): 50000, project: 50000},
         "engine": engine(),
         "env_error": "",
+        "database": {"chosen": "mariadb"},
         "image_origin": "packages",
         "image_sources": [],
         "initialized": {},
@@ -97,6 +98,7 @@ def findings(
         "overrides": [],
         "registry": {"kind": "", "words": ""},
         "source_uid": 1000,
+        "refusal": ["", ""],
         "volume_files": None,
     } | (seen or {})
     return doctor.Findings(chosen, stack.derive(chosen, host, {}), host, wrong or [], differing or [], looked)
@@ -116,6 +118,7 @@ def verdict(name: str, found: doctor.Findings) -> dict[str, Any]:
 
 DOWN = {"server": None, "server_error": "Cannot connect to the Docker daemon"}
 REGISTRY = {"image_origin": "registry"}
+WITH_VOLUME = {"facts": {"volume_created": "yesterday"}, "seen": {"refusal": ["MySQL 8.4 would", "Keep to it."]}}
 VOLUME = {"volume_created": "yesterday"}
 
 
@@ -169,6 +172,9 @@ def test_all_is_well_on_a_good_host() -> None:
         ("disk-project", "failed", "addons-server", {"min_disk_mb": 99999}),
         ("map-count", "ok", "it is packages", {}),
         ("map-count", "warning", "65530, of 262144 recommended", {"facts": REGISTRY}),
+        ("search-server", "ok", "a stand-in for Elasticsearch 7.17.24: osmem-server", {}),
+        ("search-server", "ok", "elasticsearch:7.17.24", {"facts": REGISTRY}),
+        ("mysql-volume", "failed", "addons-server_data_mysqld: MySQL 8.4 would", WITH_VOLUME),
         ("map-count", "ok", "262144", {"facts": REGISTRY | {"max_map_count": 262144}}),
         ("source-tree", "failed", "manage.py", {"facts": {"source_missing": ["manage.py"]}}),
         ("ownership", "failed", "such as /deps/x", {"seen": {"foreign_deps": ["/deps/x"]}}),

@@ -81,12 +81,46 @@ def test_the_project_builds_every_service_on_the_base_image() -> None:
     for service in images.SERVICES:
         target = definition["target"][service]
         assert target["tags"] == [TAGS[service]]
-        assert target["args"] == {"BASE": TAGS["base"]}
+        assert target["args"]["BASE"] == target["labels"]["org.opencontainers.image.base.name"] == TAGS["base"]
         assert target["labels"][images.LABEL] == service
         assert f"{target['context']}/Dockerfile" in project
         assert target["secret"] == []
     # The lists are nobody's image.
     assert "tags" not in definition["target"]["lists"]
+
+
+def test_mysql_has_a_base_of_its_own() -> None:
+    mysql = "deb [check-valid-until=no] http://mirror.example.org/debian sid main"
+    tags = images.image_tags(FILES, "bookworm", SOURCES, mysql)
+    assert {name for name, tag in tags.items() if TAGS.get(name) != tag} == {"mysqld", "mysql-base"}
+    assert tags["mysqld"].startswith("olympia/mysqld:sid-")
+    assert tags["mysql-base"].startswith("olympia/base:sid-")
+    targets = json.loads(images.bake_project(FILES, tags)["docker-bake.json"])["target"]
+    assert {name for name, target in targets.items() if target["args"]["BASE"] == tags["mysql-base"]} == {
+        "mysqld",
+        "mysql-lists",
+    }
+    assert targets["mysqld"]["contexts"] == {"lists": "target:mysql-lists"}
+    assert targets["mysqld"]["args"]["PACKAGES"].startswith("mysql-server-core ")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "mirror", "apt", "source"),
+    [
+        ("mysql/sid", "http://m/debian", "", "deb http://m/debian sid main"),
+        ("mysql/sid", "http://m/debian", 'Acquire::Check-Valid-Until "true";', "deb http://m/debian sid main"),
+        (
+            "mysql/sid",
+            "http://m/debian",
+            'Acquire::Check-Valid-Until "false";',
+            "deb [check-valid-until=no] http://m/debian sid main",
+        ),
+        ("mysql/sid", "file:///srv/debian", "", ""),
+        ("mariadb", "http://m/debian", "", ""),
+    ],
+)
+def test_mysqls_lists_may_be_late_where_the_hosts_own_may(chosen: str, mirror: str, apt: str, source: str) -> None:
+    assert images.mysql_source(lambda command: (0, apt, ""), chosen, mirror) == source
 
 
 def test_the_project_builds_only_what_is_missing() -> None:
@@ -100,7 +134,8 @@ def test_builds_get_the_hosts_certificates_settings_and_proxies_as_secrets_and_a
     project = images.bake_project(FILES, TAGS, ca_bundle="/etc/bundle.pem", with_pip_config=True, proxies=given)
     for target in json.loads(project["docker-bake.json"])["target"].values():
         assert target["secret"] == ["type=file,id=ca_bundle,src=/etc/bundle.pem", "type=env,id=pip_conf,env=PIP_CONF"]
-        assert target["args"] == {"BASE": TAGS["base"], "http_proxy": "http://proxy.example.org:3128"}
+        assert target["args"]["http_proxy"] == "http://proxy.example.org:3128"
+        assert "no_proxy" not in target["args"]
 
 
 @pytest.mark.parametrize(

@@ -211,14 +211,6 @@ def test_a_schema_fits_that_the_code_knows() -> None:
     assert snapshots.newer_migrations(manifest, ["addons.0001_initial"]) == ["users.0001_initial"]
 
 
-@pytest.mark.parametrize(
-    ("version", "series"),
-    [("10.11.6-MariaDB-0+deb12u1", "MariaDB 10.11"), ("8.0.36", "MySQL 8.0"), ("11.4.2-MariaDB", "MariaDB 11.4")],
-)
-def test_files_are_of_one_series_of_one_server(version: str, series: str) -> None:
-    assert snapshots.series(version) == series
-
-
 def test_a_removed_snapshot_is_gone(tmp_path: Path) -> None:
     snapshots.remove(make(tmp_path, "one"))
     assert list((tmp_path / "two").iterdir()) == []

@@ -19,7 +19,7 @@ PACKAGE_IMAGES = {
 def values(**changed: Any) -> dict[str, Any]:
     """Return the roles' defaults, some changed; names of the stack role without their prefix."""
     defaults: dict[str, Any] = {}
-    for role in ("olympia_docker", "olympia_stack"):
+    for role in ("olympia_docker", "olympia_images", "olympia_stack"):
         defaults |= yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())
     return defaults | {name if name in defaults else f"olympia_stack_{name}": value for name, value in changed.items()}
 
@@ -44,6 +44,9 @@ def facts(**changed: Any) -> dict[str, Any]:
         "disk_free_mb": {"/": 50000},
         "max_map_count": 65530,
         "image_origin": "packages",
+        "image_origin_why": "no registry answers",
+        "database": {"chosen": "mariadb", "kept": "", "why": "the setting says so", "source": ""},
+        "volume_created": "",
         "engine": {
             "problems": [],
             "builder": {"driver": "docker"},
@@ -326,6 +329,35 @@ def test_nothing_is_amiss_with_a_project_that_is_down() -> None:
 def test_the_instances_own_port_is_not_taken() -> None:
     own = {"service": "nginx", "state": "running", "health": "healthy", "ports": [80]}
     assert checks.check_host(values(), facts(listening_ports=[80], containers=[own])) == []
+
+
+KEPT = {"volume_created": "2026-11-01T10:00:00Z", "database": {"chosen": "mysql/sid", "kept": "mariadb"}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "says"),
+    [
+        ({}, KEPT, "the instance's database is MariaDB's, and MySQL cannot read it"),
+        ({"image_origin": "registry"}, KEPT, "is MariaDB's, and MySQL cannot"),
+        ({}, KEPT | {"database": {"chosen": "mariadb", "kept": "mysql/sid"}}, "is MySQL's, and MariaDB cannot"),
+        ({}, KEPT | {"database": {"chosen": "mysql/forky", "kept": "mysql/sid"}}, ""),
+        ({}, KEPT | {"volume_created": ""}, ""),
+        ({"service_images": {"mysqld": "mysql:8.4"}}, KEPT, ""),
+    ],
+)
+def test_an_instance_keeps_to_the_server_that_reads_its_database(
+    changed: dict[str, Any], found: dict[str, Any], says: str
+) -> None:
+    problems = checks.check_database(values(**changed), facts(**found))
+    assert [says in problem.what for problem in problems] == ([True] if says else [])
+
+
+def test_what_the_host_decides_is_explained() -> None:
+    assert stack.decisions(derived(), facts()) == {
+        "olympia_stack_image_origin": "packages, because no registry answers",
+        "olympia_images_database": "mariadb, because the setting says so",
+    }
+    assert "olympia_images_database" not in stack.decisions(derived(image_origin="registry"), facts())
 
 
 def test_all_problems_come_at_once() -> None:

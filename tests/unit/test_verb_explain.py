@@ -13,7 +13,7 @@ from olympia_provisioner.verbs import explain
 
 ROOT = Path(__file__).resolve().parents[2]
 make_importable(ROOT)
-PORT, TAG = "olympia_stack_http_port", "olympia_stack_tag"
+PORT, TAG, ORIGIN = "olympia_stack_http_port", "olympia_stack_tag", "olympia_stack_image_origin"
 ANSWER = {
     "choices_file": "/s/two/.env",
     "settings": {
@@ -22,8 +22,16 @@ ANSWER = {
             "value": 90,
             "source": "command line",
             "overruled": [{"source": "persisted choice", "value": "91"}, {"source": "role default", "value": 80}],
+            "decided": "",
         },
-        TAG: {"name": "DOCKER_TAG", "value": "", "source": "role default", "overruled": []},
+        TAG: {"name": "DOCKER_TAG", "value": "", "source": "role default", "overruled": [], "decided": ""},
+        ORIGIN: {
+            "name": "IMAGE_ORIGIN",
+            "value": "auto",
+            "source": "role default",
+            "overruled": [],
+            "decided": "packages, because no registry answers",
+        },
     },
     "problems": [{"what": "X is bad", "evidence": "seen", "way_out": "mend it", "setting": "", "where": ""}],
 }
@@ -53,6 +61,7 @@ def test_a_value_is_told_with_its_source_and_what_it_overrules() -> None:
 def test_without_names_the_defaults_are_counted() -> None:
     text = explain.as_text(explain.read(ANSWER), [], everything=False)
     assert "DOCKER_TAG" not in text
+    assert "IMAGE_ORIGIN=auto\n  from: role default\n  here: packages, because no registry answers\n" in text
     assert "1 more are role defaults; --all shows them, too." in text
     assert "Refused: X is bad. seen. mend it" in text
     everything = explain.as_text(explain.read(ANSWER), [], everything=True)

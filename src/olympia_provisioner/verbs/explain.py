@@ -41,6 +41,7 @@ class Setting:
         value: What holds.
         source: Where that comes from.
         overruled: What weaker sources say, strongest first.
+        decided: What `auto` comes to on the host, and why; empty for other values.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Setting:
     value: Any
     source: str
     overruled: tuple[Given, ...]
+    decided: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def read(answer: Mapping[str, Any]) -> Explanation:
                 found["value"],
                 place(found["source"]),
                 tuple(Given(place(other["source"]), other["value"]) for other in found["overruled"]),
+                found["decided"],
             )
             for variable, found in answer["settings"].items()
         },
@@ -131,17 +134,18 @@ def as_text(explanation: Explanation, wanted: Sequence[str], everything: bool) -
 
     Args:
         explanation: Of one host.
-        wanted: The variables that were asked for; none for those that are not role defaults.
+        wanted: The variables that were asked for; none for those that are not role defaults, or are decided by the host.
         everything: All of them.
     """
     shown = [
         setting
         for variable, setting in explanation.settings.items()
-        if everything or (variable in wanted if wanted else setting.source != DEFAULT)
+        if everything or (variable in wanted if wanted else setting.decided or setting.source != DEFAULT)
     ]
     lines = []
     for setting in shown:
         lines += [f"{setting.name}={_text(setting.value)}", f"  from: {setting.source}"]
+        lines += [f"  here: {setting.decided}"] if setting.decided else []
         lines += [f"  instead of: {_text(other.value)} ({other.source})" for other in setting.overruled]
     if not wanted and (more := len(explanation.settings) - len(shown)):
         lines.append(f"{more} more are role defaults; --all shows them, too.")
