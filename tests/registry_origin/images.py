@@ -18,8 +18,6 @@ from tests.hosts import make_service_images
 from tests.parts import ROOT
 
 IMAGES = ROOT / "tests/images"
-# Where an operator would put a mirror: not at a registry's root.
-PATH = "mirror"
 
 
 def folder_of(reference: str) -> str:
@@ -27,15 +25,16 @@ def folder_of(reference: str) -> str:
     return reference.partition(":")[0]
 
 
-def push_images(address: str) -> str:
+def push_images(address: str, path: str = "mirror") -> str:
     """Make the images and push them to a registry; return what the setting REGISTRY is to be.
 
     Args:
         address: Host and port of the registry.
+        path: Where they are to be in it.
     """
     own = make_service_images()
     references = {name: REGISTRY_IMAGES[name] for name in own}
-    registry = f"{address}/{PATH}"
+    registry = f"{address}/{path}"
     common = {
         "args": {"BASE": own["base"], "STAND_IN": own["elasticsearch"]},
         "secret": [f"type=file,id=ca_bundle,src={CA_BUNDLE}", "type=env,id=pip_conf,env=PIP_CONF"],

@@ -2,8 +2,8 @@
 """Ephemeral runners as CI services offer them: systemd, an engine that is good enough, not one image.
 
 Each is a container with an engine of its own. In its reach, at 127.0.0.1 as a registry without certificates has to be, are two
-registries: one is open and is the engine's mirror of Docker Hub, with stand-ins for the service images under their names there;
-the other one wants a password. Not every runner's kernel allows what Elasticsearch wants, and the stand-in does not ask for it.
+registries: one is open and is the engine's mirror of Docker Hub, with the contract images under their names there; the other one
+wants a password.
 """
 
 from __future__ import annotations
@@ -15,34 +15,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
 
-from tests.hosts import Host, docker, make_image, make_service_images
+from tests.hosts import Host, docker, make_image
 from tests.registry import Gate, Registry, unpack_program
+from tests.registry_origin.images import push_images
 
 OPEN_PORT, CLOSED_PORT = 5000, 5001
 SOCKET = "[Socket]\nListenStream=127.0.0.1:{port}\n"
 SERVICE = "[Service]\nExecStart=/usr/lib/systemd/systemd-socket-proxyd {target}\n"
-# What the official images have, and the images of the packages origin do without.
-STAND_INS = """
-FROM {base} AS python
-RUN apt-get update && apt-get install --yes --no-install-recommends \
-    python-is-python3 python3 python3-dev python3-pip python3-venv tzdata
-FROM {elasticsearch} AS elasticsearch
-USER root
-RUN apt-get update && apt-get install --yes --no-install-recommends curl
-USER elasticsearch
-FROM {redis} AS redis
-USER root
-RUN printf '#!/bin/sh\\nexec "$@"\\n' > /usr/local/bin/docker-entrypoint.sh && chmod 0755 /usr/local/bin/docker-entrypoint.sh
-USER redis
-"""
 
 
 @pytest.fixture(scope="session")
 def gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gate, Gate]]:
     """Return the ways from the runners to the open and to the closed registry; the open one has all service images."""
-    service_images = make_service_images()
     folder = tmp_path_factory.mktemp("registry")
     bridge = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
     program = unpack_program(folder)
@@ -52,18 +37,7 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gate, Gate
         Gate(registry, bridge).standing() as open_gate,
         Gate(closed, bridge).standing() as closed_gate,
     ):
-        dockerfile = STAND_INS.format(**service_images)
-        names = []
-        for service in ("base", "mysqld", "redis", "rabbitmq", "memcached", "nginx", "elasticsearch"):
-            name = f"{registry.address}/library/{REGISTRY_IMAGES[service]}"
-            target = {"base": "python"}.get(service, service)
-            if f" AS {target}\n" in dockerfile:
-                docker("build", "--tag", name, "--target", target, "-", stdin=dockerfile)
-            else:
-                docker("tag", service_images[service], name)
-            docker("push", "--quiet", name)
-            names.append(name)
-        docker("image", "rm", *names)
+        push_images(registry.address, "library")
         yield open_gate, closed_gate
 
 
