@@ -286,6 +286,6 @@ def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
             what=f"the instance's database is {names[kept]}'s, and {names[wanted]} cannot read it",
             setting="olympia_stack_image_origin" if origin == "registry" else "olympia_images_database",
             evidence=f"the volume was made {facts['volume_created']}, for {names[kept]}",
-            way_out="Keep to it, or move: olympia data_export, destroy, up with the other server, data_restore.",
+            way_out="Keep to it, or begin with an empty database: olympia destroy, then up. It saves a snapshot first.",
         )
     ]

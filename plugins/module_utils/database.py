@@ -131,7 +131,7 @@ class Opening:
             )
         return (
             f"the database is of {volume}, whose files {server} cannot read",
-            "Go back to that server, or move: olympia data_export with it, destroy, up with this one, data_restore.",
+            "Go back to that server, or begin with an empty database: olympia destroy, then up. It saves a snapshot first.",
         )
 
 

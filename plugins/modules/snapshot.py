@@ -372,7 +372,8 @@ class Instance:
         if theirs != ours:
             raise SnapshotError(
                 f"The snapshot is of a {theirs} server, whose files the instance's {ours} does not read; nothing was changed. "
-                "Plain SQL goes from one to the other: olympia data_export there, olympia data_restore here."
+                "Plain SQL goes from one series to the next: olympia data_export there, olympia data_restore here. Between "
+                "products it does as far as both know its types."
             )
         known = volumes.execute(
             [

@@ -74,7 +74,7 @@ def test_an_image_of_another_product_does_not_get_the_volume(stack: Stack, mirro
     assert "is of MariaDB 10.11, whose files MySQL 9.7 cannot read; nothing was changed" in run.output
     assert has(stack, "10.11")
     doctor = stack.olympia("doctor", "mysql-volume")
-    assert "is of MariaDB 10.11, whose files MySQL 9.7 cannot read" in doctor.output
+    assert "is of MariaDB 10.11, whose files MySQL 9.7 cannot read" in " ".join(doctor.output.split())
     stack.up(service_images={})
 
 
@@ -107,15 +107,12 @@ def test_with_consent_a_snapshot_is_the_way_back(stack: Stack, newer: str) -> No
     assert has(stack, "10.11")
 
 
-def test_plain_sql_goes_from_one_product_to_the_other(stack: Stack, tmp_path: Path) -> None:
-    file = str(tmp_path / "olympia.sql.zst")
-    for run in (stack.olympia("data_export", file), stack.olympia("destroy", "--yes")):
-        assert run.code == 0, run.output
+def test_an_empty_database_can_be_the_other_products(stack: Stack) -> None:
+    destroyed = stack.olympia("destroy", "--yes")
+    assert destroyed.code == 0, destroyed.output
     stack.up(olympia_images_database="mysql")
-    restored = stack.olympia("data_restore", file)
-    assert restored.code == 0, restored.output
-    stack.up()
-    assert has(stack, "9.7")
+    assert stack.ask_database("SELECT VERSION()").startswith("9.7")
+    assert stack.up(olympia_images_database="mysql").changed == 0
 
 
 def test_auto_is_mysql_where_the_package_index_has_it(make_stack: Callable[..., Stack], tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ def test_what_no_look_has_written_is_refused() -> None:
         (Opening("8.4.3", "8.0.36"), "MySQL 8.4 would bring the database of MySQL 8.0", "UPGRADE_DATABASE=8.4"),
         (Opening("10.11.6-MariaDB", "10.6.1-MariaDB"), "MariaDB 10.11 would bring", "UPGRADE_DATABASE=10.11"),
         (Opening("8.0.40", "8.4.3"), "by MySQL 8.4 last, and MySQL 8.0 is older", "snapshot from before"),
-        (Opening("8.0.36", "MariaDB"), "of MariaDB, whose files MySQL 8.0 cannot read", "data_export"),
-        (Opening("10.11.6-MariaDB", "9.7.4"), "of MySQL 9.7, whose files MariaDB 10.11 cannot", "data_export"),
+        (Opening("8.0.36", "MariaDB"), "of MariaDB, whose files MySQL 8.0 cannot read", "destroy"),
+        (Opening("10.11.6-MariaDB", "9.7.4"), "of MySQL 9.7, whose files MariaDB 10.11 cannot", "destroy"),
     ],
 )
 def test_a_server_opens_only_what_it_does_not_have_to_change(opening: Opening, says: str, way_out: str) -> None:
