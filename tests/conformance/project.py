@@ -110,6 +110,7 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
         "application": {"registry": ""},
         "engine": {"builder": {"driver": "docker"}, "docker": {"containerd_store": True, "rootless": False}},
         "image_origin": "registry",
+        "database": {"chosen": "mariadb"},
         "autograph": "signers: []\npassword: $ecret\n",
         "uid": 1000,
         "ca_bundle": "",
