@@ -379,7 +379,7 @@ def test_a_first_start_that_was_cut_off_is_finished_by_the_next(containers: Cont
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("mkdir mysql && touch ibdata1 mysql.ibd precious", "MySQL 8"),
+        ("mkdir mysql && touch ibdata1 mysql.ibd precious", "MySQL"),
         ("touch ibdata1 precious", "damaged"),
     ],
 )
