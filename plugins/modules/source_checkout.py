@@ -1,0 +1,279 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ansible module: a clone that people work in."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: source_checkout
+short_description: Clone a repository once, and keep the clone current without touching anybody's work
+description:
+  - Clones where nothing is yet. A clone that is there is moved on to what the repository has only if nothing gets lost by that: it
+    is clean, on the branch (or the commit) that this module has put it on, and has no commits of its own. In any other case it
+    stays as it is, and the result says why. M(ansible.builtin.git) resets the branch or fails.
+  - Files get modes as with umask 0022, whatever the user's is, for the modes of files are part of what a build goes by.
+version_added: 0.3.0
+author: The Olympia provisioner authors (!UNKNOWN)
+requirements:
+  - git
+attributes:
+  check_mode:
+    description: Tells whether it would be cloned; of a clone that is there, nobody asks the repository.
+    support: full
+  diff_mode:
+    description: The commits before and after are all that it shows.
+    support: partial
+options:
+  repo:
+    description: The repository's address.
+    type: str
+    required: true
+  version:
+    description: A branch, a tag or a commit. C(HEAD) is the branch that the repository has chosen.
+    type: str
+    default: HEAD
+  dest:
+    description: The folder of the clone.
+    type: path
+    required: true
+  update:
+    description: Whether a clone that is there is moved on.
+    type: bool
+    default: true
+seealso:
+  - module: ansible.builtin.git
+"""
+
+EXAMPLES = r"""
+- name: Have a source tree
+  addons.olympia.source_checkout:
+    repo: https://git.example.org/addons-server
+    version: main
+    dest: /home/me/addons-server
+"""
+
+RETURN = r"""
+told:
+  description: Why the clone stays as it is, in a sentence; empty where it is what the repository has.
+  returned: success
+  type: str
+  sample: it has changes that are not committed
+commit:
+  description: The commit that the clone is on; empty where it would be cloned.
+  returned: success
+  type: str
+cmd:
+  description: The command that failed.
+  returned: failure
+  type: list
+  elements: str
+rc:
+  description: Its return code.
+  returned: failure
+  type: int
+stdout:
+  description: What it wrote.
+  returned: failure
+  type: str
+stderr:
+  description: What it said.
+  returned: failure
+  type: str
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, tail
+from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
+from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
+
+# What of a clone this module has chosen, in its own configuration: another one was somebody else's choice.
+CHOSEN = "olympia.version"
+DEFAULT = "HEAD"
+
+
+class GitError(Exception):
+    """A git command failed."""
+
+    def __init__(self, completed: Completed) -> None:
+        """Keep the command.
+
+        Args:
+            completed: What came of it.
+        """
+        super().__init__(tail(completed.stderr.strip(), 5))
+        self.completed = completed
+
+
+def without_credentials(address: str) -> str:
+    """Return an address without the user and the password in it."""
+    return re.sub(r"(?<=://)[^/@]*@", "", address)
+
+
+class Clone:
+    """A clone, or the place of one."""
+
+    def __init__(self, dest: Path) -> None:
+        """Name it.
+
+        Args:
+            dest: Its folder.
+        """
+        self.dest = dest
+
+    def git(self, *arguments: str, check: bool = True) -> str:
+        """Run git in the clone and return what it wrote.
+
+        Args:
+            arguments: What follows `git`.
+            check: Whether it has to succeed.
+
+        Raises:
+            GitError: It had to, and did not.
+        """
+        command = ["git", "-C", str(self.dest), *arguments]
+        done = subprocess.run(
+            command,
+            env=commands({"GIT_TERMINAL_PROMPT": "0"}),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if check and done.returncode:
+            raise GitError(Completed(command, done.returncode, done.stdout, done.stderr))
+        return "" if done.returncode else done.stdout.strip()
+
+    def clone(self, repo: str, version: str) -> None:
+        """Make it.
+
+        Args:
+            repo: The repository's address.
+            version: What to check out.
+
+        Raises:
+            GitError: The repository does not give it, or has no such version.
+        """
+        self.dest.mkdir(parents=True, exist_ok=True)
+        try:
+            self.git("clone", "--quiet", "--", repo, ".")
+            if version != DEFAULT:
+                self.git("checkout", "--quiet", version, "--")
+        except GitError:
+            # Half a clone would be taken for somebody's.
+            shutil.rmtree(self.dest)
+            raise
+        self.git("config", CHOSEN, version)
+
+    def target(self, version: str) -> tuple[str, str]:
+        """Return the branch that a version means, empty for a tag or a commit, and the commit that the repository has for it.
+
+        Args:
+            version: As the setting says.
+
+        Raises:
+            GitError: The repository has no such version.
+        """
+        branch = version
+        if version == DEFAULT:
+            branch = self.git("symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
+        if commit := self.git("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{branch}", check=False):
+            return branch, commit
+        return "", self.git("rev-parse", "--verify", f"{version}^{{commit}}")
+
+    def update(self, repo: str, version: str) -> str:
+        """Move the clone on, and return why it stays as it is, in a sentence; empty where it does not.
+
+        Args:
+            repo: The repository's address.
+            version: What it is to be on.
+
+        Raises:
+            GitError: A command failed that does not on a clone in good order.
+        """
+        if without_credentials(self.git("remote", "get-url", "origin", check=False)) != without_credentials(repo):
+            return f"it is not a clone of {without_credentials(repo)}"
+        self.git("remote", "set-url", "origin", repo)
+        # What git does not track it does not overwrite, either.
+        if self.git("status", "--porcelain", "--untracked-files=no"):
+            return "it has changes that are not committed"
+        try:
+            self.git("fetch", "--quiet", "--tags", "--force", "origin")
+        except GitError as error:
+            return f"the repository cannot be asked: {error}"
+        branch, commit = self.target(version)
+        here = self.git("branch", "--show-current")
+        if self.git("config", CHOSEN, check=False) not in ("", version):
+            # The setting has changed since, and nobody has gone anywhere else meanwhile.
+            before, _commit = self.target(self.git("config", CHOSEN))
+            if here != before:
+                return f"it is on {here or 'a commit'}, which nobody here has chosen"
+        elif here != branch:
+            return f"it is on {here or 'a commit'} and not on {branch or version}"
+        if self.git("rev-list", "--max-count=1", "HEAD", "--not", "--remotes=origin", "--tags"):
+            return "it has commits of its own"
+        try:
+            if not branch:
+                self.git("checkout", "--quiet", "--detach", commit)
+            else:
+                self.git("checkout", "--quiet", branch, "--")
+                self.git("merge", "--quiet", "--ff-only", commit)
+        except GitError as error:
+            return f"git does not move it: {error}"
+        self.git("config", CHOSEN, version)
+        return ""
+
+    def commit(self) -> str:
+        """Return the commit that it is on."""
+        return self.git("rev-parse", "HEAD", check=False)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "repo": {"type": "str", "required": True},
+            "version": {"type": "str", "default": DEFAULT},
+            "dest": {"type": "path", "required": True},
+            "update": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    repo, version = module.params["repo"], module.params["version"]
+    clone = Clone(Path(module.params["dest"]))
+    if not module.get_bin_path("git"):
+        module.fail_json(
+            msg="There is no git on this host, which the source tree is cloned with. Install it: apt-get install git"
+        )
+    os.umask(0o022)
+    there = clone.dest.is_dir() and any(clone.dest.iterdir())
+    if module.check_mode and not there:
+        module.exit_json(changed=True, told="", commit="")
+    before = clone.commit() if there else ""
+    told = ""
+    try:
+        if not there:
+            clone.clone(repo, version)
+        elif not (clone.dest / ".git").exists():
+            module.fail_json(
+                msg=f"{clone.dest} holds files and is no clone. Move them away, or name it with SOURCE_DIR."
+            )
+        elif module.params["update"] and not module.check_mode:
+            told = clone.update(repo, version)
+    except GitError as error:
+        address = without_credentials(repo)
+        module.fail_json(msg=f"The source tree cannot be had from {address}: {error}", **mask(asdict(error.completed)))
+    after = clone.commit()
+    module.exit_json(
+        changed=before != after, told=told, commit=after, diff={"before": f"{before}\n", "after": f"{after}\n"}
+    )
+
+
+if __name__ == "__main__":
+    main()
