@@ -17,9 +17,9 @@ INTRODUCTION = """# Settings
 
 Every setting is a variable of a role. Give it in an inventory, with `-e NAME=value`, or with `make up NAME=value`, where
 those of the stack role also have the short name that stands below in brackets. What is given on a command line or in the
-environment (`COMPOSE_FILE`, `HOST_UID`, `DOCKER_*`, `OLYMPIA_STACK_*`) persists in the instance's `.env`; an empty value
-(`make up HTTP_PORT=`) takes it back. Strongest first: command line, environment, persisted choice, inventory,
-what the host gives (a worktree's name, free ports), default.
+[environment](reference/environment.md) persists in the instance's `.env`; an empty value (`make up HTTP_PORT=`) takes it back.
+Strongest first: command line, environment, persisted choice, inventory, what the host gives (a worktree's name, free ports),
+default.
 
 This page is made from the roles' argument specifications (`make docs`).
 """

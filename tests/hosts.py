@@ -77,12 +77,7 @@ class Host:
     @property
     def environment(self) -> dict[str, str]:
         """Process environment of that command."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_", "GITHUB_", "GITLAB_"))
-        }
-        return kept | {"XDG_STATE_HOME": str(self.folder)}
+        return {**os.environ, "XDG_STATE_HOME": str(self.folder)}
 
     def olympia(self, verb: str, *arguments: str) -> Outcome:
         """Run the command for this host."""

@@ -96,7 +96,7 @@ def begun(host: str = "localhost", story: Story | None = None) -> Story:
             files=[".env", "docker-compose.yml"],
         )
         .task("build", "Build the image", "bake", seconds=10, host=host, changed=True, steps=steps)
-        .task("start", "Bring the project up", "compose_up", seconds=5, host=host, changed=True)
+        .task("start", "Bring the project up", "compose", seconds=5, host=host, changed=True)
         .task("initialize", event="runner_on_skipped", host=host)
     )
 

@@ -34,15 +34,17 @@ def load_specs(roles: Path) -> dict[str, dict[str, Any]]:
     return specs
 
 
-def report(problems: list[settings.Problem]) -> str:
+def report(problems: list[settings.Problem], sources: Mapping[str, str]) -> str:
     """Return the problems as a message for people, numbered.
 
     Args:
         problems: At least one.
+        sources: Where each setting comes from. Of the environment people may not know that it has one.
     """
     lines = [f"{len(problems)} problem{'s' if len(problems) > 1 else ''}, nothing was changed:"]
     for number, problem in enumerate(problems, start=1):
-        lines.append(f"{number}. {problem.what}" + (f" [{problem.setting}]" if problem.setting else ""))
+        setting = problem.setting + (", of the environment" if sources.get(problem.setting) == "environment" else "")
+        lines.append(f"{number}. {problem.what}" + (f" [{setting}]" if setting else ""))
         lines += [
             f"   {label}: {text}"
             for label, text in (("where", problem.where), ("seen", problem.evidence), ("way out", problem.way_out))
@@ -107,7 +109,7 @@ class ActionModule(ActionBase):
         if problems and purpose != "look":
             return {
                 "failed": True,
-                "msg": report(problems),
+                "msg": report(problems, resolution["sources"]),
                 "olympia": {
                     "phase": "preflight",
                     "kind": "preflight" if unfit else "settings",
@@ -124,6 +126,7 @@ class ActionModule(ActionBase):
         wanted = package_images.values() if derived["image_origin"] == "packages" else ()
         return {
             "changed": False,
+            "warnings": self._remarks(specs, resolution) if purpose != "look" else [],
             "settings": derived,
             "image_settings": {
                 name: value for name, value in resolution["values"].items() if name.startswith("olympia_images_")
@@ -164,6 +167,25 @@ class ActionModule(ActionBase):
     def _extra_vars(self) -> Mapping[str, Any]:
         given: Mapping[str, Any] = self._task.get_variable_manager().extra_vars
         return given
+
+    def _remarks(self, specs: Mapping[str, Any], resolution: Mapping[str, Any]) -> list[str]:
+        """Return what the process environment has, and people do not expect of it."""
+        given = self._extra_vars()
+        remarks = [
+            f"{name} is set in the environment, where it does not count. On the command line it does: make up {name}=VALUE"
+            for name in settings.ignored(os.environ, specs)
+            if settings.variable_for(name, specs) not in {settings.variable_for(one, specs) for one in given}
+        ]
+        for variable, source in resolution["sources"].items():
+            kept = [
+                other["value"] for other in resolution["overruled"][variable] if other["source"] == "persisted choice"
+            ]
+            value, name = resolution["values"][variable], settings.short_name(variable)
+            if source == "environment" and kept[:1] != [settings.encode(value)]:
+                remarks.append(
+                    f"{name}={settings.encode(value)} comes from the environment, and is kept: make up {name}= takes it back"
+                )
+        return remarks
 
     def _layers(self, task_vars: dict[str, Any], specs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the raw values of all settings by source, except for persisted choices, which are on the host."""

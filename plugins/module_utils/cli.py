@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
 
-# Messages are parsed, and shown to people who search for them: always the untranslated ones.
-LOCALE = {"LANGUAGE": "C", "LC_ALL": "C", "NO_COLOR": "1"}
 LONGEST_LINE = 600
 
 
@@ -61,11 +59,19 @@ class DockerCli:
     ) -> Completed:
         """Run ``docker ARGUMENTS`` to its end and return what came of it, whatever the return code.
 
-        ``cwd`` is the working directory; ``environment`` is added to the module's own.
+        ``cwd`` is the working directory; ``environment`` is what the command needs besides.
         """
         cmd = self.command(arguments)
-        rc, stdout, stderr = self._module.run_command(cmd, cwd=cwd, environ_update={**(environment or {}), **LOCALE})
-        return Completed(cmd, rc, stdout, stderr)
+        done = subprocess.run(
+            cmd,
+            cwd=cwd,
+            env=commands(environment),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        return Completed(cmd, done.returncode, done.stdout, done.stderr)
 
     def stream(
         self,
@@ -81,7 +87,7 @@ class DockerCli:
             subprocess.Popen(
                 cmd,
                 cwd=cwd,
-                env={**os.environ, **environment, **LOCALE},
+                env=commands(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=subprocess.PIPE,

@@ -25,8 +25,11 @@ ALIASES: dict[str, str] = {
     "DOCKER_TARGET": "olympia_stack_target",
     "DOCKER_VERSION": "olympia_stack_version",
 }
-# Read from the process environment besides OLYMPIA_STACK_*. Short, because other tools own most short names.
-ENVIRONMENT_NAMES = ("COMPOSE_FILE", "DATA_BACKUP_SKIP", "HOST_UID", *ALIASES)
+# Read from the process environment besides OLYMPIA_*: what addons-server's own scripts export. Other tools own most short names: CI
+# images say with DOCKER_VERSION which engine they have, so what would pull an image is not among these.
+ENVIRONMENT_NAMES = ("COMPOSE_FILE", "DATA_BACKUP_SKIP", "DOCKER_BUILD", "DOCKER_COMMIT", "DOCKER_TARGET", "HOST_UID")
+# Everybody's names for what is no choice of ours; builds and the doctor look at them by themselves.
+COMMON_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 # Ansible's marks in descriptions, such as C(production).
 MARKUP = re.compile(r"\b[A-Z]\(([^)]*)\)")
@@ -119,7 +122,7 @@ def unknown_settings(names: Iterable[str], known: Iterable[str]) -> list[Problem
 
 
 def environment_layer(environment: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
-    """Return the settings of the stack role that a process environment gives.
+    """Return the settings that a process environment gives: variables in upper case, and a few short names.
 
     Args:
         environment: Names and values of the process.
@@ -128,11 +131,22 @@ def environment_layer(environment: Mapping[str, str], known: Iterable[str]) -> d
     variables = set(known)
     layer: dict[str, str] = {}
     for name, value in environment.items():
-        if name in ENVIRONMENT_NAMES or name.startswith(STACK_PREFIX.upper()):
+        if name in ENVIRONMENT_NAMES or name.startswith(tuple(prefix.upper() for prefix in PREFIXES)):
             variable = variable_for(name, variables)
             if variable:
                 layer[variable] = value
     return layer
+
+
+def ignored(environment: Mapping[str, str], known: Iterable[str]) -> list[str]:
+    """Return the short names of settings that a process environment has, and that count only on a command line.
+
+    Args:
+        environment: Names and values of the process.
+        known: All role variables.
+    """
+    names = {short_name(variable) for variable in known if variable.startswith(STACK_PREFIX)}
+    return sorted(names.intersection(environment).difference(ENVIRONMENT_NAMES, COMMON_NAMES))
 
 
 def decode(text: str, kind: str) -> Any:

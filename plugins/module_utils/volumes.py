@@ -7,7 +7,6 @@ The application image has tar in either image origin, and the database image has
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import tempfile
@@ -17,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.cli import LOCALE, Completed, tail
+from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, tail
 from ansible_collections.addons.olympia.plugins.module_utils.database import LOOK, Opening, read_opening
+from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
 
 HELPER = "addons.olympia.helper"
@@ -101,7 +101,7 @@ def execute(
         capture_output=True,
         check=False,
         cwd=cwd,
-        env={**os.environ, **(environment or {}), **LOCALE},
+        env=commands(environment),
     )
     if done.returncode:
         raise failed(Completed(command, done.returncode, done.stdout, done.stderr))
@@ -143,7 +143,7 @@ def pipe(
                 stdin=reads,
                 stdout=writes,
                 stderr=errors,
-                env={**os.environ, **(environment or {}), **LOCALE},
+                env=commands(environment),
             )
             stack.callback(_end, process)
             if reads not in (source, subprocess.DEVNULL):
@@ -238,7 +238,7 @@ class Volumes:
         )
         with subprocess.Popen(
             ["docker", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, **LOCALE},
+            env=commands(),
         ) as holder:  # fmt: skip
             said = holder.stdout.readline() if holder.stdout else ""
             try:

@@ -86,7 +86,6 @@ stderr:
 
 import contextlib
 import fcntl
-import os
 import shutil
 import subprocess
 import tempfile
@@ -95,7 +94,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.cli import LOCALE, Completed, DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LOCK = Path("/run/lock/addons.olympia.base_image")
@@ -151,7 +151,10 @@ def alone() -> Iterator[None]:
 def engine_answers() -> bool:
     """Return whether there is an engine, and it answers."""
     client = shutil.which("docker")
-    return bool(client) and subprocess.run([str(client), "version"], capture_output=True, check=False).returncode == 0
+    return (
+        bool(client)
+        and subprocess.run([str(client), "version"], env=commands(), capture_output=True, check=False).returncode == 0
+    )
 
 
 def make(module: AnsibleModule) -> None:
@@ -169,7 +172,7 @@ def make(module: AnsibleModule) -> None:
         command,
         lambda: DockerCli(module).command(["import", *changes, "-", params["tag"]]),
         lambda: time.monotonic() >= deadline or engine_answers(),
-        {**os.environ, **LOCALE, "TMPDIR": WORK_DIRECTORY, "SOURCE_DATE_EPOCH": EPOCH},
+        commands({"TMPDIR": WORK_DIRECTORY, "SOURCE_DATE_EPOCH": EPOCH}),
     )
     docker = DockerCli(module)
     if made.rc != 0:

@@ -67,6 +67,7 @@ import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
 
 
 def present(docker: DockerCli, socket: str) -> set[str]:
@@ -92,8 +93,8 @@ def copy(docker: DockerCli, images: list[str], socket: str) -> None:
         socket: The engine's socket.
     """
     save, load = docker.command(["save", *images]), docker.command(["--host", f"unix://{socket}", "load", "--quiet"])
-    with subprocess.Popen(save, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as source:
-        done = subprocess.run(load, stdin=source.stdout, capture_output=True, text=True, check=False)
+    with subprocess.Popen(save, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=commands()) as source:
+        done = subprocess.run(load, stdin=source.stdout, capture_output=True, text=True, check=False, env=commands())
         # Else a source whose reader has gone would wait for it for ever.
         if source.stdout:
             source.stdout.close()

@@ -91,7 +91,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host, registry
+from ansible_collections.addons.olympia.plugins.module_utils import environment, host, registry
 from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 AT_ONCE = 3
@@ -113,7 +113,9 @@ def run_watched(arguments: list[str], see: Callable[[int, int], None]) -> tuple[
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 100, 200, 0, 0))
     with (
         tempfile.TemporaryFile("w+", errors="replace") as errors,
-        subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=theirs, stderr=errors, text=True) as process,
+        subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=theirs, stderr=errors, text=True, env=environment.commands()
+        ) as process,
     ):
         os.close(theirs)
         shown = ""

@@ -61,12 +61,20 @@ def held(state: Path, instance: str, verb: str) -> Iterator[None]:
             "verb": verb,
             "pid": os.getpid(),
             "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "user": getpass.getuser(),
+            "user": user_name(),
         }
         # Without room for who holds it, it holds all the same.
         with contextlib.suppress(OSError):
             os.write(file.fileno(), f"{json.dumps(holder)}\n".encode())
         yield
+
+
+def user_name() -> str:
+    """Return the user's name; their number, where they have no account, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"UID {os.getuid()}"
 
 
 def _conflict(path: Path, instance: str, text: str) -> OlympiaError:

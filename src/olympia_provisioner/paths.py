@@ -44,10 +44,20 @@ def state_dir(environment: Mapping[str, str]) -> Path:
 
     Args:
         environment: The process environment.
+
+    Raises:
+        OlympiaError: There is no place for it.
     """
     base = environment.get("XDG_STATE_HOME", "")
-    # The XDG specification: a relative path is as good as none.
-    return (Path(base) if base.startswith("/") else Path.home() / ".local/state") / "olympia"
+    try:
+        # The XDG specification: a relative path is as good as none.
+        return (Path(base) if base.startswith("/") else Path.home() / ".local/state") / "olympia"
+    except RuntimeError as error:
+        raise OlympiaError(
+            "This user has no home directory",
+            evidence=str(error),
+            way_out="Set HOME, or XDG_STATE_HOME to a folder of theirs",
+        ) from error
 
 
 def find_inventory(name: str, root: Path) -> Path:

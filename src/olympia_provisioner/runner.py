@@ -62,8 +62,16 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
         terminal: Whether the output goes to a terminal.
     """
     plain = not terminal or bool(environment.get("NO_COLOR"))
+    # Of a user's own configuration, SSH, Vault and callbacks count; where this collection is, and its callback, it cannot know.
+    collections = [str(root / "collections"), *environment.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)]
+    callbacks = ["addons.olympia.phases", *environment.get("ANSIBLE_CALLBACKS_ENABLED", "").split(",")]
     return {
         "ANSIBLE_CONFIG": environment.get("ANSIBLE_CONFIG", str(root / "ansible.cfg")),
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, collections)),
+        "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, callbacks)),
+        # One that is not there ends Ansible; this one is everywhere.
+        "LC_ALL": "C.UTF-8",
+        "LANGUAGE": "C",
         # ansible-runner would turn the check off.
         "ANSIBLE_HOST_KEY_CHECKING": environment.get("ANSIBLE_HOST_KEY_CHECKING", "True"),
         # Ansible writes to a terminal of ansible-runner's, wherever the output goes in the end.
@@ -119,6 +127,9 @@ class Run:
         """
         try:
             error = self._perform(lambda event: self._show(self.console.see, event))
+            if error and not self.report.tasks and sys.stdout.isatty():
+                # Ansible has not come to any task: no event has what it said, and the terminal shows events.
+                self._say(self._words())
             self.report.end(error.code if error else ExitCode.DONE, str(error or ""))
         finally:
             record.write(self.private, self.report, self.root)
@@ -158,13 +169,17 @@ class Run:
                 answers[str(data["host"])] = message
 
         error = self._perform(see)
-        if error and not failures and self.log.exists():
+        if error and not failures:
             # Ansible has not come to any host; no event has what it said.
-            self._say(self.log.read_text(encoding="utf-8", errors="replace").strip())
+            self._say(self._words())
         if not (error or self.options.verbosity):
             # A look is not worth keeping in place of an older run, which may still be going on.
             shutil.rmtree(self.private, ignore_errors=True)
         return answers, error
+
+    def _words(self) -> str:
+        """Return all that Ansible has said."""
+        return self.log.read_text(encoding="utf-8", errors="replace").strip() if self.log.exists() else ""
 
     def _perform(self, see: Callable[[dict[str, Any]], None]) -> OlympiaError | None:
         """Run the playbook, once more with the password of sudo where only that was missing.

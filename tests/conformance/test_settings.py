@@ -79,7 +79,7 @@ def judge(chosen: Mapping[str, Any], layer: str, base: Path) -> bool:
         assert problem.setting in STACK
         assert problem.what and problem.way_out
     if resolution.problems:
-        assert all(line.isprintable() for line in report(resolution.problems).splitlines())
+        assert all(line.isprintable() for line in report(resolution.problems, resolution.sources).splitlines())
         return False
     for name, value in chosen.items():
         if STACK[name]["type"] == "str" and isinstance(value, str) and value:

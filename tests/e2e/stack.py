@@ -97,12 +97,8 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """Process environment of a run."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("OLYMPIA_", "COMPOSE_", "DOCKER_", "GITHUB_", "GITLAB_"))
-        }
-        return kept | {"XDG_STATE_HOME": str(self.state), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+        plain = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+        return {**os.environ, "XDG_STATE_HOME": str(self.state), **plain}
 
     def command(self, verb: str, *arguments: str, **settings: Any) -> list[str]:
         """Return the command line of a playbook.

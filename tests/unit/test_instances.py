@@ -149,18 +149,21 @@ def test_an_instance_is_alone_where_no_other_one_runs() -> None:
 class FakeModule:
     """What a module has of Ansible, with a docker command that gives every container the same memory."""
 
-    def __init__(self, driver: str) -> None:
-        """Take the engine's driver of control groups."""
-        self.driver = driver
+    def __init__(self, driver: str, folder: Path) -> None:
+        """Make the command.
+
+        Args:
+            driver: The engine's driver of control groups.
+            folder: Where to put the command.
+        """
+        self.command = folder / "docker"
+        stats = "one 1.5GiB / 6GiB\\ntwo 1.5GiB / 6GiB\\n"
+        self.command.write_text(f"#!/bin/sh\ncase $1 in info) echo {driver} ;; stats) printf '{stats}' ;; esac\n")
+        self.command.chmod(0o755)
 
     def get_bin_path(self, name: str) -> str:
         """Return a path of the command."""
-        return f"/usr/bin/{name}"
-
-    def run_command(self, command: list[str], **_options: Any) -> tuple[int, str, str]:
-        """Answer as the docker command does."""
-        answers = {"info": f"{self.driver}\n", "stats": "one 1.5GiB / 6GiB\ntwo 1.5GiB / 6GiB\n"}
-        return 0, answers.get(command[1], ""), ""
+        return str(self.command)
 
 
 @pytest.mark.parametrize(
@@ -168,9 +171,9 @@ class FakeModule:
     [("systemd", 0, {"one": 1610612736, "two": 1610612736}, False), ("none", 0, {}, True), ("none", 1, {}, False)],
 )
 def test_an_engine_without_control_groups_cannot_tell_containers_apart(
-    driver: str, uid: int, memory: dict[str, int], shares: bool, monkeypatch: pytest.MonkeyPatch
+    driver: str, uid: int, memory: dict[str, int], shares: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = instances_info.Engine(FakeModule(driver))
+    engine = instances_info.Engine(FakeModule(driver, tmp_path))
     monkeypatch.setattr(host, "engine_socket", lambda _run: f"/run/user/{os.getuid() + uid}/docker.sock")
     assert engine.memory() == memory
     # The engine of somebody else says nothing of this user's processes.

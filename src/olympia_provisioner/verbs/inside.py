@@ -17,6 +17,8 @@ from ..paths import state_dir
 from ..words import did_you_mean
 from .base import Context, Verb, words_and_assignments
 
+# What programs on a terminal know of it.
+TERMINAL = ("COLORTERM", "COLUMNS", "LANG", "LC_ALL", "LINES", "PAGER", "TERM")
 # The services whose containers run the application, from its image.
 APPLICATION = ("web", "worker")
 
@@ -96,9 +98,11 @@ def enter(directory: Path) -> None:
         )
     if not shutil.which("docker"):
         raise OlympiaError("There is no docker command", way_out="make up installs it", code=ExitCode.PREFLIGHT)
-    # The directory's .env says which project and which files; a shell's leftovers of another project must not.
-    for name in ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME"):
-        os.environ.pop(name, None)
+    from ansible_collections.addons.olympia.plugins.module_utils.environment import is_allowed
+
+    # The directory's .env says what Compose is to know; a shell's leftovers of another project must not.
+    for name in [name for name in os.environ if not (is_allowed(name) or name in TERMINAL)]:
+        del os.environ[name]
     os.chdir(directory)
 
 

@@ -61,6 +61,7 @@ class Status:
         engine: Whether an engine answers.
         services: Its services.
         pending: What `up` would do, as far as that is known without building anything.
+        site_error: Why nothing answers where the site is published; empty where something does, or nothing runs there.
         expires: Day from which on its tenant's time is over, as 2027-01-31; empty for never.
     """
 
@@ -72,6 +73,7 @@ class Status:
     engine: bool
     services: tuple[Service, ...]
     pending: tuple[str, ...]
+    site_error: str = ""
     expires: str = ""
 
     @property
@@ -87,12 +89,14 @@ class Status:
         wanted = [service.healthy for service in self.services if service.wanted]
         if not self.running:
             return "down"
+        if self.site_error and all(wanted):
+            return "silent"
         return "healthy" if all(wanted) else f"{sum(wanted)} of {len(wanted)} healthy"
 
     @property
     def healthy(self) -> bool:
-        """Whether every service that the settings have runs and is healthy."""
-        return all(service.healthy for service in self.services if service.wanted)
+        """Whether every service that the settings have runs and is healthy, and the site answers."""
+        return not self.site_error and all(service.healthy for service in self.services if service.wanted)
 
 
 def read(answer: Mapping[str, Any]) -> Status:
@@ -112,6 +116,7 @@ def read(answer: Mapping[str, Any]) -> Status:
         answer["engine"],
         tuple(_service(name, containers.get(name), name in answer["services"]) for name in names),
         _pending(answer),
+        answer["site_error"],
         answer["expires"],
     )
 
@@ -222,6 +227,7 @@ def as_text(status: Status, now: datetime) -> str:
     said = [status.site]
     sick = [service.name for service in status.services if service.wanted and not service.healthy]
     said += [f"Not healthy: {', '.join(sick)}. olympia logs {sick[0]} says more."] if sick else []
+    said += [f"Nothing answers there: {status.site_error}. olympia doctor says more."] if status.site_error else []
     foreign = [service.name for service in status.services if not service.wanted]
     said += [f"No setting has {', '.join(foreign)}."] if foreign else []
     said.append(f"{_up(status)} would: {'; '.join(status.pending)}." if status.pending else "up would change nothing.")

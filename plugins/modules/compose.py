@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: compose_up
-short_description: Bring a Compose project up, and show each container meanwhile
+module: compose
+short_description: Bring a Compose project up or down, whatever the caller has exported
 description:
   - An action around P(community.docker.docker_compose_v2#module), whose further options it takes and whose result it returns.
+  - No variable of the caller's gets to Compose but those that say where programs, engine and network are.
   - Tells of each container's state while the module runs, where somebody listens.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
@@ -31,7 +32,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Start
-  addons.olympia.compose_up:
+  addons.olympia.compose:
     project: addons-server
     project_src: /home/me/.local/state/olympia/addons-server
     build: never

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: bring a Compose project up with community.docker.docker_compose_v2, and show each container meanwhile."""
+"""Action: community.docker.docker_compose_v2 in an environment that is made here, while each container is shown.
+
+Compose takes the caller's environment before the project's `.env`, and an Ansible task can give variables, but not take any away.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import shlex
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.addons.olympia.plugins.module_utils.environment import unset_others
 from ansible_collections.addons.olympia.plugins.module_utils.progress import teller
 from ansible_collections.addons.olympia.plugins.plugin_utils.live import PROGRESS, LiveAction, meanwhile
 
@@ -20,6 +24,11 @@ States = dict[str, tuple[str, str]]
 
 class ActionModule(LiveAction):
     """Takes `project`, the Compose project's name, and what that module takes."""
+
+    def _compute_environment_string(self, raw_environment_out: dict[str, Any] | None = None) -> str:
+        """Return what goes before the module's command in the host's shell."""
+        given: str = super()._compute_environment_string(raw_environment_out)
+        return f"{unset_others()} {given}"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module and return its result."""

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The environment of the commands that run on a host: made from an allow-list, whatever the caller has exported.
+
+Compose takes the process environment before an instance's `.env`, and Compose, Buildx and git each read variables of their own.
+What runs is what was rendered, so none of those gets through.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+# Messages are parsed, and shown to people who search for them: always the untranslated ones.
+LOCALE = {"LANGUAGE": "C", "LC_ALL": "C", "NO_COLOR": "1"}
+# Where programs and their files are, and who is asking.
+PLACES = (
+    "HOME", "LOGNAME", "PATH", "SHELL", "SUDO_UID", "TMPDIR", "USER", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
+)  # fmt: skip
+# Which engine is meant, and how it is reached.
+ENGINE = (
+    "BUILDX_CONFIG", "DOCKER_API_VERSION", "DOCKER_CERT_PATH", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST",
+    "DOCKER_TLS_VERIFY", "SSH_AUTH_SOCK",
+)  # fmt: skip
+# How the network is reached. The names of proxies are read in both cases.
+NETWORK = ("all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_DIR", "SSL_CERT_FILE")
+# Where git has its credentials.
+GIT = ("GIT_ASKPASS", "GIT_SSH", "GIT_SSH_COMMAND", "SSH_ASKPASS")
+# Credentials of the build caches that BuildKit keeps elsewhere (types gha and s3).
+CACHES = ("ACTIONS_", "AWS_")
+
+# What a shell does not let go of.
+SHELLS = ("BASHOPTS", "EUID", "PPID", "SHELLOPTS", "UID")
+
+ALLOWED = frozenset((*PLACES, *ENGINE, *NETWORK, *GIT, *(name.upper() for name in NETWORK)))
+
+
+def is_allowed(name: str) -> bool:
+    """Return whether a command may know a variable of the caller's."""
+    return name in ALLOWED or name.startswith(CACHES)
+
+
+def commands(more: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a command.
+
+    Args:
+        more: What the command needs besides.
+        environment: What the caller has exported; by default the process's own.
+    """
+    given = os.environ if environment is None else environment
+    return {name: value for name, value in given.items() if is_allowed(name)} | {**(more or {}), **LOCALE}
+
+
+def unset_others() -> str:
+    """Return what a shell runs before a command to keep from it whatever is not allowed."""
+    allowed = "|".join([*sorted(ALLOWED), *SHELLS, *(f"{prefix}.*" for prefix in CACHES)])
+    names = r"env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'"
+    return f"unset $({names} | grep -vxE '{allowed}');"
