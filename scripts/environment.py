@@ -300,12 +300,27 @@ def collections_ready(collections: Path) -> bool:
     return stamped(*collections_stamp(collections)) and all(folder.is_dir() for folder in folders)
 
 
+def check_links() -> None:
+    """Refuse a checkout whose symbolic links are text files, as git writes them on file systems that have none.
+
+    Raises:
+        BootstrapError: The collection cannot be found through its link.
+    """
+    link = ROOT / "collections/ansible_collections/addons/olympia"
+    if link.is_file():
+        raise BootstrapError(
+            f"{link} is a file, and a symbolic link in the repository: this checkout was made without links.\n"
+            "On a file system that has them: git config core.symlinks true && git checkout -- collections playbooks"
+        )
+
+
 def prepare(venv: Path, collections: Path, dev: bool) -> None:
     """Make what differs.
 
     Raises:
         BootstrapError: Something is missing or out of reach.
     """
+    check_links()
     runtime, project, *rest = wanted_stamps(venv, dev).items()
     if not stamped(*runtime):
         with step(f"{venv.name} with Python {sys.version.split()[0]} and the packages of requirements/runtime.txt"):

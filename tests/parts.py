@@ -163,6 +163,7 @@ def all_parts() -> list[Part]:
         development,
         production,
         pytest_part("registry_origin", images),
+        pytest_part("machines", images),
         pytest_part("shared", development),
         pytest_part("faults", production, everyday=False),
         *molecule.values(),

@@ -29,7 +29,7 @@ RESULT_KEYS = (
 ADDRESS = "https://ada:hunter2@example.org/nothing"
 ANSWER = {
     "instance": "two", "project_dir": "/s/two", "site": "It is there", "address": "http://there", "ssh": "",
-    "engine": True, "expires": "", "services": ["web"],
+    "engine": True, "site_error": "", "expires": "", "services": ["web"],
     "containers": [], "image": True, "render": [".env"], "started": False, "initialized": True,
 }  # fmt: skip
 

@@ -27,6 +27,9 @@ CAUSES = {
     r"(?m)^\s*(ModuleNotFoundError|ImportError): (.*)": "Dependencies do not fit the code ({0}): make build",
     r"(?m)^\s*(SyntaxError|IndentationError|NameError|AttributeError|TypeError|RuntimeError|ValueError|KeyError): .*": "The "
     "application's code does not start: {0}",
+    r"(?i)inotify (watch|instance) limit|\[Errno (24|28)\] .*inotify|inotify.*\[Errno (24|28)\]": "The user's inotify watchers are "
+    "used up, mostly by editors: sudo sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288, or do without "
+    "reloading: make up RELOAD=false",
     r"Permission denied|Operation not permitted": "Files belong to another user: see HOST_UID, and who owns the source tree.",
     r"(?i)temporary failure in name resolution|could not resolve": "The container cannot resolve names: see the engine's DNS.",
 }
@@ -54,3 +57,21 @@ def ended_together(containers: Collection[Mapping[str, Any]]) -> bool:
         containers: The project's, as `host.containers` gives them.
     """
     return len(containers) > 1 and all(entry["state"] == "exited" for entry in containers)
+
+
+def silence(site: Mapping[str, Any], error: str, rules: str) -> str:
+    """Return what to say of a site that does not answer where it is published, though every service is healthy.
+
+    Args:
+        site: The address and the port.
+        error: What came of asking it.
+        rules: The rules of the firewall that publish ports, as far as they can be seen.
+    """
+    led = f"--dport {site['port']} " in rules
+    seen = "The firewall has the rule that leads there." if led else "The firewall has no rule that leads there."
+    return (
+        f"Every service is healthy, and nothing answers at {site['address']}:{site['port']}: {error}. {seen} "
+        "A reload of the firewall (iptables --flush, firewalld, ufw) empties the engine's chains; containers then reach neither "
+        "each other nor the network. 'make down' and 'make up' make the instance's rules again; those of builds come back with a "
+        "restart of the engine: sudo systemctl restart docker."
+    )

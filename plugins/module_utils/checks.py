@@ -44,6 +44,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *check_memory(values, facts),
         *(problem for path in facts["disk_free_mb"] for problem in check_disk(values, facts, path)),
         *check_builder(values, facts),
+        *check_owner(facts),
         *check_database(values, facts),
         *application.check_registry(values, facts),
         *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
@@ -166,21 +167,36 @@ def check_rendered(facts: Mapping[str, Any]) -> list[Problem]:
 
 
 def check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return what a source tree that was named lacks to be one.
+    """Return what a source tree that was named lacks to be built.
 
     Args:
         values: Resolved settings by variable.
         facts: What the probe found.
     """
-    if source_kind(values, facts) != "given" or not facts["source_missing"]:
+    if source_kind(values, facts) != "given":
         return []
+    source = facts["source_dir"]
+    found = {
+        "missing": (
+            f"{source} is not an addons-server source tree",
+            f"missing: {', '.join(facts['source_missing'])}",
+            "Name a checkout with SOURCE_DIR=/path, or a repository with SOURCE_REPO=URL.",
+        ),
+        "tight": (
+            f"the image's user cannot read the files of {source}",
+            ", ".join(facts["source_tight"]),
+            f"Let everybody read it: chmod --recursive go+rX {source}",
+        ),
+        "windows": (
+            f"the lines of files in {source} end with a carriage return, as Windows has them",
+            ", ".join(facts["source_windows"]),
+            "Clone it again: git clone --config core.autocrlf=input URL",
+        ),
+    }
     return [
-        Problem(
-            what=f"{facts['source_dir']} is not an addons-server source tree",
-            setting="olympia_stack_source_dir",
-            evidence=f"missing: {', '.join(facts['source_missing'])}",
-            way_out="Name a checkout with SOURCE_DIR=/path, or a repository with SOURCE_REPO=URL.",
-        )
+        Problem(what=what, setting="olympia_stack_source_dir", evidence=evidence, way_out=way_out)
+        for kind, (what, evidence, way_out) in found.items()
+        if facts[f"source_{kind}"]
     ]
 
 
@@ -195,6 +211,20 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
     ours = own_ports(facts["containers"])
     port = values[variable]
     unused = variable == "olympia_stack_frontend_port" and not facts["autograph"]
+    if (
+        facts["engine"]["docker"]["rootless"]
+        and 0 < port < facts["unprivileged_port"]
+        and port not in ours
+        and not unused
+    ):
+        return [
+            Problem(
+                what=f"port {port} is one of root's, and the engine runs without root",
+                setting=variable,
+                evidence=f"net.ipv4.ip_unprivileged_port_start is {facts['unprivileged_port']}",
+                way_out=f"Choose another: make up {short_name(variable)}={port + 8000}, or lower that kernel setting.",
+            )
+        ]
     if port not in facts["listening_ports"] or port in ours or unused:
         return []
     taken = facts["listening_ports"]
@@ -288,4 +318,24 @@ def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
             evidence=f"the volume was made {facts['volume_created']}, for {names[kept]}",
             way_out="Keep to it, or begin with an empty database: olympia destroy, then up. It saves a snapshot first.",
         )
+    ]
+
+
+def check_owner(facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether there are containers of another project directory under the instance's name.
+
+    Compose would take them for the instance's own: it would replace or remove them.
+
+    Args:
+        facts: What the probe found.
+    """
+    return [
+        Problem(
+            what="containers of another project directory have the instance's name",
+            setting="olympia_stack_instance",
+            evidence=f"{one['service']} was made from {one['working_dir'] or 'a folder that it does not tell'}, and this one is "
+            f"{facts['project_dir']}",
+            way_out="Choose another name: make up INSTANCE=NAME. Or take the other one down where it is: docker compose down.",
+        )
+        for one in facts["strangers"][:1]
     ]

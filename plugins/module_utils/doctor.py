@@ -36,7 +36,8 @@ ENGINE_FIRST = "See the check daemon first."
 FACTS = (
     "application", "ca_bundle", "compose_files_present", "containers", "disk_free_mb", "engine", "env_error",
     "image_origin", "image_sources", "initialized", "listening_ports", "local_names", "max_map_count", "memory_mb",
-    "port_owners", "project_dir", "rendered", "source_dir", "source_missing", "volume_created",
+    "port_owners", "project_dir", "rendered", "site_error", "source_dir", "source_missing",
+    "source_tight", "source_windows", "volume_created",
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
@@ -300,13 +301,42 @@ def _hosts_entry(findings: Findings) -> Verdict:
     )
 
 
+def _published_address(findings: Findings) -> Verdict:
+    site = {"address": findings.settings["bind_address"], "port": findings.values["olympia_stack_http_port"]}
+    error = findings.facts["site_error"]
+    if not findings.reachable:
+        return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
+    if not any(entry["service"] == "nginx" and entry["state"] == "running" for entry in findings.facts["containers"]):
+        return Verdict(OK, "the web server does not run")
+    if error:
+        return Verdict(
+            FAILED, f"nothing answers at {site['address']}:{site['port']}: {error}", "See the check firewall-rules."
+        )
+    return Verdict(OK, f"{site['address']}:{site['port']} answers")
+
+
+def _firewall_rules(findings: Findings) -> Verdict:
+    rules, port = findings.seen["firewall_rules"], findings.values["olympia_stack_http_port"]
+    if not findings.facts["site_error"]:
+        return Verdict(OK, "nothing is wrong that they could be the reason of")
+    if rules is None:
+        return Verdict(UNKNOWN, "only root sees them", "Run: sudo iptables --table=nat --list-rules DOCKER")
+    if f"--dport {port} " in rules:
+        return Verdict(OK, f"port {port} is led to its container")
+    return Verdict(
+        FAILED,
+        f"no rule leads to port {port}, as after a reload of the firewall",
+        "Run 'make down' and 'make up'; for the network of builds, too: sudo systemctl restart docker",
+    )
+
+
 def _memory(findings: Findings) -> Verdict:
     return from_problems(checks.check_memory(findings.values, findings.facts), f"{findings.facts['memory_mb']} MiB")
 
 
 def _disk(of_images: bool) -> Callable[[Findings], Verdict]:
     def judge(findings: Findings) -> Verdict:
-        project, engine = findings.facts["project_dir"], str(ENGINE_DATA)
+        project, engine = findings.facts["project_dir"], findings.engine["docker"]["root_dir"] or str(ENGINE_DATA)
         # An engine without root has its data beside the project.
         path = engine if of_images and engine in findings.facts["disk_free_mb"] else project
         free = findings.facts["disk_free_mb"][path]
@@ -579,6 +609,8 @@ CHECKS = (
     Check("docker-group", "right to use the engine", _docker_group),
     Check("http-port", "port of the site", _port("olympia_stack_http_port")),
     Check("mysql-port", "port of the database", _port("olympia_stack_mysql_port")),
+    Check("site-answer", "answer of the site", _published_address),
+    Check("firewall-rules", "firewall rule of its port", _firewall_rules),
     Check("hosts-entry", "name of the site on this host", _hosts_entry),
     Check("memory", "memory of this host", _memory),
     Check("disk-images", "room for images", _disk(of_images=True)),
@@ -591,7 +623,7 @@ CHECKS = (
     Check("rendered-files", "rendered files, as up would write them", _rendered_files),
     Check("compose-files", "files that COMPOSE_FILE names", _compose_files),
     Check("override-file", "override file, used or ignored", _override_file),
-    Check("mysql-volume", "volume of the database, and its server", _mysql_volume),
+    Check("mysql-volume", "volume and server of the database", _mysql_volume),
     Check("registry", "registry of the service images", _registry),
     Check("mirrors", "mirrors of apt, pip and npm packages", _mirrors),
     Check("proxy", "proxy of builds and of the environment", _proxy),

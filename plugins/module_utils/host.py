@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import registry
+from ansible_collections.addons.olympia.plugins.module_utils import environment, registry
 from ansible_collections.addons.olympia.plugins.module_utils.cli import repository
 
 Run = Callable[[list[str]], tuple[int, str, str]]
@@ -32,6 +33,9 @@ TEST_RESULTS = "test-results"  # below the project directory: what the site's ow
 DEPS_IMAGE = "deps/.image"  # the image that the mounted dependencies were taken from
 KEPT_CHECKS = 5  # healthchecks that the engine remembers of a container
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
+ENGINE_SOCKET = "/var/run/docker.sock"
+ENGINE_TIMEOUT = 10  # seconds that an engine may take to say that it is there
+SITE_TIMEOUT = 5  # seconds that a site may take to say anything
 REGISTRY_TIMEOUT = 15  # seconds; a registry that takes longer to answer is of no use for pulling gigabytes
 
 
@@ -42,10 +46,9 @@ def run(arguments: list[str]) -> tuple[int, str, str]:
         arguments: The command and its arguments.
     """
     try:
-        done = subprocess.run(
-            arguments, capture_output=True, text=True, check=False, env=os.environ | {"LC_ALL": "C", "NO_COLOR": "1"}
-        )
-    except FileNotFoundError as error:
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment.commands())
+    except (FileNotFoundError, PermissionError) as error:
+        # The latter where a folder of PATH may not be searched, and none of the others has the program.
         return 127, "", str(error)
     return done.returncode, done.stdout, done.stderr
 
@@ -64,8 +67,9 @@ def project_directory(configured: str, instance: str) -> Path:
     """
     if configured:
         return expanded(configured)
-    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(state).expanduser() / "olympia" / instance
+    state = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG base directory specification: a relative path is as good as none.
+    return (Path(state) if state.startswith("/") else expanded("~/.local/state")) / "olympia" / instance
 
 
 def snapshots_directory(configured: str) -> Path:
@@ -258,6 +262,7 @@ def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
     bindings = [binding for bound in (entry["HostConfig"]["PortBindings"] or {}).values() for binding in bound or []]
     return {
         "service": labels.get("com.docker.compose.service", ""),
+        "working_dir": labels.get("com.docker.compose.project.working_dir", ""),
         "config_hash": labels.get("com.docker.compose.config-hash", ""),
         "id": entry["Id"],
         "image": entry["Image"],
@@ -282,6 +287,61 @@ def own_ports(found: Iterable[dict[str, Any]]) -> set[int]:
         found: The project's containers.
     """
     return {port for container in found if container["state"] in ("running", "paused") for port in container["ports"]}
+
+
+def unreadable_for_others(source: Path, names: Iterable[str]) -> list[str]:
+    """Return the files, with their modes, that only their owner or group may read, as a umask of 077 makes them.
+
+    Args:
+        source: The source tree.
+        names: Paths in it; those that are not there are left out.
+    """
+    modes = {name: (source / name).stat().st_mode for name in names if exists(source / name)}
+    return [f"{name} has mode {stat.S_IMODE(mode):04o}" for name, mode in modes.items() if not mode & stat.S_IROTH]
+
+
+def with_carriage_returns(source: Path, names: Iterable[str]) -> list[str]:
+    """Return the text files whose lines end as Windows has them.
+
+    Args:
+        source: The source tree.
+        names: Paths in it; those that cannot be read are left out.
+    """
+    found = []
+    for name in names:
+        with contextlib.suppress(OSError):
+            if b"\r\n" in (source / name).read_bytes():
+                found.append(name)
+    return found
+
+
+def site_error(site: dict[str, Any]) -> str:
+    """Return why nothing answers where a site is published; the empty string where something does, whatever it says.
+
+    Args:
+        site: The `address` of this host that its port is bound to, and that `port`.
+    """
+    # Bound to all addresses, it is on the loopback address, too.
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(site["address"], site["address"])
+    connection = http.client.HTTPConnection(address, site["port"], timeout=SITE_TIMEOUT)
+    try:
+        connection.request("GET", "/__version__")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    return ""
+
+
+def firewall_rules(run: Run) -> str:
+    """Return the rules by which the engine's ports are published; empty where there are none, or only root may see them.
+
+    Args:
+        run: Runs a command.
+    """
+    _code, output, _errors = run(["iptables", "--table=nat", "--list-rules", "DOCKER"])
+    return "\n".join(line for line in output.splitlines() if "--to-destination" in line)
 
 
 def one_off_containers(run: Run, project: str) -> list[dict[str, str]]:
@@ -426,14 +486,42 @@ def image_id(run: Run, reference: str) -> str:
 
 
 class _EngineConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=REGISTRY_TIMEOUT)
+    def __init__(self, path: str, timeout: int = REGISTRY_TIMEOUT) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+def hanging_engine(path: str = ENGINE_SOCKET) -> str:
+    """Return how an engine is that takes connections and answers none; empty where it answers, or there is none.
+
+    Args:
+        path: Its socket.
+    """
+    connection = _EngineConnection(path, ENGINE_TIMEOUT)
+    try:
+        connection.request("GET", "/_ping")
+        connection.getresponse()
+    except TimeoutError:
+        return "; ".join(_daemons()) or "no process dockerd is seen"
+    except (OSError, http.client.HTTPException):
+        return ""
+    finally:
+        connection.close()
+    return ""
+
+
+def _daemons() -> Iterator[str]:
+    """Yield each process of an engine, and how it is (proc(5), /proc/pid/stat)."""
+    states = {"T": "was stopped by a signal", "D": "waits for a disk", "Z": "has ended"}
+    for stat_file in Path("/proc").glob("[0-9]*/stat"):
+        pid, name, state = re.match(r"(\d+) \((.*)\) (\S)", read_text(stat_file) or "0 () X").groups()  # type: ignore[union-attr]
+        if name == "dockerd":
+            yield f"dockerd, process {pid}, {states.get(state, 'runs')}"
 
 
 def engine_socket(run: Run) -> str:

@@ -15,6 +15,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.host import exists,
 DEFAULT_INSTANCE = "addons-server"
 # What every addons-server checkout has, and the build and the start need.
 SOURCE_MARKS = ("Makefile-docker", "manage.py", "docker/uwsgi.ini", "requirements/prod.txt", "package-lock.json")
+# Those of them that steps of the build read as the application's own user, and one more that only some checkouts have.
+READ_IN_BUILDS = ("Makefile-docker", "requirements/prod.txt", "package-lock.json", "docker/debian_packages.txt")
 PORT_BLOCK = "PORT_BLOCK"  # in an instance's `.env`
 
 # The default instance's ports are addons-server's own; those of all others are in blocks of ten.

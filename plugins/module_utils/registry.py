@@ -12,8 +12,10 @@ from dataclasses import dataclass
 Run = Callable[[list[str]], tuple[int, str, str]]
 
 REFUSED, MISSING, LIMITED, UNREACHABLE, GARBLED = "refused", "missing", "limited", "unreachable", "garbled"
+HELPER = "helper"
 # The first that matches counts. The words are those of containerd, the engine and buildx.
 PATTERNS = {
+    HELPER: r"error getting credentials|docker-credential-",
     REFUSED: r"no basic auth|unauthorized|authori[sz]ation failed|authentication required|access.{0,30}denied"
     r"|denied: |^denied$|insufficient.scope|(?<!HTTP )\b40[13] ",
     # A registry tells its errors as JSON, so what the engine cannot parse is the page of a proxy or a login.
@@ -24,6 +26,7 @@ PATTERNS = {
     r"|EOF|temporary failure|broken pipe|short read| 5\d\d ",
 }
 SENTENCES = {
+    HELPER: "the client's own helper for credentials cannot be run",
     REFUSED: "the registry refuses it without other credentials",
     LIMITED: "the registry has had too many requests",
     MISSING: "the registry has no such image",
@@ -31,6 +34,7 @@ SENTENCES = {
     GARBLED: "what answers is no registry",
 }
 WAYS_OUT = {
+    HELPER: "Take credsStore or credHelpers out of ~/.docker/config.json, or install the helper that they name.",
     REFUSED: "Log in with 'docker login', as the user who runs this.",
     LIMITED: "Try again later, log in with 'docker login', or go through a mirror (olympia_docker_registry_mirrors).",
     MISSING: "Check name, version and digest.",
@@ -39,12 +43,12 @@ WAYS_OUT = {
 }
 # What only a registry says. It decides for the image origin 'registry', also where it gives nothing just now.
 SPOKEN = ("", REFUSED, LIMITED)
-FINAL = (REFUSED, MISSING)  # asking again changes nothing
+FINAL = (HELPER, REFUSED, MISSING)  # asking again changes nothing
 LONGEST_PAUSE = 30.0
 
 
 def classify(words: str) -> str:
-    """Return what a registry has answered: one of REFUSED, LIMITED, MISSING, UNREACHABLE, GARBLED.
+    """Return what a registry has answered: one of HELPER, REFUSED, LIMITED, MISSING, UNREACHABLE, GARBLED.
 
     Args:
         words: What a client said of it.

@@ -249,7 +249,7 @@ def source_kind(values: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
 
 
 def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    """Return whether every service ran and was healthy when the host was probed.
+    """Return whether every service ran and was healthy, and the site answered, when the host was probed.
 
     Args:
         settings: Derived settings.
@@ -260,7 +260,7 @@ def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         for entry in facts["containers"]
         if entry["state"] == "running" and entry["health"] == "healthy"
     }
-    return good.issuperset(settings["services"])
+    return good.issuperset(settings["services"]) and not facts["site_error"]
 
 
 def started(facts: Mapping[str, Any]) -> bool:

@@ -74,6 +74,8 @@ secrets:
   type: dict
 """
 
+import os
+import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -190,17 +192,26 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     wanted_ports = {values[variable] for variable in checks.PORTS} & set(listening) - host.own_ports(
         facts["containers"]
     )
+    # A site whose web server runs; of any other it is known that it does not answer.
+    runs = any(entry["service"] == "nginx" and entry["state"] == "running" for entry in facts["containers"])
+    site = {"address": values["olympia_stack_bind_address"], "port": values["olympia_stack_http_port"]}
     # An engine without root has its data where the project directory is, in the home directory.
-    disks = (project,) if facts["engine"]["docker"]["rootless"] else (project, host.ENGINE_DATA)
+    disks = (
+        (project,)
+        if facts["engine"]["docker"]["rootless"]
+        else (project, Path(facts["engine"]["docker"]["root_dir"] or host.ENGINE_DATA))
+    )
     return facts | {
         "uid": host.invoking_uid(),
         "memory_mb": host.memory_mb(),
         "disk_free_mb": {str(path): host.free_disk_mb(path) for path in disks},
         "initialized": host.read_initialization(project / host.INITIALIZED),
+        "site_error": host.site_error(site) if runs else "",
         "restore": host.exists(project / host.RESTORE),
         "snapshots_dir": str(host.snapshots_directory(values["olympia_stack_snapshots_dir"])),
         "deps_image": host.read_text(project / host.DEPS_IMAGE),
         "local_names": host.local_names(),
+        "unprivileged_port": host.kernel_setting("net.ipv4.ip_unprivileged_port_start"),
         "max_map_count": host.kernel_setting("vm.max_map_count"),
         "listening_ports": listening,
         "port_owners": {str(port): host.port_owner(host.run, port) for port in wanted_ports},
@@ -290,6 +301,13 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    # Where another engine is meant, this one does not matter.
+    if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := host.hanging_engine()):
+        module.fail_json(
+            msg=f"The engine does not answer within {host.ENGINE_TIMEOUT} seconds: {how}. "
+            "Restart it: sudo systemctl restart docker",
+            olympia={"phase": "preflight", "kind": "preflight"},
+        )
     layers, specs = module.params["layers"], module.params["specs"]
     embedded = module.params["embedded_source_dir"]
     # No choice that an instance keeps can say which instance it is.
@@ -314,11 +332,18 @@ def main() -> None:
         | {
             "project_dir": str(project),
             "env_error": env_error,
+            "strangers": [
+                {"service": entry["service"], "working_dir": entry["working_dir"]}
+                for entry in facts["containers"]
+                # One of the two may be a link.
+                if Path(entry["working_dir"]).resolve() != project.resolve()
+            ],
             "port_block": block,
             "image_origin": origin,
             "image_origin_why": KEEPS if kept_origin else REASONS[origin],
             "database": probe_database(resolution.values, origin, sections["derived"]),
             "source_dir": str(source),
+            "git": shutil.which("git") is not None,
             "embedded": host.rendered_files(project / "source", module.params["embedded_files"]),
             "source_git": host.source_git(host.run, source),
             "source_tree": build_inputs.tree_fingerprint(
@@ -326,6 +351,8 @@ def main() -> None:
             ),
             "built": build_inputs.last_build(project),
             "autograph": host.read_text(source / AUTOGRAPH_CONFIG),
+            "source_tight": host.unreadable_for_others(source, instances.READ_IN_BUILDS),
+            "source_windows": host.with_carriage_returns(source, instances.READ_IN_BUILDS),
             "source_missing": [name for name in instances.SOURCE_MARKS if not host.exists(source / name)],
         },
     )

@@ -24,6 +24,10 @@ options:
     type: list
     elements: str
     required: true
+  site:
+    description: The C(address) of this host and the C(port) where a site has to answer once every service is healthy.
+    type: dict
+    default: {}
   timeout:
     description: Seconds that a service may take.
     type: int
@@ -84,12 +88,14 @@ from ansible_collections.addons.olympia.plugins.module_utils.causes import (
     ENGINE_RESTARTED,
     ended_together,
     likely_cause,
+    silence,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 POLL_SECONDS = 0.25
 LOG_LINES = 20
 RESTART_LIMIT = 5  # the Compose file's own limit: after that many restarts Docker gives up
+SITE_PATIENCE = 15  # seconds that a site may take to answer once every service is healthy
 KILLED = 137  # 128 + SIGKILL
 
 
@@ -179,6 +185,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
     started = time.monotonic()
     services: dict[str, dict[str, str]] = {}
     history: list[dict[str, Any]] = []
+    ready_at = None
     while True:
         found = {entry["service"]: entry for entry in host.containers(host.run, params["project"])}
         elapsed = time.monotonic() - started
@@ -193,7 +200,11 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
             for name in params["services"]
         }
         wrong = {name: text for name, text in verdicts.items() if text not in ("ready", "waiting")}
-        if wrong or module.check_mode or "waiting" not in verdicts.values():
+        waiting = "waiting" in verdicts.values()
+        silent = host.site_error(params["site"]) if params["site"] and not (wrong or waiting) else ""
+        ready_at = elapsed if silent and ready_at is None else ready_at
+        waiting = waiting or bool(silent and ready_at is not None and elapsed < ready_at + SITE_PATIENCE)
+        if wrong or module.check_mode or not waiting:
             break
         time.sleep(POLL_SECONDS)
     failures = [explain(name, found.get(name), text) for name, text in wrong.items()]
@@ -210,6 +221,13 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
             "msg": ENGINE_RESTARTED if ended_together(found.values()) else message(failures, params["project"]),
             "olympia": {"phase": "health", "kind": "unhealthy"},
         }
+    if silent:
+        result |= {
+            "failed": True,
+            "failures": [],
+            "msg": silence(params["site"], silent, host.firewall_rules(host.run)),
+            "olympia": {"phase": "health", "kind": "unhealthy"},
+        }
     return result
 
 
@@ -219,6 +237,7 @@ def main() -> None:
         argument_spec={
             "project": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
+            "site": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 180},
             "timeouts": {"type": "dict", "default": {}},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},

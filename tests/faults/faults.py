@@ -138,6 +138,19 @@ def filling_disk(stand: Stand) -> Outcome:
         stand.shell(f"rm {STATE}/filler")
 
 
+def reloaded_firewall(stand: Stand) -> Outcome:
+    """Empty the firewall of a stack at rest, as a reload does, and do then what has been said that helps."""
+    stand.shell("iptables --flush && iptables --table=nat --flush")
+    run = stand.up()
+    assert run.code != 0, run.output
+    assert "no rule that leads there" in run.output, run.output
+    doctor = stand.olympia("doctor", "site-answer", "firewall-rules").output
+    assert "no rule leads to port" in doctor, doctor
+    assert '"healthy": false' in stand.olympia("status", "--json").output
+    stand.shell("systemctl restart docker")
+    return run
+
+
 def cut_off(stand: Stand) -> Outcome:
     """Build anew with the host's network cut, and plug it in again."""
     stand.shell("docker buildx prune --all --force")
@@ -239,6 +252,7 @@ def befalling_stacks() -> Iterator[Fault]:
     unfinished = f"docker exec {database} mkdir /var/lib/mysql/.unfinished && docker kill {database}"
     yield fault("the database has half a first start beside it", unfinished, "mysqld has ended with exit code 137")
     yield fault("the builder's cache is removed", "docker buildx prune --all --force")
+    yield Fault("the firewall is reloaded", "at rest", reloaded_firewall, "nothing answers at")
     taken_down = f"cd {PROJECT} && docker compose down"
     yield fault("containers and network are removed", taken_down, r"Bring the Compose project up\]\s\*+\s+changed")
 

@@ -120,3 +120,11 @@ def test_what_is_out_of_reach_is_a_sentence_and_not_taken_for_finished(
     assert environment.main([]) == 1
     assert "Is the package index reachable?" in capsys.readouterr().err
     assert not environment.ready(bare_checkout / ".venv", bare_checkout / "collections", dev=False)
+
+
+def test_a_checkout_without_links_is_told_how_to_get_them(bare_checkout: Path) -> None:
+    link = bare_checkout / "collections/ansible_collections/addons/olympia"
+    link.parent.mkdir(parents=True)
+    link.write_text("../../..")
+    with pytest.raises(environment.BootstrapError, match=r"git config core\.symlinks true"):
+        environment.prepare(bare_checkout / ".venv", bare_checkout / "collections", dev=False)

@@ -21,6 +21,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGIN
         ),
         ("is late", "Traceback:\nRuntimeError: a typo, say\n", "code does not start: RuntimeError: a typo, say"),
         ("is late", "chown: Permission denied", "HOST_UID"),
+        ("restarts", "OSError: [Errno 24] inotify instance limit reached", "RELOAD=false"),
+        ("restarts", "OSError: [Errno 28] inotify watch limit reached", "RELOAD=false"),
     ],
 )
 def test_a_services_last_words_tell_what_to_do(wrong: str, said: str, words: str) -> None:

@@ -20,7 +20,7 @@ ROLES = Path(__file__).parents[2] / "roles"
 NOW = 1_800_000_000.0
 DOCKER: dict[str, Any] = {
     "client": "26.1", "context": "default", "host": None, "server": "26.1.5", "server_error": None,
-    "containerd_store": True, "rootless": False, "tcp": [],
+    "containerd_store": True, "rootless": False, "root_dir": None, "tcp": [],
 }  # fmt: skip
 USERS = {"name": "me", "uid": 1000, "docker_group": ["me"], "session_in_docker_group": True}
 
@@ -73,6 +73,9 @@ def findings(
         "local_names": ["localhost", "olympia.test"],
         "port_block": 0,
         "restore": False,
+        "site_error": "",
+        "strangers": [],
+        "unprivileged_port": 1024,
         "snapshots_dir": "/home/me/.local/state/olympia/snapshots",
         "port_owners": {},
         "max_map_count": 65530,
@@ -84,6 +87,8 @@ def findings(
         "source_dir": "/src",
         "source_git": {"url": "", "revision": ""},
         "source_missing": [],
+        "source_tight": [],
+        "source_windows": [],
         "uid": 1000,
         "volume_created": "",
     } | (facts or {})
@@ -98,6 +103,7 @@ def findings(
         "overrides": [],
         "registry": {"kind": "", "words": ""},
         "source_uid": 1000,
+        "firewall_rules": None,
         "refusal": ["", ""],
         "volume_files": None,
     } | (seen or {})
@@ -118,6 +124,9 @@ def verdict(name: str, found: doctor.Findings) -> dict[str, Any]:
 
 DOWN = {"server": None, "server_error": "Cannot connect to the Docker daemon"}
 REGISTRY = {"image_origin": "registry"}
+NGINX = {"service": "nginx", "state": "running", "ports": [80]}
+SILENT = {"containers": [NGINX], "site_error": "timed out"}
+RULE = "-A DOCKER ! -i br-0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.18.0.2:80"
 WITH_VOLUME = {"facts": {"volume_created": "yesterday"}, "seen": {"refusal": ["MySQL 8.4 would", "Keep to it."]}}
 VOLUME = {"volume_created": "yesterday"}
 
@@ -172,6 +181,14 @@ def test_all_is_well_on_a_good_host() -> None:
         ("disk-project", "failed", "addons-server", {"min_disk_mb": 99999}),
         ("map-count", "ok", "it is packages", {}),
         ("map-count", "warning", "65530, of 262144 recommended", {"facts": REGISTRY}),
+        ("site-answer", "ok", "does not run", {}),
+        ("site-answer", "ok", "127.0.0.1:80 answers", {"facts": {"containers": [NGINX]}}),
+        ("site-answer", "failed", "nothing answers at 127.0.0.1:80: timed out", {"facts": SILENT}),
+        ("site-answer", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
+        ("firewall-rules", "ok", "nothing is wrong", {}),
+        ("firewall-rules", "unknown", "only root", {"facts": SILENT}),
+        ("firewall-rules", "failed", "no rule leads to port 80", {"facts": SILENT, "seen": {"firewall_rules": ""}}),
+        ("firewall-rules", "ok", "is led to", {"facts": SILENT, "seen": {"firewall_rules": RULE}}),
         ("search-server", "ok", "a stand-in for Elasticsearch 7.17.24: osmem-server", {}),
         ("search-server", "ok", "elasticsearch:7.17.24", {"facts": REGISTRY}),
         ("mysql-volume", "failed", "addons-server_data_mysqld: MySQL 8.4 would", WITH_VOLUME),

@@ -18,6 +18,10 @@ HEAD = 'failed to do request: Head "https://r.test/v2/a/b/manifests/1": '
             "no basic auth credentials",
             registry.REFUSED,
         ),
+        (
+            'error getting credentials - err: exec: "docker-credential-desktop": executable file not found in $PATH, out: ``',
+            registry.HELPER,
+        ),
         ("denied", registry.REFUSED),
         (
             "error parsing HTTP 403 response body: invalid character '<' looking for beginning of value",

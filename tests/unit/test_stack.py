@@ -31,6 +31,8 @@ def facts(**changed: Any) -> dict[str, Any]:
         "source_dir": "/src",
         "source_git": {"url": "https://git.example.org/addons-server", "revision": "c0ffee"},
         "source_missing": [],
+        "source_tight": [],
+        "source_windows": [],
         "compose_files_present": {},
         "env_error": "",
         "rendered": {},
@@ -39,6 +41,9 @@ def facts(**changed: Any) -> dict[str, Any]:
         "port_owners": {},
         "port_block": 0,
         "restore": False,
+        "site_error": "",
+        "strangers": [],
+        "unprivileged_port": 1024,
         "snapshots_dir": "/home/me/.local/state/olympia/snapshots",
         "memory_mb": 16000,
         "disk_free_mb": {"/": 50000},
@@ -386,6 +391,33 @@ def test_who_has_the_port_is_said() -> None:
     found = facts(listening_ports=[80], port_owners={"80": "the container two-nginx-1"})
     (problem,) = checks.check_host(values(), found)
     assert problem.evidence == "the container two-nginx-1 listens on it"
+
+
+def test_a_port_of_roots_is_none_for_an_engine_without_root() -> None:
+    rootless = facts()["engine"] | {"docker": {"containerd_store": True, "rootless": True}}
+    (problem,) = checks.check_host(values(), facts(engine=rootless))
+    assert problem.what == "port 80 is one of root's, and the engine runs without root"
+    assert "HTTP_PORT=8080" in problem.way_out
+    assert checks.check_host(values(http_port=8080), facts(engine=rootless)) == []
+    assert checks.check_host(values(), facts(engine=rootless, unprivileged_port=80)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({"source_tight": ["Makefile-docker has mode 0600"]}, "chmod --recursive go+rX /src"),
+        ({"source_windows": ["docker/debian_packages.txt"]}, "core.autocrlf=input"),
+    ],
+)
+def test_a_tree_that_a_build_could_not_read_is_refused_before_it(found: dict[str, Any], says: str) -> None:
+    (problem,) = checks.check_host(values(source_dir="/src"), facts(**found))
+    assert says in problem.way_out
+
+
+def test_a_strangers_containers_are_refused() -> None:
+    stranger = {"service": "web", "working_dir": "/home/you/.local/state/olympia/addons-server"}
+    (problem,) = checks.check_host(values(), facts(strangers=[stranger]))
+    assert "web was made from /home/you/" in problem.evidence
 
 
 def test_the_frontends_port_counts_where_the_frontend_runs() -> None:

@@ -33,6 +33,7 @@ def answer(**changed: Any) -> dict[str, Any]:
         "site": "The site is at http://olympia.test",
         "address": "http://olympia.test",
         "ssh": "",
+        "site_error": "",
         "engine": True,
         "expires": "",
         "services": ["web", "nginx"],
