@@ -59,16 +59,20 @@ def ended_together(containers: Collection[Mapping[str, Any]]) -> bool:
     return len(containers) > 1 and all(entry["state"] == "exited" for entry in containers)
 
 
-def silence(site: Mapping[str, Any], error: str, rules: str) -> str:
+def silence(site: Mapping[str, Any], error: str, rules: str | None) -> str:
     """Return what to say of a site that does not answer where it is published, though every service is healthy.
 
     Args:
         site: The address and the port.
         error: What came of asking it.
-        rules: The rules of the firewall that publish ports, as far as they can be seen.
+        rules: The rules of the firewall that publish ports, if they can be seen.
     """
-    led = f"--dport {site['port']} " in rules
-    seen = "The firewall has the rule that leads there." if led else "The firewall has no rule that leads there."
+    if rules is None:
+        seen = "Only root sees the firewall's rules."
+    elif f"--dport {site['port']} " in rules:
+        seen = "The firewall has the rule that leads there."
+    else:
+        seen = "The firewall has no rule that leads there."
     return (
         f"Every service is healthy, and nothing answers at {site['address']}:{site['port']}: {error}. {seen} "
         "A reload of the firewall (iptables --flush, firewalld, ufw) empties the engine's chains; containers then reach neither "

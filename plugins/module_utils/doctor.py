@@ -317,10 +317,11 @@ def _published_address(findings: Findings) -> Verdict:
 
 def _firewall_rules(findings: Findings) -> Verdict:
     rules, port = findings.seen["firewall_rules"], findings.values["olympia_stack_http_port"]
-    if not findings.facts["site_error"]:
-        return Verdict(OK, "nothing is wrong that they could be the reason of")
+    if not any(entry["state"] == "running" and port in entry["ports"] for entry in findings.facts["containers"]):
+        return Verdict(OK, "no container has the site's port")
     if rules is None:
-        return Verdict(UNKNOWN, "only root sees them", "Run: sudo iptables --table=nat --list-rules DOCKER")
+        fix = "Run: sudo iptables --table=nat --list-rules DOCKER" if findings.facts["site_error"] else ""
+        return Verdict(UNKNOWN if fix else OK, "only root sees them, or the engine has them elsewhere", fix)
     if f"--dport {port} " in rules:
         return Verdict(OK, f"port {port} is led to its container")
     return Verdict(

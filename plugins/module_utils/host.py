@@ -316,7 +316,7 @@ def with_carriage_returns(source: Path, names: Iterable[str]) -> list[str]:
 
 
 def site_error(site: dict[str, Any]) -> str:
-    """Return why nothing answers where a site is published; the empty string where something does, whatever it says.
+    """Return why a site does not answer where it is published; the empty string where it does, with no error of a server's.
 
     Args:
         site: The `address` of this host that its port is bound to, and that `port`.
@@ -326,22 +326,22 @@ def site_error(site: dict[str, Any]) -> str:
     connection = http.client.HTTPConnection(address, site["port"], timeout=SITE_TIMEOUT)
     try:
         connection.request("GET", "/__version__")
-        connection.getresponse().read()
+        status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
     finally:
         connection.close()
-    return ""
+    return f"HTTP {status}" if status >= http.client.INTERNAL_SERVER_ERROR else ""
 
 
-def firewall_rules(run: Run) -> str:
-    """Return the rules by which the engine's ports are published; empty where there are none, or only root may see them.
+def firewall_rules(run: Run) -> str | None:
+    """Return the rules by which the engine publishes ports; None where only root may see them, or it has its rules elsewhere.
 
     Args:
         run: Runs a command.
     """
-    _code, output, _errors = run(["iptables", "--table=nat", "--list-rules", "DOCKER"])
-    return "\n".join(line for line in output.splitlines() if "--to-destination" in line)
+    code, output, _errors = run(["iptables", "--table=nat", "--list-rules", "DOCKER"])
+    return None if code else "\n".join(line for line in output.splitlines() if "--to-destination" in line)
 
 
 def one_off_containers(run: Run, project: str) -> list[dict[str, str]]:

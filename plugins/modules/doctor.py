@@ -206,7 +206,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
         "ca_bundle_error": certificate_error(settings["ca_bundle"]),
         "environment": mask(environment)
         | {name: os.environ[name] for name in doctor.CA_VARIABLES if os.environ.get(name)},
-        "firewall_rules": host.firewall_rules(host.run) if os.geteuid() == 0 else None,
+        "firewall_rules": host.firewall_rules(host.run),
         "foreign_deps": [str(path) for path in foreign_deps(project / "deps", doctor.deps_uid(settings))],
         "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
         "one_off": host.one_off_containers(host.run, settings["instance"]),

@@ -50,6 +50,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_a_stack_is_what_was_rendered_whatever_is_exported(stack: Commanded, exported: dict[str, str]) -> None:
     run = stack.make("up", **exported)
     assert run.code == 0, run.output
+    # What the collection's own callback says, which another configuration does not know.
+    assert "Seconds by phase" in run.output
     assert stack.healthy() == SERVICES
     web = stack.container("web")
     assert web["Name"] == f"/{stack.instance}-web-1"
@@ -58,6 +60,20 @@ def test_a_stack_is_what_was_rendered_whatever_is_exported(stack: Commanded, exp
     assert environment["OLYMPIA_SITE_URL"] != exported["OLYMPIA_SITE_URL"]
     assert str(stack.source) in {mount["Source"] for mount in web["Mounts"]}
     assert f"MYSQL_ROOT_PASSWORD={stack.secrets['MYSQL_ROOT_PASSWORD']}" in stack.container("mysqld")["Config"]["Env"]
+
+
+def test_a_playbook_finds_its_roles_without_the_driver(stack: Commanded, exported: dict[str, str]) -> None:
+    explain = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        "playbooks/explain.yml",
+        "-i",
+        "inventories/local",
+    ]
+    others = {name: value for name, value in exported.items() if name.startswith("ANSIBLE_")}
+    done = subprocess.run(
+        explain, cwd=ROOT, env=stack.environment | others, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_what_does_not_count_is_named(stack: Commanded, exported: dict[str, str]) -> None:
