@@ -219,7 +219,7 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
     ):
         return [
             Problem(
-                what=f"port {port} is one of root's, and the engine runs without root",
+                what=f"port {port} is privileged, and the engine is rootless",
                 setting=variable,
                 evidence=f"net.ipv4.ip_unprivileged_port_start is {facts['unprivileged_port']}",
                 way_out=f"Choose another: make up {short_name(variable)}={port + 8000}, or lower that kernel setting.",

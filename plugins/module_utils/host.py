@@ -497,7 +497,7 @@ class _EngineConnection(http.client.HTTPConnection):
 
 
 def hanging_engine(path: str = ENGINE_SOCKET) -> str:
-    """Return how an engine is that takes connections and answers none; empty where it answers, or there is none.
+    """Return the state of an engine that accepts connections but does not answer; empty if it answers, or there is none.
 
     Args:
         path: Its socket.

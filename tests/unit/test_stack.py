@@ -393,10 +393,10 @@ def test_who_has_the_port_is_said() -> None:
     assert problem.evidence == "the container two-nginx-1 listens on it"
 
 
-def test_a_port_of_roots_is_none_for_an_engine_without_root() -> None:
+def test_a_privileged_port_is_refused_for_a_rootless_engine() -> None:
     rootless = facts()["engine"] | {"docker": {"containerd_store": True, "rootless": True}}
     (problem,) = checks.check_host(values(), facts(engine=rootless))
-    assert problem.what == "port 80 is one of root's, and the engine runs without root"
+    assert problem.what == "port 80 is privileged, and the engine is rootless"
     assert "HTTP_PORT=8080" in problem.way_out
     assert checks.check_host(values(http_port=8080), facts(engine=rootless)) == []
     assert checks.check_host(values(), facts(engine=rootless, unprivileged_port=80)) == []
