@@ -24,6 +24,8 @@ CAUSES = {
     "password than .env has: put the old .env back, or destroy the instance with its data.",
     r"Address already in use": "Something else in the container listens on its port.",
     r"Unknown database|no such table|doesn't exist|unapplied migration": "The database was not initialized to the end.",
+    r"(?m)\S+\.so[.\d]*: cannot open shared object file": "The image lacks a library that a package needs ({0}): name its Debian "
+    "package in the source tree's docker/debian_packages.txt.",
     r"(?m)^\s*(ModuleNotFoundError|ImportError): (.*)": "Dependencies do not fit the code ({0}): make build",
     r"(?m)^\s*(SyntaxError|IndentationError|NameError|AttributeError|TypeError|RuntimeError|ValueError|KeyError): .*": "The "
     "application's code does not start: {0}",

@@ -69,6 +69,7 @@ stdout:
 """
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host
 from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_RESTARTED, ended_together
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.failures import explain, message
 
 LOG_LINES = 30
 COMES_BACK = 10  # seconds that an engine may take to start a service again
+# What the engine says of a container in which nothing can be run.
+NOT_RUNNING = re.compile(r"is restarting|is not running")
 FAILURE = {"phase": "initialize", "kind": "unhealthy"}
 
 
@@ -100,6 +104,20 @@ def awaited_containers(project: str, service: str) -> list[dict[str, Any]]:
         if not coming or time.monotonic() > deadline:
             return found
         time.sleep(0.2)
+
+
+def why_not(project: str, service: str) -> str:
+    """Return why nothing can be run in a service, with what it has said last.
+
+    Args:
+        project: The Compose project.
+        service: The service.
+    """
+    container = next((entry for entry in host.containers(host.run, project) if entry["service"] == service), None)
+    if container is None:
+        return f"The service {service} of {project} does not run, so nothing was initialized: bring the stack up first."
+    wrong = f"does not stay up ({container['state']}, {container['restarts']} restarts), so nothing was initialized"
+    return message([explain(service, container, wrong)], project)
 
 
 def main() -> None:
@@ -136,8 +154,7 @@ def main() -> None:
         module.fail_json(
             msg=ENGINE_RESTARTED
             if ended_together(host.containers(host.run, params["project"]))
-            else f"The service {params['service']} of {params['project']} does not run, so nothing was initialized: "
-            "bring the stack up first.",
+            else why_not(params["project"], params["service"]),
             olympia=FAILURE,
         )
     completed = docker.run(
@@ -145,6 +162,8 @@ def main() -> None:
         cwd=params["project_src"],
     )
     if completed.rc:
+        if NOT_RUNNING.search(completed.stderr):
+            docker.fail(why_not(params["project"], params["service"]), completed, olympia=FAILURE)
         docker.fail(
             f"{' '.join(params['command'])} failed in the service {params['service']} with return code {completed.rc}:\n"
             f"{tail(completed.stdout + completed.stderr, LOG_LINES)}\n"

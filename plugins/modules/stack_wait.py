@@ -78,22 +78,16 @@ failures:
   elements: dict
 """
 
-import json
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host
-from ansible_collections.addons.olympia.plugins.module_utils.causes import (
-    ENGINE_RESTARTED,
-    ended_together,
-    likely_cause,
-    silence,
-)
+from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_RESTARTED, ended_together, silence
+from ansible_collections.addons.olympia.plugins.module_utils.failures import explain, message
 from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 POLL_SECONDS = 0.25
-LOG_LINES = 20
 RESTART_LIMIT = 5  # the Compose file's own limit: after that many restarts Docker gives up
 SITE_PATIENCE = 15  # seconds that a site may take to answer once every service is healthy
 KILLED = 137  # 128 + SIGKILL
@@ -121,57 +115,6 @@ def verdict(container: dict[str, Any] | None, expired: bool) -> str:
     if health == "unhealthy":
         return "is unhealthy: its healthcheck failed too often"
     return "is not healthy in time" if expired else "waiting"
-
-
-def explain(service: str, container: dict[str, Any] | None, wrong: str) -> dict[str, Any]:
-    """Return the evidence on a failed service.
-
-    Args:
-        service: The service's name.
-        container: Its container, or None.
-        wrong: The verdict.
-    """
-    failure: dict[str, Any] = {
-        "service": service,
-        "wrong": wrong,
-        "healthcheck": "",
-        "log": [],
-        "cause": likely_cause(wrong, ""),
-    }
-    if container is None:
-        return failure
-    _code, health, _errors = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
-    checks = (json.loads(health) or {}).get("Log") or [] if health.strip() else []
-    _code, output, errors = host.run(["docker", "logs", "--tail", str(LOG_LINES), container["id"]])
-    healthcheck, log = checks[-1]["Output"].strip() if checks else "", (output + errors).splitlines()[-LOG_LINES:]
-    return failure | {
-        "state": container["state"],
-        "exit_code": container["exit_code"],
-        "healthcheck": healthcheck,
-        "log": log,
-        # What was said last says most.
-        "cause": likely_cause(wrong, "\n".join([*reversed(log), healthcheck])),
-    }
-
-
-def message(failures: list[dict[str, Any]], project: str) -> str:
-    """Return the failures as a message for people.
-
-    Args:
-        failures: At least one, as `explain` gives them.
-        project: Name of the Compose project.
-    """
-    lines = []
-    for failure in failures:
-        lines.append(f"The service {failure['service']} {failure['wrong']}.")
-        if failure["healthcheck"]:
-            lines += ["  last healthcheck:", *(f"    {line}" for line in failure["healthcheck"].splitlines()[-5:])]
-        if failure["log"]:
-            lines += ["  last log lines:", *(f"    {line}" for line in failure["log"])]
-        if failure["cause"]:
-            lines.append(f"  likely cause: {failure['cause']}")
-        lines.append(f"  look further: docker compose --project-name {project} logs {failure['service']}")
-    return "\n".join(lines)
 
 
 def wait(module: AnsibleModule) -> dict[str, Any]:

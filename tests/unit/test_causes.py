@@ -21,6 +21,11 @@ from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGIN
         ),
         ("is late", "Traceback:\nRuntimeError: a typo, say\n", "code does not start: RuntimeError: a typo, say"),
         ("is late", "chown: Permission denied", "HOST_UID"),
+        (
+            "restarts",
+            "uwsgi: error while loading shared libraries: libexpat.so.1: cannot open shared object file: No such file",
+            "lacks a library that a package needs (libexpat.so.1: cannot open",
+        ),
         ("restarts", "OSError: [Errno 24] inotify instance limit reached", "RELOAD=false"),
         ("restarts", "OSError: [Errno 28] inotify watch limit reached", "RELOAD=false"),
     ],
