@@ -71,6 +71,7 @@ stdout:
 import json
 import re
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,17 @@ def awaited_containers(project: str, service: str) -> list[dict[str, Any]]:
         if not coming or time.monotonic() > deadline:
             return found
         time.sleep(0.2)
+
+
+def started(containers: Iterable[Mapping[str, Any]], service: str) -> str:
+    """Return when the running container of a service was started; the empty string where none runs.
+
+    Args:
+        containers: The project's, as `host.containers` gives them.
+        service: The service.
+    """
+    running = (entry for entry in containers if entry["service"] == service and entry["state"] == "running")
+    return next((str(entry["started_at"]) for entry in running), "")
 
 
 def why_not(project: str, service: str) -> str:
@@ -162,7 +174,10 @@ def main() -> None:
         cwd=params["project_src"],
     )
     if completed.rc:
-        if NOT_RUNNING.search(completed.stderr):
+        before, after = (
+            started(found, params["service"]) for found in (containers, host.containers(host.run, params["project"]))
+        )
+        if before != after or NOT_RUNNING.search(completed.stderr):
             docker.fail(why_not(params["project"], params["service"]), completed, olympia=FAILURE)
         docker.fail(
             f"{' '.join(params['command'])} failed in the service {params['service']} with return code {completed.rc}:\n"

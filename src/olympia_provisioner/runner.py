@@ -62,12 +62,11 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
         terminal: Whether the output goes to a terminal.
     """
     plain = not terminal or bool(environment.get("NO_COLOR"))
-    # Of a user's own configuration, SSH, Vault and callbacks count; where this collection is, and its callback, it cannot know.
-    collections = [str(root / "collections"), *environment.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)]
+    # Of a user's own configuration, SSH, Vault and callbacks count; of this collection's callback it cannot know. The collection itself
+    # is found beside the playbooks.
     callbacks = ["addons.olympia.phases", *environment.get("ANSIBLE_CALLBACKS_ENABLED", "").split(",")]
     return {
         "ANSIBLE_CONFIG": environment.get("ANSIBLE_CONFIG", str(root / "ansible.cfg")),
-        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(filter(None, collections)),
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, callbacks)),
         # One that is not there ends Ansible; this one is everywhere.
         "LC_ALL": "C.UTF-8",
