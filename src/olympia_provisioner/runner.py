@@ -62,8 +62,8 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
         terminal: Whether the output goes to a terminal.
     """
     plain = not terminal or bool(environment.get("NO_COLOR"))
-    # Of a user's own configuration, SSH, Vault and callbacks count; of this collection's callback it cannot know. The collection itself
-    # is found beside the playbooks.
+    # Of a user's own configuration, SSH, Vault and callbacks count; of this collection's callback it cannot know. The collection
+    # itself is found beside the playbooks.
     callbacks = ["addons.olympia.phases", *environment.get("ANSIBLE_CALLBACKS_ENABLED", "").split(",")]
     return {
         "ANSIBLE_CONFIG": environment.get("ANSIBLE_CONFIG", str(root / "ansible.cfg")),
