@@ -8,9 +8,9 @@ DOCUMENTATION = r"""
 module: source_checkout
 short_description: Clone a repository once, and keep the clone current without touching anybody's work
 description:
-  - Clones where nothing is yet. A clone that is there is moved on to what the repository has only if nothing gets lost by that: it
-    is clean, on the branch (or the commit) that this module has put it on, and has no commits of its own. In any other case it
-    stays as it is, and the result says why. M(ansible.builtin.git) resets the branch or fails.
+  - Clones where nothing is yet. A clone that is there is moved on to what the repository has only if nothing gets lost by that. It
+    has to be clean, on the branch (or the commit) that this module has put it on, and without commits of its own. In any other
+    case it stays as it is, and the result says why. M(ansible.builtin.git) resets the branch or fails.
   - Files get modes as with umask 0022, whatever the user's is, for the modes of files are part of what a build goes by.
 version_added: 0.3.0
 author: The Olympia provisioner authors (!UNKNOWN)
