@@ -13,6 +13,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils import application, checks, settings, stack
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
+from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED
 from ansible_collections.addons.olympia.plugins.plugin_utils.source import is_there, source_files
 
@@ -169,23 +170,18 @@ class ActionModule(ActionBase):
         return given
 
     def _remarks(self, specs: Mapping[str, Any], resolution: Mapping[str, Any]) -> list[str]:
-        """Return what the process environment has, and people do not expect of it."""
-        given = self._extra_vars()
+        """Return what the process environment has, and people do not expect of it; without credentials."""
+        given = {settings.variable_for(name, specs) for name in self._extra_vars()}
         remarks = [
             f"{name} is set in the environment, where it does not count. On the command line it does: make up {name}=VALUE"
             for name in settings.ignored(os.environ, specs)
-            if settings.variable_for(name, specs) not in {settings.variable_for(one, specs) for one in given}
+            if settings.variable_for(name, specs) not in given
         ]
-        for variable, source in resolution["sources"].items():
-            kept = [
-                other["value"] for other in resolution["overruled"][variable] if other["source"] == "persisted choice"
-            ]
-            value, name = resolution["values"][variable], settings.short_name(variable)
-            if source == "environment" and kept[:1] != [settings.encode(value)]:
-                remarks.append(
-                    f"{name}={settings.encode(value)} comes from the environment, and is kept: make up {name}= takes it back"
-                )
-        return remarks
+        for variable in (variable for variable, source in resolution["sources"].items() if source == "environment"):
+            text, name = settings.encode(resolution["values"][variable]), settings.short_name(variable)
+            if {"source": "persisted choice", "value": text} not in resolution["overruled"][variable]:
+                remarks.append(f"{name}={text} comes from the environment, and is kept: make up {name}= takes it back")
+        return [str(mask(remark)) for remark in remarks]
 
     def _layers(self, task_vars: dict[str, Any], specs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the raw values of all settings by source, except for persisted choices, which are on the host."""

@@ -84,10 +84,10 @@ def test_what_does_not_count_is_named(stack: Commanded, exported: dict[str, str]
     assert stack.make("up").changed == 0
 
 
-def test_a_choice_of_the_environment_is_told_once(stack: Commanded) -> None:
-    first, second = (stack.make("up", "--check", DATA_BACKUP_SKIP="true") for _time in range(2))
-    assert "DATA_BACKUP_SKIP=true comes from the environment, and is kept" in first.output
-    assert first.code == second.code == 0
+def test_a_choice_of_the_environment_is_told(stack: Commanded) -> None:
+    run = stack.make("up", "--check", DATA_BACKUP_SKIP="true")
+    assert run.code == 0, run.output
+    assert "DATA_BACKUP_SKIP=true comes from the environment, and is kept" in run.output
     refused = stack.make("up", "--check", COMPOSE_FILE="/srv/shop/compose.yml")
     assert "[olympia_stack_compose_file, of the environment]" in refused.output
 
