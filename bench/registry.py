@@ -28,7 +28,7 @@ def measure(rounds: int, port: int) -> Found:
         with Registry(unpack_program(Path(folder)), data) as registry:
             mirror = push_images(registry.address)
             with instance(port, registry=mirror) as up:
-                shutil.copytree(PROJECT, BARE)
+                shutil.copytree(PROJECT, BARE, symlinks=True)
                 compose = ["docker", "compose", "--project-directory", str(PROJECT)]
 
                 def fresh() -> None:
@@ -42,7 +42,7 @@ def measure(rounds: int, port: int) -> Found:
 
                 def first_bare() -> None:
                     fresh()
-                    shutil.copytree(BARE, PROJECT)
+                    shutil.copytree(BARE, PROJECT, symlinks=True)
 
                 found = in_turn(rounds, {"up": Work(lambda: run(up), fresh), "bare": Work(bare, first_bare)})
     row = Row(
