@@ -37,7 +37,15 @@ def measure(rounds: int, port: int) -> Found:
                     shutil.rmtree(PROJECT)
 
                 def bare() -> None:
-                    run(["docker", "volume", "create", f"{INSTANCE}_data_mysqld"])
+                    run(
+                        [
+                            "docker",
+                            "volume",
+                            "create",
+                            f"--label=addons.olympia.instance={INSTANCE}",
+                            f"{INSTANCE}_data_mysqld",
+                        ]
+                    )
                     run(["docker", "compose", "up", "--detach", "--wait"], PROJECT)
 
                 def first_bare() -> None:
