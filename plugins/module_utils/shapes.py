@@ -98,6 +98,8 @@ SHAPES = {
     ),
     "olympia_stack_wait_timeouts": Shape(str.isdecimal, "a number of seconds", "Give each service that you name one."),
 }
+# Those for which an empty text would mean something else: Docker takes it for all addresses, or for the latest version.
+NEVER_EMPTY = ("olympia_images_database", "olympia_stack_bind_address", "olympia_stack_elasticsearch_version")
 KEYS = {
     "olympia_stack_service_images": one_of(REGISTRY_IMAGES),
     "olympia_stack_debian_package_replacements": Shape(
@@ -135,6 +137,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
             continue
         keys = [str(key) for key in value] if isinstance(value, dict) else []
         found = [(text, SHAPES.get(variable, LINE)) for text in texts(value)]
+        found += [("", SHAPES[variable])] if value == "" and variable in NEVER_EMPTY else []
         found += [(key, KEYS.get(variable, LINE)) for key in keys]
         for text, shape in found:
             broken = next((one for one in (LINE, shape) if not one.accepts(text)), None)

@@ -414,6 +414,12 @@ def test_a_tree_that_a_build_could_not_read_is_refused_before_it(found: dict[str
     assert says in problem.way_out
 
 
+@pytest.mark.parametrize("name", ["bind_address", "elasticsearch_version", "olympia_images_database"])
+def test_an_empty_text_that_would_mean_something_else_is_refused(name: str) -> None:
+    (problem,) = checks.check_values(values(**{name: ""}))
+    assert "'' is not" in problem.what
+
+
 def test_a_strangers_containers_are_refused() -> None:
     stranger = {"service": "web", "working_dir": "/home/you/.local/state/olympia/addons-server"}
     (problem,) = checks.check_host(values(), facts(strangers=[stranger]))
