@@ -497,7 +497,7 @@ class _EngineConnection(http.client.HTTPConnection):
 
 
 def hanging_engine(path: str = ENGINE_SOCKET) -> str:
-    """Return the state of an engine that accepts connections but does not answer; empty if it answers, or there is none.
+    """Return the state of an engine that accepts connections but does not answer; empty if it answers, or if there is no engine.
 
     Args:
         path: Its socket.

@@ -73,8 +73,10 @@ def mysql_source(run: database.Run, chosen: str, mirror: str = "") -> str:
         chosen: The server, as `database.choose` gives it.
         mirror: Base address of a Debian mirror, or the empty string for the host's own.
     """
-    release, main = database.release_of(chosen), debian_mirror(mirror)
-    if not release or not main:
+    release = database.release_of(chosen)
+    # Most instances have MariaDB, and every run comes by here.
+    main = debian_mirror(mirror) if release else ""
+    if not main:
         return ""
     _code, output, _errors = run(["apt-config", "dump", "Acquire::Check-Valid-Until"])
     late = "[check-valid-until=no] " if re.search('"(false|no|0|off)"', output, re.IGNORECASE) else ""
