@@ -188,7 +188,7 @@ def test_only_reloadable_keys_are_reloaded(keys: list[str], effect: str) -> None
 
 def test_invalid_files_are_told_apart_from_empty_ones() -> None:
     assert parse_daemon_json(" \n") == {}
-    assert "line 2" in parse_daemon_json('{"a": 1,\n}')
+    assert "line 2" in parse_daemon_json('{"a": 1,\nb}')
     assert "not a JSON object" in parse_daemon_json("[]")
 
 
