@@ -130,7 +130,7 @@ def bundled_pip() -> Path:
                 return wheel
     raise BootstrapError(
         f"{sys.executable} comes without ensurepip, so it cannot make a virtual environment with pip. "
-        "On Debian and Ubuntu: apt-get install python3-venv. Or name another Python: make up PYTHON=python3.12"
+        "On Debian and Ubuntu: apt-get install python3-venv. Or name another Python: make up PYTHON=python3.13"
     )
 
 
