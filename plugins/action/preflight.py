@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils import application, checks, settings, stack
+from ansible_collections.addons.olympia.plugins.module_utils import application, checks, ownership, settings, stack
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED
@@ -62,7 +63,8 @@ class ActionModule(ActionBase):
     """Runs on the controller, with one module execution on the host.
 
     Takes `purpose`: `up`, `share`, `build` and `push` stop when something stands in their way, the latter two build the
-    application image whatever its version; `look` is for what must work on a host with problems, too.
+    application image whatever its version; `look` is for what must work on a host with problems, too, and `act` for what then
+    changes an instance: it stops only when that is somebody else's.
     """
 
     TRANSFERS_FILES = False
@@ -86,6 +88,7 @@ class ActionModule(ActionBase):
                 "layers": layers,
                 "specs": specs,
                 "files": list(RENDERED),
+                "adopt": boolean(task_vars.get("__olympia_stack_adopt", False)),
                 "build": build,
                 "embedded_source_dir": str(COLLECTION / "app") if local else "",
                 "embedded_files": list(embedded),
@@ -106,6 +109,8 @@ class ActionModule(ActionBase):
         unfit = [
             problem for problem in checks.check_host(resolution["values"], facts) if problem.setting not in refused
         ]
+        if purpose == "act":
+            wrong_settings, unfit = [], ownership.check(facts, starts=False)
         problems = wrong_settings + unfit
         if problems and purpose != "look":
             return {
@@ -127,7 +132,7 @@ class ActionModule(ActionBase):
         wanted = package_images.values() if derived["image_origin"] == "packages" else ()
         return {
             "changed": False,
-            "warnings": self._remarks(specs, resolution) if purpose != "look" else [],
+            "warnings": self._remarks(specs, resolution) if purpose not in ("look", "act") else [],
             "settings": derived,
             "image_settings": {
                 name: value for name, value in resolution["values"].items() if name.startswith("olympia_images_")
@@ -142,7 +147,7 @@ class ActionModule(ActionBase):
             "amiss": stack.amiss(facts),
             "healthy": (healthy := stack.healthy(derived, facts)),
             "initialized": (initialized := stack.initialized(derived, facts)),
-            "settled": started and healthy and (initialized or not derived["initialize"]),
+            "settled": facts["owner"]["claimed"] and started and healthy and (initialized or not derived["initialize"]),
             "explained": {
                 name: {
                     "name": settings.short_name(name),
