@@ -16,6 +16,7 @@ from ansible_collections.addons.olympia.plugins.module_utils import application,
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED
+from ansible_collections.addons.olympia.plugins.plugin_utils.reaching import ReachingAction
 from ansible_collections.addons.olympia.plugins.plugin_utils.source import is_there, source_files
 
 COLLECTION = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def report(problems: list[settings.Problem], sources: Mapping[str, str]) -> str:
     )
 
 
-class ActionModule(ActionBase):
+class ActionModule(ReachingAction):
     """Runs on the controller, with one module execution on the host.
 
     Takes `purpose`: `up`, `share`, `build` and `push` stop when something stands in their way, the latter two build the
@@ -74,7 +75,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return settings, facts and secrets of the run, or fail with all problems at once."""
-        super().run(tmp, task_vars)
+        ActionBase.run(self, tmp, task_vars)
         task_vars = task_vars or {}
         purpose = self._task.args.get("purpose", "up")
         build = purpose in ("build", "push")
