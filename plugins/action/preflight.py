@@ -17,7 +17,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.images import image
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED
 from ansible_collections.addons.olympia.plugins.plugin_utils.reaching import ReachingAction
-from ansible_collections.addons.olympia.plugins.plugin_utils.source import is_there, source_files
+from ansible_collections.addons.olympia.plugins.plugin_utils.source import copied, is_there, source_files
 
 COLLECTION = Path(__file__).parents[2]
 ROLES = ("olympia_stack", "olympia_docker", "olympia_images")
@@ -82,7 +82,7 @@ class ActionModule(ReachingAction):
         specs = load_specs(COLLECTION / "roles")
         layers = self._layers(task_vars, specs)
         local = self._play_context.connection == "local" or task_vars.get("ansible_connection") == "local"
-        embedded = {} if local else source_files(str(COLLECTION / "app"))
+        embedded = {} if local else copied(source_files(str(COLLECTION / "app")))
         probe: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.host_probe",
             module_args={

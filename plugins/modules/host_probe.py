@@ -31,7 +31,7 @@ options:
     type: str
     default: ""
   embedded_files:
-    description: Paths of the embedded application's files, where it has to be copied.
+    description: Paths below the project directory of the embedded application's files and their record, where it has to be copied.
     type: list
     elements: str
     default: []
@@ -372,7 +372,7 @@ def main() -> None:
             "database": probe_database(resolution.values, origin, sections["derived"]),
             "source_dir": str(source),
             "git": shutil.which("git") is not None,
-            "embedded": host.rendered_files(project / "source", module.params["embedded_files"]),
+            "embedded": host.rendered_files(project, module.params["embedded_files"]),
             "source_git": host.source_git(host.run, source),
             "source_tree": build_inputs.tree_fingerprint(
                 source, [project / "Dockerfile.dockerignore", source / ".dockerignore"]
