@@ -537,6 +537,14 @@ def test_a_source_that_cannot_be_moved_out_of_the_way_is_refused_before_there_is
     assert "shares its file" in only_problem(facts)["what"]
 
 
+def test_the_mirrors_key_is_that_of_a_source_that_is_read() -> None:
+    moved = "# deb http://m.example/debian bookworm main\n"
+    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    sources = f"Types: deb\nURIs: http://m.example/debian\nSuites: bookworm\nComponents: main\nSigned-By: {keyring}\n"
+    facts = with_sources({"/etc/apt/sources.list": moved, "/etc/apt/sources.list.d/debian.sources": sources})
+    assert (facts["apt"]["main"], facts["apt"]["signed_by"]) == ("http://m.example/debian", keyring)
+
+
 def test_a_plugin_takes_the_place_of_the_other_sources_package() -> None:
     dockers = plan(host(compose="2.20.0", packages={"docker.io": "29.1.3", "docker-compose-plugin": "2.20.0-1"}))
     assert (dockers["packages"], dockers["remove"]) == (["docker-compose>=2.24"], ["docker-compose-plugin"])
