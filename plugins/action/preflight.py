@@ -98,7 +98,8 @@ class ActionModule(ReachingAction):
         )
         if probe.get("failed") or "settings" not in probe:
             return probe
-        resolution, facts = probe["settings"], probe["facts"]
+        # Of several people's, if it is one: the host itself does not know.
+        resolution, facts = probe["settings"], probe["facts"] | {"machine": task_vars.get("olympia_machine", "")}
         wrong_settings = [
             *settings.unknown_settings({*task_vars, *self._extra_vars()}, specs),
             *(settings.Problem(**problem) for problem in resolution["problems"]),

@@ -44,7 +44,7 @@ def gone_tenants(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _told(tenant: Tenant) -> dict[str, Any]:
-    names = ("home", "http_port", "image", "mount_unit", "socket", "subids")
+    names = ("home", "http_port", "image", "last_port", "mount_unit", "socket", "subids")
     # Not asdict: that makes copies of the settings, which Ansible's own dictionaries do not bear.
     return vars(tenant) | {name: getattr(tenant, name) for name in names}
 

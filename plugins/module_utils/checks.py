@@ -234,7 +234,10 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
             what=f"port {port} is taken",
             setting=variable,
             evidence=f"{facts['port_owners'].get(str(port)) or 'another program on this host'} listens on it",
-            way_out=f"Choose another: make up {short_name(variable)}={free}, or stop that program.",
+            # The proxy leads to the ports that follow from the tenant's UID.
+            way_out=f"The tenant has no other: end that program, which 'olympia doctor tenant-ports' names ({facts['machine']})."
+            if facts["machine"]
+            else f"Choose another: make up {short_name(variable)}={free}, or stop that program.",
         )
     ]
 

@@ -35,7 +35,7 @@ ENGINE_FIRST = "See the check daemon first."
 # What of the probe's facts the checks read; others may carry credentials, and stay on the controller.
 FACTS = (
     "application", "ca_bundle", "compose_files_present", "containers", "disk_free_mb", "engine", "env_error",
-    "image_origin", "image_sources", "initialized", "instance", "listening_ports", "local_names", "max_map_count",
+    "image_origin", "image_sources", "initialized", "instance", "listening_ports", "local_names", "machine", "max_map_count",
     "memory_mb", "owner", "port_owners", "project_dir", "rendered", "site_error", "source_dir", "source_missing",
     "source_tight", "source_windows", "strangers", "volume_created",
 )  # fmt: skip

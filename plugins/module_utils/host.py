@@ -148,6 +148,19 @@ def listening_ports() -> list[int]:
     return sorted({port for port, _uid, _inode in _listening()})
 
 
+def foreign_listeners(ports: Iterable[int], uid: int) -> dict[int, str]:
+    """Return who listens on TCP ports that are a user's, by port; without root and that user.
+
+    Args:
+        ports: The ports.
+        uid: The user.
+    """
+    wanted = set(ports)
+    return {
+        port: _listener(other, inode) for port, other, inode in _listening() if port in wanted and other not in (0, uid)
+    }
+
+
 def port_owner(run: Run, port: int) -> str:
     """Return who listens on a TCP port, as far as this user can see; empty where nobody does.
 
@@ -160,15 +173,20 @@ def port_owner(run: Run, port: int) -> str:
         return f"the container {output.split()[0]}"
     for other, uid, inode in _listening():
         if other == port:
-            return _process_with(f"socket:[{inode}]") or f"a program of {_user_name(uid)}"
+            return _listener(uid, inode)
     return ""
+
+
+def _listener(uid: int, inode: str) -> str:
+    return _process_with(f"socket:[{inode}]") or f"a program of {_user_name(uid)}"
 
 
 def _process_with(open_file: str) -> str:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(str(file.readlink()) == open_file for file in (process / "fd").iterdir()):
-                name = (process / "comm").read_text().strip()
+                # A process may call itself anything, an escape sequence for instance.
+                name = "".join(filter(str.isprintable, read_text(process / "comm")))
                 return f"{name}, process {process.name} of {_user_name(process.stat().st_uid)}"
         except OSError:
             # It has ended, or is another user's.
@@ -519,9 +537,11 @@ def _daemons() -> Iterator[str]:
     """Yield each process of an engine, and how it is (proc(5), /proc/pid/stat)."""
     states = {"T": "was stopped by a signal", "D": "waits for a disk", "Z": "has ended"}
     for stat_file in Path("/proc").glob("[0-9]*/stat"):
-        pid, name, state = re.match(r"(\d+) \((.*)\) (\S)", read_text(stat_file) or "0 () X").groups()  # type: ignore[union-attr]
-        if name == "dockerd":
-            yield f"dockerd, process {pid}, {states.get(state, 'runs')}"
+        # Its name may have a line break.
+        found = re.match(r"(\d+) \((.*)\) (\S)", read_text(stat_file), re.DOTALL)
+        if found and found[2] == "dockerd":
+            pid, name, state = found.groups()
+            yield f"{name}, process {pid}, {states.get(state, 'runs')}"
 
 
 def engine_socket(run: Run) -> str:

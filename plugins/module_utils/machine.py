@@ -61,6 +61,7 @@ class Machine:
         problems: What stands in its way, as plain data.
         expired: Names of those whose time is over.
         fence: The rules that close ports, as nft lists them; None where they are not loaded.
+        squatters: Who listens on a port of a tenant's, and is neither that tenant nor root, by a sentence for the port.
         proc: Options that /proc is mounted with.
         installed: Version of the engine that is installed; empty without one.
         engines: Version of each tenant's own engine, by name; empty where it does not answer.
@@ -83,6 +84,7 @@ class Machine:
     problems: list[dict[str, str | None]]
     expired: list[str]
     fence: str | None
+    squatters: Mapping[str, str]
     proc: list[str]
     installed: str
     engines: Mapping[str, str]
@@ -122,15 +124,27 @@ def _fence(machine: Machine) -> Verdict:
     if machine.fence is None:
         wrong.append("everybody reaches all ports: nft has no table inet olympia_tenants")
     else:
-        closed = set(re.findall(r"\d+", machine.fence))
-        if bare := [tenant["name"] for tenant in machine.tenants if str(tenant["http_port"]) not in closed]:
-            wrong.append(
-                f"everybody reaches the ports of {', '.join(bare)}: they are not in table inet olympia_tenants"
-            )
+        for what, end in (("reaches", "dport"), ("may answer from", "sport")):
+            closed = set(re.findall(rf"{end} (\d+)", machine.fence))
+            if bare := [tenant["name"] for tenant in machine.tenants if str(tenant["http_port"]) not in closed]:
+                wrong.append(
+                    f"everybody {what} the ports of {', '.join(bare)}: table inet olympia_tenants has no rule for that"
+                )
     if wrong:
         first = "See the check tenants first; then run" if machine.needs or machine.problems else "Run"
         return Verdict(FAILED, "; ".join(wrong), f"{first}: sudo systemctl restart olympia-tenants")
     return Verdict(OK, "ports are closed, and processes hidden")
+
+
+def _tenant_ports(machine: Machine) -> Verdict:
+    if machine.squatters:
+        return Verdict(
+            FAILED,
+            "; ".join(f"{where}: {who}" for where, who in machine.squatters.items()),
+            "Nobody is led there, but the tenant cannot use the port meanwhile. Ask that user to free it; or end the process: "
+            "sudo kill PROCESS",
+        )
+    return Verdict(OK, "nobody listens on another one's")
 
 
 def _engines(machine: Machine) -> Verdict:
@@ -218,9 +232,11 @@ def _units(machine: Machine) -> Verdict:
         return Verdict(UNKNOWN, "systemd does not answer", "See the check tenants first.")
     if machine.failed_units:
         names = " ".join(machine.failed_units)
+        whose = {str(tenant["uid"]): f" ({tenant['name']})" for tenant in machine.tenants}
         return Verdict(
             FAILED,
-            names.replace(" ", ", "),
+            # Those of a tenant are named after the UID: olympia-wake@2001.service.
+            ", ".join(unit + whose.get(unit.partition("@")[2].partition(".")[0], "") for unit in machine.failed_units),
             f"See why: sudo systemctl status {names}; then: sudo systemctl restart {names}",
         )
     return Verdict(OK, "none has failed")
@@ -230,6 +246,7 @@ def _units(machine: Machine) -> Verdict:
 CHECKS = (
     Check("tenants", "what 'bootstrap' would change for tenants", _tenants),
     Check("fence", "what keeps tenants apart", _fence),
+    Check("tenant-ports", "who listens on tenants' ports", _tenant_ports),
     Check("engines", "tenants' own engines", _engines),
     Check("disk-machine", "room for home directories", _disk_machine),
     Check("disk-tenants", "room in home directories", _disk_tenants),

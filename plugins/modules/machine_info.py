@@ -168,6 +168,13 @@ def look(module: AnsibleModule) -> machine.Machine:
         expired=parameters["expired"],
         # A table without a rule is a text, too.
         fence=said([nft, "list", "table", "inet", "olympia_tenants"]) or None,
+        squatters={
+            f"port {port} of {tenant['name']}": who
+            for tenant in tenants
+            for port, who in host.foreign_listeners(
+                range(tenant["http_port"], tenant["last_port"] + 1), tenant["uid"]
+            ).items()
+        },
         proc=proc_options(host.read_text(Path("/proc/mounts"))),
         installed=version[1] if version else "",
         engines={

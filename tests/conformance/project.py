@@ -115,6 +115,7 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
         "uid": 1000,
         "ca_bundle": "",
         "pip_config": "",
+        "machine": "",
         "npm_config": "",
         "local_names": [],
         "port_block": 0,

@@ -86,6 +86,7 @@ def findings(
         "strangers": [],
         "unprivileged_port": 1024,
         "snapshots_dir": "/home/me/.local/state/olympia/snapshots",
+        "machine": "",
         "port_owners": {},
         "max_map_count": 65530,
         "memory_mb": 16000,

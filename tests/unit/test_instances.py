@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,19 @@ def test_who_has_a_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         owner = host.port_owner(lambda _command: (127, "", ""), server.getsockname()[1])
     assert f"process {os.getpid()} of user" in owner
+
+
+def test_who_has_a_port_is_named_in_print_whatever_the_process_calls_itself() -> None:
+    script = (
+        "import socket, time; open('/proc/self/comm', 'wb').write(b'\\x1b]0;x\\n\\xff'); "
+        "s = socket.create_server(('::1', 0), family=socket.AF_INET6); print(s.getsockname()[1], flush=True); time.sleep(99)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        port = int(other.stdout.readline())
+        named = host.port_owner(lambda _command: (127, "", ""), port)
+        other.kill()
+    assert named.startswith("]0;x\ufffd, process ")
 
 
 def test_a_container_that_has_a_port_is_named() -> None:

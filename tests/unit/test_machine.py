@@ -20,19 +20,26 @@ ROOT = Path(__file__).parents[2]
 FENCE = """table inet olympia_tenants {
 	chain output {
 		type filter hook output priority filter; policy accept;
-		oifname "lo" tcp dport { 12002, 12003 } meta skuid != { 0, 33, 2001 } reject with tcp reset
-		oifname "lo" tcp dport { 12004, 12005 } meta skuid != { 0, 33, 2002 } reject with tcp reset
+		oifname "lo" meta l4proto { tcp, udp } th dport 12002-12011 meta skuid != { 0, 2001 } reject
+		oifname "lo" meta l4proto { tcp, udp } th dport 12012-12021 meta skuid != { 0, 2002 } reject
+	}
+	chain answer {
+		meta l4proto { tcp, udp } th sport 12002-12011 meta skuid { 0, 2001 } accept
+		meta l4proto { tcp, udp } th sport 12002-12011 drop
+		meta l4proto { tcp, udp } th sport 12012-12021 meta skuid { 0, 2002 } accept
+		meta l4proto { tcp, udp } th sport 12012-12021 drop
 	}
 }"""
 GOOD = machine.Machine(
     tenants=[
         {"name": "ana", "uid": 2001, "http_port": 12002, "memory_mb": 6144},
-        {"name": "ben", "uid": 2002, "http_port": 12004, "memory_mb": 6144},
+        {"name": "ben", "uid": 2002, "http_port": 12012, "memory_mb": 6144},
     ],
     needs=[],
     problems=[],
     expired=[],
     fence=FENCE,
+    squatters={},
     proc=["rw", "relatime", "hidepid=invisible"],
     installed="26.1.5+dfsg1",
     engines={"ana": "26.1.5+dfsg1", "ben": "26.1.5+dfsg1"},
@@ -52,6 +59,8 @@ GOOD = machine.Machine(
 # From 2027-01-15 on.
 SOON, ENDED = "Jan 28 08:00:00 2027 GMT", "Jan 15 07:59:59 2027 GMT"
 MINE = {"certificate": "/my.crt", "own_certificate": False, "certificate_end": SOON}
+SQUATTED = {"squatters": {"port 12012 of ben": "nc, process 7 of user ana"}}
+OF_ANA = {"failed_units": ["olympia-wake@2001.service"]}
 NO_WAY = problem("ana cannot have the UID 2001", "/etc/passwd", "eve has it", "give the tenant another UID", None)
 
 
@@ -72,7 +81,9 @@ def test_all_is_well_on_a_good_machine() -> None:
         ("tenants", "warning", "would: mount x; start y", "bootstrap", {"needs": ["mount x", "start y"]}),
         ("tenants", "failed", "/etc/passwd: eve has it", "Give the tenant another UID.", {"problems": [NO_WAY], "needs": ["x"]}),
         ("fence", "failed", "no table inet olympia_tenants", "restart olympia-tenants", {"fence": None}),
-        ("fence", "failed", "ports of ben", "restart", {"fence": FENCE.replace("12004", "12006")}),
+        ("fence", "failed", "everybody reaches the ports of ben", "restart", {"fence": FENCE.replace("dport 12012", "dport 9")}),
+        ("fence", "failed", "may answer from the ports of ben", "restart", {"fence": FENCE.replace("sport 12012", "sport 9")}),
+        ("tenant-ports", "failed", "port 12012 of ben: nc, process 7 of user ana", "kill", SQUATTED),
         ("fence", "failed", "hidepid=invisible", "restart olympia-tenants", {"proc": ["rw", "hidepid=noaccess"]}),
         ("fence", "failed", "hidepid", "See the check tenants first; then", {"proc": [], "needs": ["start y"]}),
         ("fence", "ok", "", "", {"proc": ["rw", "hidepid=2"]}),
@@ -96,6 +107,7 @@ def test_all_is_well_on_a_good_machine() -> None:
         ("door", "warning", "/my.crt", "one at /my.crt", MINE),
         ("expired", "warning", "ana, ben", "absent", {"expired": ["ana", "ben"]}),
         ("units", "failed", "a, b", "status a b", {"failed_units": ["a", "b"]}),
+        ("units", "failed", "olympia-wake@2001.service (ana)", "restart olympia-wake@2001.service", OF_ANA),
         ("units", "unknown", "systemd does not answer", "tenants", {"failed_units": None}),
     ],
 )  # fmt: skip

@@ -38,6 +38,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "rendered": {},
         "containers": [],
         "listening_ports": [22],
+        "machine": "",
         "port_owners": {},
         "port_block": 0,
         "restore": False,
@@ -400,6 +401,13 @@ def test_who_has_the_port_is_said() -> None:
     found = facts(listening_ports=[80], port_owners={"80": "the container two-nginx-1"})
     (problem,) = checks.check_host(values(), found)
     assert problem.evidence == "the container two-nginx-1 listens on it"
+
+
+def test_a_tenant_is_not_told_to_choose_a_port_that_the_proxy_does_not_lead_to() -> None:
+    found = facts(listening_ports=[20010], port_owners={"20010": "a program of user ben"}, machine="vm1")
+    (problem,) = checks.check_port(values(http_port=20010), found, "olympia_stack_http_port")
+    assert problem.evidence == "a program of user ben listens on it"
+    assert "'olympia doctor tenant-ports' names (vm1)" in problem.way_out
 
 
 def test_a_privileged_port_is_refused_for_a_rootless_engine() -> None:
