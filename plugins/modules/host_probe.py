@@ -308,6 +308,13 @@ def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
     return host.expanded(configured) if configured else project / "source"
 
 
+def chosen_socket() -> str:
+    """Return the socket of the engine that is used: the machine's, or where the user has one, what the docker client is set to."""
+    if not host.exists(Path(f"/run/user/{os.getuid()}/docker.sock")):
+        return host.ENGINE_SOCKET
+    return host.engine_socket(host.run) or host.ENGINE_SOCKET
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -322,11 +329,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    socket = chosen_socket()
     # Where another engine is meant, this one does not matter.
-    if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := host.hanging_engine()):
+    if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := host.hanging_engine(socket)):
+        restart = "it: sudo systemctl restart docker" if socket == host.ENGINE_SOCKET else f"the one at {socket}"
         module.fail_json(
-            msg=f"The engine does not answer within {host.ENGINE_TIMEOUT} seconds: {how}. "
-            "Restart it: sudo systemctl restart docker",
+            msg=f"The engine does not answer within {host.ENGINE_TIMEOUT} seconds: {how}. Restart {restart}",
             olympia={"phase": "preflight", "kind": "preflight"},
         )
     layers, specs = module.params["layers"], module.params["specs"]

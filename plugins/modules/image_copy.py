@@ -9,6 +9,8 @@ short_description: Copy images from this host's engine into other engines on it
 description:
   - An engine that lacks an image gets it from the one that the docker command talks to, by C(docker save) and C(docker load).
   - An image is known by its tag, which has to change with what is in it.
+  - Those engines are tenants' of a shared machine. One that does not answer is named, and the others get theirs.
+  - Needs root and systemd.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   images:
@@ -16,9 +18,10 @@ options:
     type: list
     elements: str
     required: true
-  sockets:
-    description: Path of each other engine's socket, by the name that messages call it.
-    type: dict
+  accounts:
+    description: Names of the accounts that have the other engines.
+    type: list
+    elements: str
     required: true
 attributes:
   check_mode:
@@ -33,80 +36,76 @@ EXAMPLES = r"""
 - name: Give an engine an image
   addons.olympia.image_copy:
     images: [olympia/base:1]
-    sockets:
-      ana: /run/user/2001/docker.sock
+    accounts: [ana]
   become: true
 """
 
 RETURN = r"""
+ailing:
+  description: Why an engine has not got the images, by account.
+  returned: success
+  type: dict
+  sample: {ben: its engine gives no answer within 20 seconds}
 copied:
-  description: References of the images that were copied (in check mode, would be), by the engine's name.
+  description: References of the images that were copied (in check mode, would be), by account.
   returned: always
   type: dict
   sample: {ana: ["olympia/base:1"]}
-cmd:
-  description: The command that failed.
-  returned: failure
-  type: list
-  elements: str
-rc:
-  description: Its return code.
-  returned: failure
-  type: int
-stdout:
-  description: What it printed.
-  returned: failure
-  type: str
-stderr:
-  description: What it said.
-  returned: failure
-  type: str
 """
 
+import pwd
 import subprocess
+import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils import as_tenant
 from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
 
+# Gigabytes, on a busy machine.
+COPY_SECONDS = 1200
 
-def present(docker: DockerCli, socket: str) -> set[str]:
-    """Return what names the images of an engine.
+
+def missing(account: str, uid: int, images: list[str]) -> list[str]:
+    """Return the images that an engine lacks.
 
     Args:
-        docker: Runs commands.
-        socket: The engine's socket.
+        account: Whose engine it is.
+        uid: The account's UID.
+        images: References of images.
+
+    Raises:
+        RuntimeError: It does not tell; the message says why.
     """
-    asked = ["--host", f"unix://{socket}", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]
-    listed = docker.run(asked)
-    if listed.rc:
-        docker.fail(f"The engine at {socket} cannot list images: {listed.stderr.strip()}", listed)
-    return set(listed.stdout.split())
+    asked = ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]
+    code, output, errors = as_tenant.engine(account, uid, asked)
+    if code:
+        raise RuntimeError(f"its engine cannot list images: {errors.strip()}")
+    return [image for image in images if image not in output.split()]
 
 
-def copy(docker: DockerCli, images: list[str], socket: str) -> None:
+def copy(account: str, uid: int, images: list[str]) -> None:
     """Copy images into an engine.
 
     Args:
-        docker: Runs commands.
+        account: Whose engine it is.
+        uid: The account's UID.
         images: Their references.
-        socket: The engine's socket.
+
+    Raises:
+        RuntimeError: It does not get them; the message says why.
     """
-    save, load = docker.command(["save", *images]), docker.command(["--host", f"unix://{socket}", "load", "--quiet"])
-    with subprocess.Popen(save, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=commands()) as source:
-        done = subprocess.run(load, stdin=source.stdout, capture_output=True, text=True, check=False, env=commands())
-        # Else a source whose reader has gone would wait for it for ever.
-        if source.stdout:
-            source.stdout.close()
-        errors = source.stderr.read() if source.stderr else ""
-        source.wait()
-    if source.returncode and done.returncode == 0:
-        docker.fail(
-            f"The engine cannot save the images: {errors.strip()}", Completed(save, source.returncode, "", errors)
-        )
-    if done.returncode:
-        failed = Completed(load, done.returncode, done.stdout, done.stderr)
-        docker.fail(f"The engine at {socket} cannot load the images: {done.stderr.strip()}", failed)
+    with tempfile.TemporaryFile() as said:
+        save = subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE, stderr=said, env=commands())
+        with save as source:
+            code, _output, errors = as_tenant.engine(account, uid, ["load", "--quiet"], COPY_SECONDS, source.stdout)
+            saved = source.poll()
+            # Else it would wait for ever for a reader that has gone.
+            source.kill()
+        said.seek(0)
+        if saved:
+            raise RuntimeError(f"this machine's engine cannot save the images: {said.read().decode().strip()}")
+    if code:
+        raise RuntimeError(f"its engine cannot load the images: {errors.strip()}")
 
 
 def main() -> None:
@@ -114,20 +113,24 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "images": {"type": "list", "elements": "str", "required": True},
-            "sockets": {"type": "dict", "required": True},
+            "accounts": {"type": "list", "elements": "str", "required": True},
         },
         supports_check_mode=True,
     )
-    docker = DockerCli(module)
-    copied = {}
-    for name, socket in module.params["sockets"].items():
-        there = present(docker, socket)
-        missing = [image for image in module.params["images"] if image not in there]
-        if missing:
-            copied[name] = missing
-            if not module.check_mode:
-                copy(docker, missing, socket)
-    module.exit_json(changed=bool(copied), copied=copied)
+    copied: dict[str, list[str]] = {}
+    ailing: dict[str, str] = {}
+    for account in module.params["accounts"]:
+        uid = pwd.getpwnam(account).pw_uid
+        try:
+            images = missing(account, uid, module.params["images"])
+            if images and not module.check_mode:
+                copy(account, uid, images)
+        except RuntimeError as error:
+            ailing[account] = str(error)
+            module.warn(f"{account}: {error}")
+        else:
+            copied |= {account: images} if images else {}
+    module.exit_json(changed=bool(copied), copied=copied, ailing=ailing)
 
 
 if __name__ == "__main__":

@@ -84,12 +84,14 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import doctor, host, machine
+from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, doctor, host, machine
 
+WORKERS = 8
 OWN_CERTIFICATE = "/etc/olympia/door/door.crt"
 
 
@@ -101,6 +103,24 @@ def said(command: Sequence[str]) -> str:
     """
     code, output, _errors = host.run([*command])
     return "" if code else output.strip()
+
+
+def engine_versions(tenants: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return the version of each tenant's own engine, by name; empty where it does not answer.
+
+    Args:
+        tenants: The tenants.
+    """
+
+    def version(tenant: dict[str, Any]) -> str:
+        asked = ["version", "--format", "{{.Server.Version}}"]
+        code, output, _errors = as_tenant.engine(tenant["name"], tenant["uid"], asked)
+        # It is a tenant who says that.
+        return output.strip() if not code and re.fullmatch(r"[\w.+~-]{1,40}", output.strip()) else ""
+
+    own = [tenant for tenant in tenants if tenant["engine"] == "rootless"]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return dict(zip((tenant["name"] for tenant in own), pool.map(version, own), strict=True))
 
 
 def room(path: Path) -> machine.Room:
@@ -177,13 +197,7 @@ def look(module: AnsibleModule) -> machine.Machine:
         },
         proc=proc_options(host.read_text(Path("/proc/mounts"))),
         installed=version[1] if version else "",
-        engines={
-            tenant["name"]: said(
-                ["docker", "--host", f"unix://{tenant['socket']}", "version", "--format", "{{.Server.Version}}"]
-            )
-            for tenant in tenants
-            if tenant["engine"] == "rootless"
-        },
+        engines=engine_versions(tenants),
         room=room(disks),
         disks_dir=str(disks),
         growth=growth(disks),

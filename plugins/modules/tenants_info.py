@@ -86,13 +86,15 @@ plan:
 import json
 import os
 import pwd
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host, registry
+from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, host, registry
 from ansible_collections.addons.olympia.plugins.module_utils.engine import problem
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES, in_registry
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROUP
@@ -114,6 +116,18 @@ UNIT = "olympia-tenants.service"
 LINGER = Path("/var/lib/systemd/linger")
 GIB = 1 << 30
 EXT4_MAGIC = b"\x53\xef"
+# Run as the tenant. Reads a regular file, and nothing that could lead elsewhere, block, or have no end.
+READ = """
+import os, stat, sys
+try:
+    file = os.open(sys.argv[1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+except FileNotFoundError:
+    print("{}")
+else:
+    stat.S_ISREG(os.fstat(file).st_mode) or sys.exit("it is no regular file")
+    sys.stdout.buffer.write(os.read(file, 1 << 18))
+"""
+WORKERS = 8
 
 
 def missing_packages() -> list[str]:
@@ -158,7 +172,7 @@ class Found:
         disk: Size of its home directory's file system, in bytes; 0 where there is none.
         mounted: Whether that is mounted.
         lingers: Whether its systemd manager runs without a session.
-        context: The docker client's context; empty for the default one.
+        client: The docker client's configuration; None where it cannot be read.
         engine: Whether its engine answers.
     """
 
@@ -169,7 +183,7 @@ class Found:
     disk: int
     mounted: bool
     lingers: bool
-    context: str
+    client: dict[str, Any] | None
     engine: bool
 
 
@@ -200,6 +214,21 @@ def file_system_size(image: Path) -> int:
     return blocks << (10 + log_block_size)
 
 
+def client_config(tenant: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the configuration of a tenant's docker client, empty without one; None where it cannot be read.
+
+    Args:
+        tenant: The tenant.
+    """
+    reads = [sys.executable, "-I", "-c", READ, f"{tenant['home']}/.docker/config.json"]
+    code, output, _errors = as_tenant.run(tenant["name"], tenant["uid"], reads)
+    try:
+        client = None if code else json.loads(output)
+    except (ValueError, RecursionError):
+        return None
+    return client if isinstance(client, dict) else None
+
+
 def look(tenant: dict[str, Any], disks: Path) -> Found:
     """Return what there is of a tenant.
 
@@ -211,10 +240,8 @@ def look(tenant: dict[str, Any], disks: Path) -> Found:
     accounts = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
     image, wanted = disks / tenant["image"], f"{name}:{tenant['subids']}"
     _code, groups, _errors = host.run(["id", "--name", "--groups", name])
-    try:
-        client = json.loads((home / ".docker/config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        client = {}
+    # The account may be another one's, which is a problem; then nothing is run as it.
+    is_there = accounts.get(name) == tenant["uid"]
     return Found(
         uid=accounts.get(name),
         taken_by=next((other for other, uid in accounts.items() if uid == tenant["uid"] and other != name), ""),
@@ -226,9 +253,9 @@ def look(tenant: dict[str, Any], disks: Path) -> Found:
         disk=file_system_size(image),
         mounted=os.path.ismount(home),
         lingers=(LINGER / name).exists(),
-        context=client.get("currentContext", ""),
+        client=client_config(tenant) if is_there else {},
         # One that hangs is none.
-        engine=not host.run(["timeout", "20", "docker", "--host", f"unix://{tenant['socket']}", "version"])[0],
+        engine=is_there and not as_tenant.engine(name, tenant["uid"], ["version"])[0],
     )
 
 
@@ -250,7 +277,8 @@ def assess(tenant: dict[str, Any], found: Found) -> tuple[list[str], list[dict[s
         "mount": not found.mounted,
         "linger": rootless and not found.lingers,
         "engine": rootless and not found.engine,
-        "context": rootless and not found.context,
+        # One that cannot be read is the tenant's affair, and writing it anew would lose what is in it.
+        "context": rootless and found.client is not None and not found.client.get("currentContext"),
     }
     sentences = {
         "account": f"make the account {name}",
@@ -352,8 +380,16 @@ def main() -> None:
     leaving = {tenant["name"]: left for tenant in module.params["gone"] if (left := leftovers(tenant, disks))}
     needs += [f"remove {name}: {', '.join(left)}" for name, left in leaving.items()]
     plans = {}
-    for tenant in module.params["tenants"]:
-        sentences, wrong, plans[tenant["name"]] = assess(tenant, look(tenant, disks))
+    tenants = module.params["tenants"]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        looks = pool.map(lambda tenant: look(tenant, disks), tenants)
+        found = dict(zip((tenant["name"] for tenant in tenants), looks, strict=True))
+    for tenant in tenants:
+        sentences, wrong, plans[tenant["name"]] = assess(tenant, found[tenant["name"]])
+        if found[tenant["name"]].client is None:
+            module.warn(
+                f"{tenant['home']}/.docker/config.json cannot be read, and stays as it is: that is up to {tenant['name']}."
+            )
         needs += sentences
         problems += wrong
     plan = {

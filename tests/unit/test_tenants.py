@@ -96,7 +96,7 @@ def found(**changes: Any) -> Found:
         "disk": 30 << 30,
         "mounted": True,
         "lingers": True,
-        "context": "olympia",
+        "client": {"currentContext": "olympia"},
         "engine": True,
     }
     return Found(**good | changes)
@@ -118,7 +118,7 @@ def test_a_tenant_who_lacks_nothing_needs_nothing() -> None:
         ({"mounted": False}, "mount the home directory of ana"),
         ({"lingers": False}, "let the systemd manager of ana run without a session"),
         ({"engine": False}, "start the engine of ana"),
-        ({"context": ""}, "set the docker client of ana to that engine"),
+        ({"client": {}}, "set the docker client of ana to that engine"),
     ],
 )
 def test_what_a_tenant_lacks_is_said(changes: dict[str, Any], need: str) -> None:
@@ -164,7 +164,7 @@ def test_a_home_directory_whose_file_system_is_damaged_is_not_made_anew(tmp_path
 def test_a_tenant_of_the_shared_engine_needs_no_engine() -> None:
     (ben,) = tenants([BEN], ["ben-b"])
     needs, _problems, plan = assess(
-        ben, found(uid=2002, groups=("olympia-tenants",), engine=False, lingers=False, context="", has_subids=False)
+        ben, found(uid=2002, groups=("olympia-tenants",), engine=False, lingers=False, client={}, has_subids=False)
     )
     assert needs == ["make the account ben-b"]
     assert plan["groups"] == ["olympia-tenants", "docker"]
