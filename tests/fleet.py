@@ -167,14 +167,19 @@ class Fleet:
         told = variables | {"olympia_tenants": self.tenants}
         (self.inventory / "group_vars/all.yml").write_text(json.dumps(told))
 
-    def run(self, *command: str) -> Outcome:
+    def run(self, *command: str, within: int | None = None) -> Outcome:
         """Run a command of the virtual environment for the fleet.
 
         Args:
             command: The command, without its inventory.
+            within: Seconds after which it is a failure that it still runs; None where nothing can keep it from ending.
         """
         with self.started(*command) as run:
-            output, _errors = run.communicate()
+            try:
+                output, _errors = run.communicate(timeout=within)
+            except subprocess.TimeoutExpired:
+                run.kill()
+                raise
         return Outcome(run.returncode, output)
 
     def started(self, *command: str) -> subprocess.Popen[str]:
@@ -211,7 +216,12 @@ class Fleet:
         )  # fmt: skip
 
     def page(self, machine: str, host: str, authority: str = "", user: str = "") -> tuple[int, str]:
-        """Return the status and text of the page that tells the version, through the door and with its certificate verified.
+        """Return the status and text of the page that tells the version, as `ask` gets it."""
+        answer = self.ask(machine, host, authority, user)
+        return answer.status, answer.read().decode()
+
+    def ask(self, machine: str, host: str, authority: str = "", user: str = "") -> http.client.HTTPResponse:
+        """Return the answer of the page that tells the version, through the door and with its certificate verified.
 
         Args:
             machine: The machine.
@@ -233,8 +243,7 @@ class Fleet:
         )
         word = base64.b64encode(user.encode()).decode()
         connection.request("GET", "/__version__", headers={"Authorization": f"Basic {word}"} if user else {})
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
+        return connection.getresponse()
 
     def remove(self) -> None:
         """Throw the machines away."""
