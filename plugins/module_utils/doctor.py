@@ -37,7 +37,7 @@ FACTS = (
     "application", "ca_bundle", "compose_files_present", "containers", "disk_free_mb", "engine", "env_error",
     "image_origin", "image_sources", "initialized", "instance", "listening_ports", "local_names", "machine", "max_map_count",
     "memory_mb", "owner", "port_owners", "project_dir", "rendered", "site_error", "source_dir", "source_missing",
-    "source_tight", "source_windows", "strangers", "volume_created",
+    "source_tight", "source_windows", "strangers", "unprivileged_port", "volume_created",
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
