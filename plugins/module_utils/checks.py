@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import application, cache, database, shapes
+from ansible_collections.addons.olympia.plugins.module_utils import application, cache, causes, database, shapes
 from ansible_collections.addons.olympia.plugins.module_utils.host import own_ports
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack import (
@@ -44,6 +44,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *check_memory(values, facts),
         *(problem for path in facts["disk_free_mb"] for problem in check_disk(values, facts, path)),
         *check_builder(values, facts),
+        *check_networks(values, facts),
         *check_owner(facts),
         *check_database(values, facts),
         *application.check_registry(values, facts),
@@ -297,6 +298,23 @@ def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[P
             way_out="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
         )
     ]
+
+
+def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether the engine has no room for the instance's network.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
+    networks = facts["networks"]
+    if not networks or networks["free"] or f"{values['olympia_stack_instance']}_default" in networks["names"]:
+        return []
+    if facts["engine"]["needs"] and "default-address-pools" in values["olympia_docker_daemon_options"]:
+        # The run begins with giving the engine these.
+        return []
+    what, evidence, way_out = causes.pools_used_up(networks)
+    return [Problem(what=what, evidence=evidence, way_out=way_out)]
 
 
 def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:

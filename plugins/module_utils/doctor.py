@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import application, checks
+from ansible_collections.addons.olympia.plugins.module_utils import application, causes, checks
 from ansible_collections.addons.olympia.plugins.module_utils.engine import MINIMUM, satisfies
 from ansible_collections.addons.olympia.plugins.module_utils.host import CA_BUNDLE, ENGINE_DATA
 from ansible_collections.addons.olympia.plugins.module_utils.registry import SENTENCES, WAYS_OUT
@@ -26,6 +26,7 @@ HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 LOOPBACK = ("127.0.0.1", "::1")
 # Seconds. Beyond the first, certificates and package lists of now can be of the future; beyond the second they are refused.
 SKEW_WARNING, SKEW_FAILED = 30, 300
+FEW_NETWORKS = 3  # an engine that has room for no more than that will not start many more stacks
 NOT_HERE = (404, 407)  # what a server says that has no such archive, and a proxy that lets nobody through
 # What `docker ps` calls a container in which nothing runs.
 ENDED = ("created", "exited", "dead")
@@ -331,6 +332,41 @@ def _firewall_rules(findings: Findings) -> Verdict:
     )
 
 
+def _networks(findings: Findings) -> Verdict:
+    networks, unreached = findings.seen["networks"], findings.seen["unreached"]
+    if not findings.reachable or not networks:
+        return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
+    if full := checks.check_networks(findings.values, {**findings.facts, "networks": networks}):
+        return from_problems(full, "")
+    own = f"{findings.settings['instance']}_default"
+    wrong = [*_without_network(findings.facts["containers"])]
+    if own in networks["without_bridge"]:
+        wrong.append(f"the bridge of {own} is gone from this host")
+    wrong += [f"web does not reach {service}: {error}" for service, error in unreached.items()]
+    if wrong:
+        return Verdict(
+            FAILED,
+            "; ".join(wrong),
+            "Run 'make down' and 'make up', which make network and containers again; see the check firewall-rules, too.",
+        )
+    if networks["free"] < FEW_NETWORKS:
+        _cause, evidence, way_out = causes.pools_used_up(networks)
+        return Verdict(WARNING, f"the engine has room for {networks['free']} more: {evidence}", way_out)
+    return Verdict(OK, f"the engine has room for {networks['free']} more")
+
+
+def _without_network(containers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is wrong with the network of each running container."""
+    for container in containers:
+        service, attached = container["service"], container["networks"]
+        if container["state"] != "running" or {"host", "none"} & set(attached):
+            continue
+        if not attached:
+            yield f"{service} is attached to no network"
+        elif not any(service in names for names in attached.values()):
+            yield f"no other service finds {service} by its name in {', '.join(attached)}"
+
+
 def _memory(findings: Findings) -> Verdict:
     return from_problems(checks.check_memory(findings.values, findings.facts), f"{findings.facts['memory_mb']} MiB")
 
@@ -612,6 +648,7 @@ CHECKS = (
     Check("mysql-port", "port of the database", _port("olympia_stack_mysql_port")),
     Check("site-answer", "answer of the site", _published_address),
     Check("firewall-rules", "firewall rule of its port", _firewall_rules),
+    Check("networks", "networks of containers, and room for them", _networks),
     Check("hosts-entry", "name of the site on this host", _hosts_entry),
     Check("memory", "memory of this host", _memory),
     Check("disk-images", "room for images", _disk(of_images=True)),

@@ -338,6 +338,7 @@ def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
         "rootless": False,
         "live_restore": False,
         "root_dir": None,
+        "address_pools": [],
         "tcp": [],
     }
     plugins: dict[str, str] = {}
@@ -361,6 +362,7 @@ def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
             rootless=any("rootless" in option for option in info.get("SecurityOptions") or []),
             live_restore=bool(info.get("LiveRestoreEnabled")),
             root_dir=info.get("DockerRootDir"),
+            address_pools=info.get("DefaultAddressPools") or [],
             tcp=tcp_listeners(info.get("Warnings") or []),
         )
     else:

@@ -277,6 +277,11 @@ def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
         "started_at": state["StartedAt"],
         "healthy_at": healthy_at(state.get("Health", {}).get("Log") or []),
         "ports": sorted(int(binding["HostPort"]) for binding in bindings if binding.get("HostPort")),
+        "networks": {
+            # The engine's own name of them is newer than Compose's aliases.
+            name: (endpoint.get("DNSNames") or endpoint.get("Aliases") or [])
+            for name, endpoint in entry["NetworkSettings"]["Networks"].items()
+        },
     }
 
 
@@ -407,6 +412,16 @@ def source_git(run: Run, source: Path) -> dict[str, str]:
     # A path says nothing to anybody else.
     public = re.match(r"(?!file:)[a-z+]+://|[\w.-]+@[\w.-]+:", url)
     return {"url": re.sub(r"(?<=://)[^/@]*@", "", url.strip()) if public else "", "revision": revision.strip()}
+
+
+def address_pools(run: Run) -> list[dict[str, Any]]:
+    """Return the address pools that the engine is configured with, each with `Base` and `Size`.
+
+    Args:
+        run: Runs a command.
+    """
+    code, output, _errors = run(["docker", "info", "--format", "{{json .DefaultAddressPools}}"])
+    return [] if code else json.loads(output) or []
 
 
 def volume_created(run: Run, name: str) -> str:

@@ -91,6 +91,7 @@ from ansible_collections.addons.olympia.plugins.module_utils import (
     engine,
     host,
     instances,
+    networks,
     registry,
     settings,
     stack,
@@ -195,6 +196,9 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     # A site whose web server runs; of any other it is known that it does not answer.
     runs = any(entry["service"] == "nginx" and entry["state"] == "running" for entry in facts["containers"])
     site = {"address": values["olympia_stack_bind_address"], "port": values["olympia_stack_http_port"]}
+    # Whose network is in use needs no other one.
+    connected = any(entry["state"] == "running" and entry["networks"] for entry in facts["containers"])
+    pools = facts["engine"]["docker"]["address_pools"]
     # An engine without root has its data where the project directory is, in the home directory.
     disks = (
         (project,)
@@ -207,6 +211,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         "disk_free_mb": {str(path): host.free_disk_mb(path) for path in disks},
         "initialized": host.read_initialization(project / host.INITIALIZED),
         "site_error": host.site_error(site) if runs else "",
+        "networks": None if connected else networks.look(host.run, pools),
         "restore": host.exists(project / host.RESTORE),
         "snapshots_dir": str(host.snapshots_directory(values["olympia_stack_snapshots_dir"])),
         "deps_image": host.read_text(project / host.DEPS_IMAGE),

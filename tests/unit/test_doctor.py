@@ -20,8 +20,10 @@ ROLES = Path(__file__).parents[2] / "roles"
 NOW = 1_800_000_000.0
 DOCKER: dict[str, Any] = {
     "client": "26.1", "context": "default", "host": None, "server": "26.1.5", "server_error": None,
-    "containerd_store": True, "rootless": False, "root_dir": None, "tcp": [],
+    "containerd_store": True, "rootless": False, "root_dir": None, "address_pools": [], "tcp": [],
 }  # fmt: skip
+NETWORKS: dict[str, Any] = {"names": ["bridge", "other"], "idle": ["other"], "without_bridge": [], "free": 29}
+FULL = {"names": ["addons-server_default", "bridge"], "idle": [], "free": 0}
 USERS = {"name": "me", "uid": 1000, "docker_group": ["me"], "session_in_docker_group": True}
 
 
@@ -73,6 +75,7 @@ def findings(
         "local_names": ["localhost", "olympia.test"],
         "port_block": 0,
         "restore": False,
+        "networks": None,
         "site_error": "",
         "strangers": [],
         "unprivileged_port": 1024,
@@ -99,12 +102,14 @@ def findings(
         "environment": dict.fromkeys(doctor.PROXIES, ""),
         "foreign_deps": [],
         "mirrors": [mirror()],
+        "networks": NETWORKS,
         "one_off": [],
         "overrides": [],
         "registry": {"kind": "", "words": ""},
         "source_uid": 1000,
         "firewall_rules": None,
         "refusal": ["", ""],
+        "unreached": {},
         "volume_files": None,
     } | (seen or {})
     return doctor.Findings(chosen, stack.derive(chosen, host, {}), host, wrong or [], differing or [], looked)
@@ -124,7 +129,7 @@ def verdict(name: str, found: doctor.Findings) -> dict[str, Any]:
 
 DOWN = {"server": None, "server_error": "Cannot connect to the Docker daemon"}
 REGISTRY = {"image_origin": "registry"}
-NGINX = {"service": "nginx", "state": "running", "ports": [80]}
+NGINX = {"service": "nginx", "state": "running", "ports": [80], "networks": {"addons-server_default": ["nginx"]}}
 SILENT = {"containers": [NGINX], "site_error": "timed out"}
 RULE = "-A DOCKER ! -i br-0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.18.0.2:80"
 WITH_VOLUME = {"facts": {"volume_created": "yesterday"}, "seen": {"refusal": ["MySQL 8.4 would", "Keep to it."]}}
@@ -273,6 +278,27 @@ def test_all_is_well_on_a_good_host() -> None:
             "PIP_CERT=/other.pem",
             {"ca_bundle": "/ca.pem", "seen": {"environment": {"PIP_CERT": "/other.pem"}}},
         ),
+        ("networks", "ok", "room for 29 more", {"facts": {"containers": [NGINX]}}),
+        ("networks", "unknown", doctor.NO_ENGINE, {"facts": {"engine": engine(DOWN)}, "seen": {"networks": None}}),
+        ("networks", "warning", "room for 2 more: it has 2 networks, 1 of them", {"seen": {"networks": NETWORKS | {"free": 2}}}),
+        ("networks", "failed", "used up: it has 2 networks", {"seen": {"networks": NETWORKS | {"free": 0}}}),
+        ("networks", "warning", "room for 0 more", {"seen": {"networks": NETWORKS | FULL}}),
+        (
+            "networks",
+            "warning",
+            "room for 0 more",
+            {
+                "seen": {"networks": NETWORKS | {"free": 0}},
+                "facts": {"engine": engine(needs=["change daemon.json"])},
+                "olympia_docker_daemon_options": {"default-address-pools": []},
+            },
+        ),
+        ("networks", "failed", "nginx is attached to no network", {"facts": {"containers": [NGINX | {"networks": {}}]}}),
+        ("networks", "failed", "finds nginx by its name in n", {"facts": {"containers": [NGINX | {"networks": {"n": ["x"]}}]}}),
+        ("networks", "ok", "room", {"facts": {"containers": [NGINX | {"networks": {"host": []}}]}}),
+        ("networks", "ok", "room", {"facts": {"containers": [NGINX | {"networks": {}, "state": "exited"}]}}),
+        ("networks", "failed", "bridge", {"seen": {"networks": NETWORKS | {"without_bridge": ["addons-server_default"]}}}),
+        ("networks", "failed", "web does not reach redis: timed out", {"seen": {"unreached": {"redis": "timed out"}}}),
         ("leftovers", "unknown", doctor.NO_ENGINE, {"facts": {"engine": engine(DOWN)}}),
         ("leftovers", "warning", "a (exited)", {"seen": {"one_off": [{"name": "a", "state": "exited"}]}}),
     ],

@@ -48,6 +48,7 @@ def host(**changes: Any) -> dict[str, Any]:
             "rootless": False,
             "live_restore": False,
             "root_dir": "/var/lib/docker",
+            "address_pools": [],
             "tcp": [],
         },
         "buildx": "0.13.1+ds1",

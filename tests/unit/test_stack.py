@@ -41,6 +41,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "port_owners": {},
         "port_block": 0,
         "restore": False,
+        "networks": None,
         "site_error": "",
         "strangers": [],
         "unprivileged_port": 1024,
