@@ -36,6 +36,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         facts: What the probe found.
     """
     return [
+        *check_client(facts),
         *check_compose_files(values, facts),
         *check_env(facts),
         *check_rendered(facts),
@@ -107,6 +108,27 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
             )
         )
     return problems
+
+
+def check_client(facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether the docker client cannot read what is in the project directory.
+
+    Args:
+        facts: What the probe found.
+    """
+    if not facts["client_error"]:
+        return []
+    snap = facts["client_path"].startswith("/snap/")
+    why = f", because {facts['client_path']} is a snap, and sees no hidden folder of the home directory" if snap else ""
+    return [
+        Problem(
+            what=f"the docker client cannot read the project directory {facts['project_dir']}{why}",
+            setting="olympia_stack_project_dir",
+            evidence=facts["client_error"],
+            way_out="Use one that it can read, in the home directory and without a dot-directory: export "
+            "XDG_STATE_HOME=$HOME/olympia-state in the shell's profile, or PROJECT_DIR=/path with every command.",
+        )
+    ]
 
 
 def check_compose_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:

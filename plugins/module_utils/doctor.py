@@ -35,7 +35,8 @@ ENGINE_FIRST = "See the check daemon first."
 
 # What of the probe's facts the checks read; others may carry credentials, and stay on the controller.
 FACTS = (
-    "application", "ca_bundle", "compose_files_present", "containers", "disk_free_mb", "engine", "env_error",
+    "application", "ca_bundle", "client_error", "client_path", "compose_files_present",
+    "containers", "disk_free_mb", "engine", "env_error",
     "image_origin", "image_sources", "initialized", "listening_ports", "local_names", "max_map_count", "memory_mb",
     "port_owners", "project_dir", "rendered", "site_error", "source_dir", "source_missing",
     "source_tight", "source_windows", "volume_created",
@@ -473,6 +474,10 @@ def _rendered_files(findings: Findings) -> Verdict:
     return verdict
 
 
+def _project_dir(findings: Findings) -> Verdict:
+    return from_problems(checks.check_client(findings.facts), findings.facts["project_dir"])
+
+
 def _compose_files(findings: Findings) -> Verdict:
     return from_problems(
         checks.check_compose_files(findings.values, findings.facts),
@@ -659,6 +664,7 @@ CHECKS = (
     Check("ownership", "owner of source tree and deps", _ownership),
     Check("env-file", "form of .env", _env_file),
     Check("rendered-files", "rendered files, as up would write them", _rendered_files),
+    Check("project-dir", "project directory, for the docker client", _project_dir),
     Check("compose-files", "files that COMPOSE_FILE names", _compose_files),
     Check("override-file", "override file, used or ignored", _override_file),
     Check("mysql-volume", "volume and server of the database", _mysql_volume),

@@ -14,6 +14,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ RESTORE = ".restore.json"  # below the project directory: how far a restore has 
 TEST_RESULTS = "test-results"  # below the project directory: what the site's own tests report
 DEPS_IMAGE = "deps/.image"  # the image that the mounted dependencies were taken from
 KEPT_CHECKS = 5  # healthchecks that the engine remembers of a container
+ANY_PROJECT = '{"name": "any", "services": {"any": {"image": "any"}}}'  # a Compose file that is right
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 ENGINE_SOCKET = "/var/run/docker.sock"
 ENGINE_TIMEOUT = 10  # seconds that an engine may take to say that it is there
@@ -394,6 +396,29 @@ def service_hashes(run: Run, project: Path, files: Iterable[str]) -> dict[str, s
         ["docker", "compose", "--project-directory", str(project), *named, "config", "--hash", "*"]
     )
     return {} if code else dict(line.split() for line in output.splitlines())
+
+
+def client_error(run: Run, project: Path) -> str:
+    """Return why the docker client cannot read files in the project directory, though this user can; empty where it can.
+
+    A client of a snap or in a container sees other files than its user does.
+
+    Args:
+        run: Runs a command.
+        project: The project directory. Where there is none yet, a folder in the place of it is tried, hidden if that will be.
+    """
+    place, prefix = project, ""
+    while not exists(place):
+        place, prefix = place.parent, "." if place.name.startswith(".") else ""
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{prefix}olympia-", dir=place) as folder:
+            file = Path(folder, "docker-compose.yml")
+            file.write_text(ANY_PROJECT, encoding="utf-8")
+            code, _output, errors = run(["docker", "compose", "--file", str(file), "config", "--quiet"])
+    except OSError:
+        # This user cannot write there, which is another problem.
+        return ""
+    return (errors.strip() or f"return code {code}") if code else ""
 
 
 def source_git(run: Run, source: Path) -> dict[str, str]:

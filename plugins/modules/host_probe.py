@@ -221,6 +221,11 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         "listening_ports": listening,
         "port_owners": {str(port): host.port_owner(host.run, port) for port in wanted_ports},
         "rendered": host.rendered_files(project, files),
+        # One that reads the rendered files can read others there.
+        "client_error": host.client_error(host.run, project)
+        if facts["engine"]["compose"] and not facts["service_hashes"]
+        else "",
+        "client_path": shutil.which("docker") or "",
         "compose_files_present": host.checksums(project, compose_files),
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(

@@ -75,6 +75,8 @@ def findings(
         "local_names": ["localhost", "olympia.test"],
         "port_block": 0,
         "restore": False,
+        "client_error": "",
+        "client_path": "/usr/bin/docker",
         "networks": None,
         "site_error": "",
         "strangers": [],
@@ -133,6 +135,7 @@ NGINX = {"service": "nginx", "state": "running", "ports": [80], "networks": {"ad
 SILENT = {"containers": [NGINX], "site_error": "timed out"}
 RULE = "-A DOCKER ! -i br-0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.18.0.2:80"
 WITH_VOLUME = {"facts": {"volume_created": "yesterday"}, "seen": {"refusal": ["MySQL 8.4 would", "Keep to it."]}}
+SNAP = {"client_error": "open x: permission denied", "client_path": "/snap/bin/docker"}
 VOLUME = {"volume_created": "yesterday"}
 
 
@@ -278,6 +281,8 @@ def test_all_is_well_on_a_good_host() -> None:
             "PIP_CERT=/other.pem",
             {"ca_bundle": "/ca.pem", "seen": {"environment": {"PIP_CERT": "/other.pem"}}},
         ),
+        ("project-dir", "failed", "cannot read the project directory /home/me/.local", {"facts": {"client_error": "open x"}}),
+        ("project-dir", "failed", "/snap/bin/docker is a snap", {"facts": SNAP}),
         ("networks", "ok", "room for 29 more", {"facts": {"containers": [NGINX]}}),
         ("networks", "unknown", doctor.NO_ENGINE, {"facts": {"engine": engine(DOWN)}, "seen": {"networks": None}}),
         ("networks", "warning", "room for 2 more: it has 2 networks, 1 of them", {"seen": {"networks": NETWORKS | {"free": 2}}}),

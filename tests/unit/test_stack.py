@@ -41,6 +41,8 @@ def facts(**changed: Any) -> dict[str, Any]:
         "port_owners": {},
         "port_block": 0,
         "restore": False,
+        "client_error": "",
+        "client_path": "/usr/bin/docker",
         "networks": None,
         "site_error": "",
         "strangers": [],
