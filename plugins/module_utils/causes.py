@@ -36,6 +36,15 @@ CAUSES = {
     r"(?i)temporary failure in name resolution|could not resolve": "The container cannot resolve names: see the engine's DNS.",
 }
 
+# What apt, pip, npm and git say that cannot get out of a build.
+NO_NETWORK = re.compile(
+    r"Temporary failure (in name resolution|resolving)|Could(n't| not) resolve|Network is unreachable|[Cc]onnection timed out|"
+    r"EAI_AGAIN|ETIMEDOUT|ENETUNREACH"
+)
+NO_MASQUERADE = (
+    "no rule of the firewall leads builds to the network, as after a reload of it (iptables --flush, firewalld, ufw)"
+)
+RESTART_ENGINE = "Restart the engine, which makes its rules again: sudo systemctl restart docker"
 # What Compose says when a service, and not the engine, is why others were not started.
 SERVICE_FAILED = re.compile(r"dependency failed to start|is unhealthy|exited \(\d+\)")
 POOLS_USED_UP = re.compile(r"non-overlapping IPv4 address pool|predefined address pools have been fully subnetted")
@@ -72,7 +81,7 @@ REFUSALS = {
     ),
     r"No chain/target/match by that name": (
         "The engine's chains in the firewall are gone, as after a reload of it (iptables --flush, firewalld, ufw).",
-        "Restart the engine, which makes them again: sudo systemctl restart docker",
+        RESTART_ENGINE,
     ),
     r"(?i)no space left on device": (
         "The disk is full.",
@@ -139,6 +148,20 @@ def likely_cause(wrong: str, said: str) -> str:
         if found := re.search(pattern, said):
             return cause.format(found[0].strip())
     return ""
+
+
+def network_of_builds(said: str, led: Callable[[], bool | None]) -> str:
+    """Return what to say of a build step that has not reached the network; the empty string where that is not why it failed.
+
+    Args:
+        said: What the step said.
+        led: Looks whether the firewall leads builds to the network, as `host.builds_are_led` does.
+    """
+    if not NO_NETWORK.search(said):
+        return ""
+    if led() is False:
+        return f"cause: {NO_MASQUERADE}\nfix: {RESTART_ENGINE}"
+    return "cause: the build does not reach the network\nfix: Ask 'olympia doctor mirrors proxy'"
 
 
 def ended_together(containers: Collection[Mapping[str, Any]]) -> bool:

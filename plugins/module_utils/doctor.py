@@ -319,12 +319,17 @@ def _published_address(findings: Findings) -> Verdict:
 
 def _firewall_rules(findings: Findings) -> Verdict:
     rules, port = findings.seen["firewall_rules"], findings.values["olympia_stack_http_port"]
-    if not any(entry["state"] == "running" and port in entry["ports"] for entry in findings.facts["containers"]):
+    published = any(entry["state"] == "running" and port in entry["ports"] for entry in findings.facts["containers"])
+    led = not published or (rules is not None and f"--dport {port} " in rules)
+    # Without the engine's own rules somebody may have made others.
+    if led and findings.seen["builds_led"] is False:
+        return Verdict(WARNING, causes.NO_MASQUERADE, causes.RESTART_ENGINE)
+    if not published:
         return Verdict(OK, "no container has the site's port")
     if rules is None:
         fix = "Run: sudo iptables --table=nat --list-rules DOCKER" if findings.facts["site_error"] else ""
         return Verdict(UNKNOWN if fix else OK, "only root sees them, or the engine has them elsewhere", fix)
-    if f"--dport {port} " in rules:
+    if led:
         return Verdict(OK, f"port {port} is led to its container")
     return Verdict(
         FAILED,
@@ -409,7 +414,15 @@ def _search_server(findings: Findings) -> Verdict:
 
 
 def _source_tree(findings: Findings) -> Verdict:
-    return from_problems(checks.check_source(findings.values, findings.facts), findings.settings["source_dir"])
+    source, odd = findings.settings["source_dir"], findings.seen["source_not_utf8"]
+    verdict = from_problems(checks.check_source(findings.values, findings.facts), source)
+    if verdict.state == OK and odd:
+        return Verdict(
+            WARNING,
+            f"names that are not UTF-8, which newer versions of BuildKit refuse: {', '.join(odd[:5])}",
+            f"Rename these files in {source}, or leave them out of the build with its .dockerignore.",
+        )
+    return verdict
 
 
 def _ownership(findings: Findings) -> Verdict:
@@ -652,7 +665,7 @@ CHECKS = (
     Check("http-port", "port of the site", _port("olympia_stack_http_port")),
     Check("mysql-port", "port of the database", _port("olympia_stack_mysql_port")),
     Check("site-answer", "answer of the site", _published_address),
-    Check("firewall-rules", "firewall rule of its port", _firewall_rules),
+    Check("firewall-rules", "firewall rules of its port and of builds", _firewall_rules),
     Check("networks", "networks of containers, and room for them", _networks),
     Check("hosts-entry", "name of the site on this host", _hosts_entry),
     Check("memory", "memory of this host", _memory),

@@ -27,6 +27,7 @@ Run = Callable[[list[str]], tuple[int, str, str]]
 MANAGED_LINES = 3  # a rendered file carries its header in one of the first lines (a script has its interpreter first)
 MANAGED_MARK = "managed by addons.olympia"
 ENGINE_DATA = Path("/var/lib/docker")
+DEFAULT_BRIDGE = Path("/sys/class/net/docker0")
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian and Ubuntu
 INITIALIZED = ".initialized.json"  # below the project directory
 RESTORE = ".restore.json"  # below the project directory: how far a restore has got that goes on, or was interrupted
@@ -349,6 +350,18 @@ def firewall_rules(run: Run) -> str | None:
     """
     code, output, _errors = run(["iptables", "--table=nat", "--list-rules", "DOCKER"])
     return None if code else "\n".join(line for line in output.splitlines() if "--to-destination" in line)
+
+
+def builds_are_led(run: Run) -> bool | None:
+    """Return whether the firewall leads what builds send out of the engine's default bridge to the network.
+
+    None where only root may see that, or the engine has no such bridge on this host.
+
+    Args:
+        run: Runs a command.
+    """
+    code, output, _errors = run(["iptables", "--table=nat", "--list-rules", "POSTROUTING"])
+    return None if code or not exists(DEFAULT_BRIDGE) else f"! -o {DEFAULT_BRIDGE.name} -j MASQUERADE" in output
 
 
 def one_off_containers(run: Run, project: str) -> list[dict[str, str]]:

@@ -89,7 +89,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import doctor, engine, host, machine, networks
+from ansible_collections.addons.olympia.plugins.module_utils import (
+    build_inputs,
+    doctor,
+    engine,
+    host,
+    machine,
+    networks,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
@@ -235,6 +242,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
     environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in doctor.PROXIES}
     return {
         "addresses": addresses(settings["host_name"]) if "hosts-entry" in names else [],
+        "builds_led": host.builds_are_led(host.run),
         "ca_bundle_error": certificate_error(settings["ca_bundle"]),
         "environment": mask(environment)
         | {name: os.environ[name] for name in doctor.CA_VARIABLES if os.environ.get(name)},
@@ -248,6 +256,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
         "overrides": [name for name in doctor.OVERRIDES if host.exists(project / name)],
         "refusal": refusal(settings) if "mysql-volume" in names and facts["volume_created"] else ("", ""),
         "registry": asdict(host.registry_answer(host.run, settings["images"]["memcached"])) if asks_registry else None,
+        "source_not_utf8": build_inputs.not_utf8(Path(settings["source_dir"])) if "source-tree" in names else [],
         "source_uid": owner(Path(settings["source_dir"])),
         "unreached": unreached(facts) if "networks" in names else {},
         "volume_files": volume_files(settings["volume"]) if "mysql-volume" in names else None,

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,10 @@ FILL = """
     fallocate --length=$(df --output=avail --block-size=1 {path} | tail -1) {path}/filler
     dd if=/dev/zero of={path}/filler bs=64K oflag=append conv=notrunc status=none 2>/dev/null || true
 """
+
+
+# Until the engine has no room for one more.
+TAKE_NETWORKS = "while docker network create taken$((++count)); do :; done"
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,61 @@ def reloaded_firewall(stand: Stand) -> Outcome:
     return run
 
 
+def dead_builds(stand: Stand) -> Outcome:
+    """Build anew after the firewall was emptied, and restart the engine, as is said to help."""
+    stand.shell("docker buildx prune --all --force")
+    stand.shell("iptables --policy FORWARD DROP && iptables --flush && iptables --table=nat --flush")
+    try:
+        return stand.up(*stand.work_for("build"))
+    finally:
+        stand.shell("systemctl restart docker")
+
+
+def frozen_engine(stand: Stand) -> Outcome:
+    """Bring the stack up and ask the doctor while the engine's process is stopped."""
+    signal = "systemctl kill --kill-whom=main --signal={} docker.service"
+    stand.shell(signal.format("STOP"))
+    # Who waits for the engine finds it well then, and says nothing of it.
+    thaw = threading.Timer(120, lambda: stand.shell(signal.format("CONT")))
+    thaw.start()
+    try:
+        doctor = stand.olympia("doctor")
+        assert "was stopped by a signal" in doctor.output, doctor.output
+        return stand.up()
+    finally:
+        thaw.cancel()
+        stand.shell(signal.format("CONT"))
+
+
+def without_networks(strike: Callable[[Stand], Outcome]) -> Callable[[Stand], Outcome]:
+    """Return what does something that takes all networks that the engine has room for, from a stack that is down."""
+
+    def struck(stand: Stand) -> Outcome:
+        stand.shell(f"cd {PROJECT} && docker compose down")
+        try:
+            return strike(stand)
+        finally:
+            stand.shell("docker network prune --force")
+
+    return struck
+
+
+def data_elsewhere(stand: Stand) -> Outcome:
+    """Ask the doctor about an engine that has its files on another disk, which is full, and let it have its old ones back."""
+    options = "/etc/systemd/system/docker.service.d/elsewhere.conf"
+    command = "ExecStart=\nExecStart=/usr/sbin/dockerd --host=fd:// --data-root=/elsewhere"
+    stand.shell(f"""
+        mkdir -p /elsewhere {Path(options).parent}
+        mount -t tmpfs -o size=15m tmpfs /elsewhere
+        printf '[Service]\n{command}\n' > {options}
+        systemctl daemon-reload && systemctl restart docker
+    """)
+    try:
+        return stand.olympia("doctor", "disk-images")
+    finally:
+        stand.shell(f"rm {options} && systemctl daemon-reload && systemctl restart docker && umount /elsewhere")
+
+
 def cut_off(stand: Stand) -> Outcome:
     """Build anew with the host's network cut, and plug it in again."""
     stand.shell("docker buildx prune --all --force")
@@ -220,6 +280,11 @@ def befalling_runs() -> Iterator[Fault]:
     full = full_disk(STATE, "preflight")
     yield Fault("the project directory's disk is full", "preflight", full, "too little disk space at")
     yield Fault("the project directory's disk fills up", "render", filling_disk, "No space left on device")
+    reloaded = r"cause: no rule of the firewall leads builds to the network.*\s+fix: Restart the engine"
+    yield Fault("the firewall is reloaded", "build", dead_builds, reloaded)
+    taken = without_networks(on_the_host(TAKE_NETWORKS, "build"))
+    used_up = r"The services were not started: [^\"]+?all address pools of the engine are used up"
+    yield Fault("the engine's networks are used up", "build", taken, used_up)
     yield Fault("the network is cut", "build", cut_off, "Temporary failure resolving")
     yield Fault("the clock is two years ahead", "all phases", at_another_time("+2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("the clock is two years behind", "all phases", at_another_time("-2y"), r"Build the .*\]\s\*+\s+changed")
@@ -254,6 +319,13 @@ def befalling_stacks() -> Iterator[Fault]:
     yield fault("the database has half a first start beside it", unfinished, "mysqld has ended with exit code 137")
     yield fault("the builder's cache is removed", "docker buildx prune --all --force")
     yield Fault("the firewall is reloaded", "at rest", reloaded_firewall, "nothing answers at")
+    hangs = r"The engine does not answer within 10 seconds: dockerd, process \d+, was stopped by a signal"
+    yield Fault("the engine's process is stopped", "at rest", frozen_engine, hangs)
+    taken = without_networks(before_a_run(TAKE_NETWORKS))
+    yield Fault("the engine's networks are used up", "at rest", taken, "1. all address pools of the engine are used up")
+    yield Fault(
+        "the engine's files are on another disk", "at rest", data_elsewhere, "too little disk space at /elsewhere"
+    )
     taken_down = f"cd {PROJECT} && docker compose down"
     yield fault("containers and network are removed", taken_down, r"Bring the Compose project up\]\s\*+\s+changed")
 

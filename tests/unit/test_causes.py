@@ -8,6 +8,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.causes import (
     ENGINE_GONE,
     ended_together,
     likely_cause,
+    network_of_builds,
     refusal,
 )
 
@@ -109,3 +110,17 @@ def test_what_nobody_knows_is_told_as_it_is() -> None:
 )
 def test_a_service_that_fails_is_no_refusal_of_the_engine(said: str) -> None:
     assert refusal(said, dict) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "led", "words"),
+    [
+        ("Temporary failure resolving 'deb.example.org'", False, "sudo systemctl restart docker"),
+        ("Could not resolve host: git.example.org", None, "olympia doctor mirrors proxy"),
+        ("npm error code EAI_AGAIN", True, "olympia doctor mirrors proxy"),
+        ("ERROR: No matching distribution found for x", False, ""),
+    ],
+)
+def test_a_build_without_a_network_is_told(said: str, led: bool | None, words: str) -> None:
+    told = network_of_builds(said, lambda: led)
+    assert words in told if words else told == ""

@@ -100,6 +100,7 @@ def findings(
     chosen = values(**settings)
     looked = {
         "addresses": ["127.0.0.1"],
+        "builds_led": None,
         "ca_bundle_error": "",
         "environment": dict.fromkeys(doctor.PROXIES, ""),
         "foreign_deps": [],
@@ -108,6 +109,7 @@ def findings(
         "one_off": [],
         "overrides": [],
         "registry": {"kind": "", "words": ""},
+        "source_not_utf8": [],
         "source_uid": 1000,
         "firewall_rules": None,
         "refusal": ["", ""],
@@ -194,6 +196,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("site-answer", "failed", "nothing answers at 127.0.0.1:80: timed out", {"facts": SILENT}),
         ("site-answer", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
         ("firewall-rules", "ok", "no container has", {}),
+        ("firewall-rules", "warning", "leads builds to the network", {"seen": {"builds_led": False}}),
         ("firewall-rules", "ok", "only root", {"facts": {"containers": [NGINX]}}),
         ("firewall-rules", "unknown", "only root", {"facts": SILENT}),
         ("firewall-rules", "failed", "no rule leads to port 80", {"facts": SILENT, "seen": {"firewall_rules": ""}}),
@@ -281,6 +284,7 @@ def test_all_is_well_on_a_good_host() -> None:
             "PIP_CERT=/other.pem",
             {"ca_bundle": "/ca.pem", "seen": {"environment": {"PIP_CERT": "/other.pem"}}},
         ),
+        ("source-tree", "warning", "not UTF-8, which", {"seen": {"source_not_utf8": ["'caf\\udce9'"]}}),
         ("project-dir", "failed", "cannot read the project directory /home/me/.local", {"facts": {"client_error": "open x"}}),
         ("project-dir", "failed", "/snap/bin/docker is a snap", {"facts": SNAP}),
         ("networks", "ok", "room for 29 more", {"facts": {"containers": [NGINX]}}),
