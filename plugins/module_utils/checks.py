@@ -46,6 +46,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *(problem for path in facts["disk_free_mb"] for problem in check_disk(values, facts, path)),
         *check_builder(values, facts),
         *check_networks(values, facts),
+        *check_users(values, facts),
         *check_owner(facts),
         *check_database(values, facts),
         *application.check_registry(values, facts),
@@ -337,6 +338,26 @@ def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
         return []
     what, evidence, way_out = causes.pools_used_up(networks)
     return [Problem(what=what, evidence=evidence, way_out=way_out)]
+
+
+def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether containers cannot be the user whose source tree and dependencies are mounted.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
+    if not facts["engine"]["docker"]["remaps_users"] or CI_FILE in values["olympia_stack_compose_file"].split(":"):
+        return []
+    return [
+        Problem(
+            what="the engine gives containers other users than this host's, which cannot write the mounted source tree and deps",
+            setting="olympia_stack_compose_file",
+            evidence="userns-remap is on",
+            way_out="Take userns-remap out of /etc/docker/daemon.json and restart the engine, or mount nothing: make up "
+            f"COMPOSE_FILE={BASE_FILE}:{CI_FILE}",
+        )
+    ]
 
 
 def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:

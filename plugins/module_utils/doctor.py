@@ -39,7 +39,7 @@ FACTS = (
     "containers", "disk_free_mb", "engine", "env_error",
     "image_origin", "image_sources", "initialized", "listening_ports", "local_names", "max_map_count", "memory_mb",
     "port_owners", "project_dir", "rendered", "site_error", "source_dir", "source_missing",
-    "source_tight", "source_windows", "volume_created",
+    "source_tight", "source_windows", "unprivileged_port", "volume_created",
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
@@ -431,6 +431,8 @@ def _ownership(findings: Findings) -> Verdict:
         return Verdict(OK, "neither is mounted: the image is a closed system")
     if findings.engine["docker"]["rootless"]:
         return Verdict(OK, "a rootless engine has UIDs of its own")
+    if remapped := checks.check_users(findings.values, findings.facts):
+        return from_problems(remapped, "")
     if foreign:
         owner, directory = deps_uid(findings.settings), f"{findings.settings['project_dir']}/deps"
         return Verdict(

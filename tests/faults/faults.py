@@ -37,6 +37,20 @@ FILL = """
 """
 
 
+# A user's own engine. In a container, as this host is one, every port is open to everybody.
+ROOTLESS = """
+    set -e
+    sysctl --quiet net.ipv4.ip_unprivileged_port_start=1024
+    apt-get -qq install --yes iproute2 rootlesskit slirp4netns uidmap >/dev/null
+    chmod 0666 /dev/net/tun
+    useradd --create-home rootless
+    install --directory --mode=0700 --owner=rootless /run/rootless
+    systemd-run --quiet --unit=rootless --uid=rootless --setenv=XDG_RUNTIME_DIR=/run/rootless --setenv=HOME=/home/rootless \
+        --setenv=PATH=/usr/sbin:/usr/bin /usr/share/docker.io/contrib/dockerd-rootless.sh
+    runuser --user=rootless -- docker context create mine --docker host=unix:///run/rootless/docker.sock
+    runuser --user=rootless -- docker context use mine
+    until runuser --user=rootless -- docker version; do sleep 0.2; done
+"""
 # Until the engine has no room for one more.
 TAKE_NETWORKS = "while docker network create taken$((++count)); do :; done"
 
@@ -194,6 +208,18 @@ def without_networks(strike: Callable[[Stand], Outcome]) -> Callable[[Stand], Ou
             stand.shell("docker network prune --force")
 
     return struck
+
+
+def rootless_engine(stand: Stand) -> Outcome:
+    """Bring a stack up, and ask the doctor, as somebody with an engine without root and the default port."""
+    stand.shell(ROOTLESS)
+    try:
+        doctor = stand.olympia("doctor", "ansible_user=rootless")
+        assert "port 80 is privileged" in doctor.output, doctor.output
+        assert "port 8080 is" not in stand.olympia("doctor", "ansible_user=rootless", "HTTP_PORT=8080").output
+        return stand.up("ansible_user=rootless")
+    finally:
+        stand.shell("systemctl stop rootless && sysctl --quiet net.ipv4.ip_unprivileged_port_start=0")
 
 
 def data_elsewhere(stand: Stand) -> Outcome:

@@ -13,6 +13,7 @@ from tests.e2e.doctor import state
 
 from .conftest import Commanded
 
+pytestmark = pytest.mark.full
 # It sees no hidden folder of the home directory.
 CLIENT = """#!/bin/sh
 exec unshare --mount sh -c '

@@ -20,7 +20,7 @@ ROLES = Path(__file__).parents[2] / "roles"
 NOW = 1_800_000_000.0
 DOCKER: dict[str, Any] = {
     "client": "26.1", "context": "default", "host": None, "server": "26.1.5", "server_error": None,
-    "containerd_store": True, "rootless": False, "root_dir": None, "address_pools": [], "tcp": [],
+    "containerd_store": True, "rootless": False, "remaps_users": False, "root_dir": None, "address_pools": [], "tcp": [],
 }  # fmt: skip
 NETWORKS: dict[str, Any] = {"names": ["bridge", "other"], "idle": ["other"], "without_bridge": [], "free": 29}
 FULL = {"names": ["addons-server_default", "bridge"], "idle": [], "free": 0}
@@ -116,7 +116,16 @@ def findings(
         "unreached": {},
         "volume_files": None,
     } | (seen or {})
-    return doctor.Findings(chosen, stack.derive(chosen, host, {}), host, wrong or [], differing or [], looked)
+    derived = stack.derive(chosen, host, {})
+    return doctor.Findings(
+        chosen,
+        # The module is given no others.
+        {name: derived[name] for name in doctor.SETTINGS},
+        {name: host[name] for name in doctor.FACTS},
+        wrong or [],
+        differing or [],
+        looked,
+    )
 
 
 def mirror(**changed: Any) -> dict[str, Any]:
@@ -174,6 +183,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ),
         ("docker-group", "ok", "without it", {"facts": {"engine": engine(users={"session_in_docker_group": False})}}),
         ("http-port", "failed", "port 80 is taken", {"facts": {"listening_ports": [80]}}),
+        ("http-port", "failed", "port 80 is privileged", {"facts": {"engine": engine({"rootless": True})}}),
         ("http-port", "unknown", "perhaps", {"facts": {"listening_ports": [80], "engine": engine(DOWN)}}),
         (
             "http-port",
@@ -285,6 +295,13 @@ def test_all_is_well_on_a_good_host() -> None:
             {"ca_bundle": "/ca.pem", "seen": {"environment": {"PIP_CERT": "/other.pem"}}},
         ),
         ("source-tree", "warning", "not UTF-8, which", {"seen": {"source_not_utf8": ["'caf\\udce9'"]}}),
+        ("ownership", "failed", "userns-remap is on", {"facts": {"engine": engine({"remaps_users": True})}}),
+        (
+            "ownership",
+            "ok",
+            "neither is mounted",
+            {"facts": {"engine": engine({"remaps_users": True})}, "compose_file": "docker-compose.yml:docker-compose.ci.yml"},
+        ),
         ("project-dir", "failed", "cannot read the project directory /home/me/.local", {"facts": {"client_error": "open x"}}),
         ("project-dir", "failed", "/snap/bin/docker is a snap", {"facts": SNAP}),
         ("networks", "ok", "room for 29 more", {"facts": {"containers": [NGINX]}}),

@@ -46,6 +46,7 @@ def host(**changes: Any) -> dict[str, Any]:
             "server": "26.1.5+dfsg1",
             "server_error": None,
             "rootless": False,
+            "remaps_users": False,
             "live_restore": False,
             "root_dir": "/var/lib/docker",
             "address_pools": [],

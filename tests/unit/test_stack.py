@@ -58,7 +58,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "engine": {
             "problems": [],
             "builder": {"driver": "docker"},
-            "docker": {"containerd_store": True, "rootless": False},
+            "docker": {"containerd_store": True, "rootless": False, "remaps_users": False},
         },
         "application": {"id": "", "registry": "", "evidence": ""},
         "local_images": {},
@@ -397,7 +397,7 @@ def test_who_has_the_port_is_said() -> None:
 
 
 def test_a_privileged_port_is_refused_for_a_rootless_engine() -> None:
-    rootless = facts()["engine"] | {"docker": {"containerd_store": True, "rootless": True}}
+    rootless = facts()["engine"] | {"docker": facts()["engine"]["docker"] | {"rootless": True}}
     (problem,) = checks.check_host(values(), facts(engine=rootless))
     assert problem.what == "port 80 is privileged, and the engine is rootless"
     assert "HTTP_PORT=8080" in problem.way_out
