@@ -590,13 +590,16 @@ def engine_socket(run: Run) -> str:
 def registry_answer(run: Run, reference: str) -> registry.Answer:
     """Return what the engine is answered when it asks for an image's description, through its own mirrors and proxy.
 
-    It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled.
+    Of an engine on another host nobody knows but by asking in its place. One here asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled.
 
     Args:
         run: Runs a command.
         reference: An image reference.
     """
-    connection = _EngineConnection(engine_socket(run))
+    path = engine_socket(run)
+    if not path:
+        return registry.inspect(run, reference)
+    connection = _EngineConnection(path)
     try:
         connection.request("GET", f"/distribution/{reference}/json")
         with connection.getresponse() as response:

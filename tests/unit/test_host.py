@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import host
+from ansible_collections.addons.olympia.plugins.module_utils import host, registry
 
 
 def test_an_engine_that_takes_connections_and_answers_none_is_told(
@@ -37,3 +37,10 @@ def test_files_for_their_owner_alone_and_with_windows_line_ends_are_found(tmp_pa
     names = ("tight", "windows", "missing")
     assert host.unreadable_for_others(tmp_path, names) == ["tight has mode 0600"]
     assert host.with_carriage_returns(tmp_path, names) == ["windows"]
+
+
+def test_of_an_engine_elsewhere_the_client_asks_the_registry() -> None:
+    def run(arguments: list[str]) -> tuple[int, str, str]:
+        return (0, "tcp://engine.test:2376", "") if "context" in arguments else (1, "", "429 Too Many Requests")
+
+    assert host.registry_answer(run, "memcached:1").kind in registry.SPOKEN
