@@ -590,7 +590,8 @@ def engine_socket(run: Run) -> str:
 def registry_answer(run: Run, reference: str) -> registry.Answer:
     """Return what the engine is answered when it asks for an image's description, through its own mirrors and proxy.
 
-    Of an engine on another host nobody knows but by asking in its place. One here asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled.
+    It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled. For one
+    on another host the client asks.
 
     Args:
         run: Runs a command.
