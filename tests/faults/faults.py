@@ -211,31 +211,32 @@ def without_networks(strike: Callable[[Stand], Outcome]) -> Callable[[Stand], Ou
 
 
 def rootless_engine(stand: Stand) -> Outcome:
-    """Bring a stack up, and ask the doctor, as somebody with an engine without root and the default port."""
+    """Bring a stack up as somebody with an engine without root, and ask the doctor; port 80 is the other stack's."""
     stand.shell(ROOTLESS)
     try:
-        doctor = stand.olympia("doctor", "ansible_user=rootless")
-        assert "port 80 is privileged" in doctor.output, doctor.output
-        assert "port 8080 is" not in stand.olympia("doctor", "ansible_user=rootless", "HTTP_PORT=8080").output
-        return stand.up("ansible_user=rootless")
+        doctor = stand.olympia("doctor", "ansible_user=rootless", "HTTP_PORT=81")
+        assert "port 81 is privileged" in doctor.output, doctor.output
+        return stand.up("ansible_user=rootless", "HTTP_PORT=81")
     finally:
         stand.shell("systemctl stop rootless && sysctl --quiet net.ipv4.ip_unprivileged_port_start=0")
 
 
-def data_elsewhere(stand: Stand) -> Outcome:
-    """Ask the doctor about an engine that has its files on another disk, which is full, and let it have its old ones back."""
-    options = "/etc/systemd/system/docker.service.d/elsewhere.conf"
-    command = "ExecStart=\nExecStart=/usr/sbin/dockerd --host=fd:// --data-root=/elsewhere"
-    stand.shell(f"""
-        mkdir -p /elsewhere {Path(options).parent}
-        mount -t tmpfs -o size=15m tmpfs /elsewhere
-        printf '[Service]\n{command}\n' > {options}
-        systemctl daemon-reload && systemctl restart docker
-    """)
-    try:
-        return stand.olympia("doctor", "disk-images")
-    finally:
-        stand.shell(f"rm {options} && systemctl daemon-reload && systemctl restart docker && umount /elsewhere")
+def restarted_with(option: str, ask: Callable[[Stand], Outcome], before: str = "") -> Callable[[Stand], Outcome]:
+    """Return what asks something of an engine that is started with one more option, and lets it have its old ones back."""
+    options = "/etc/systemd/system/docker.service.d/test.conf"
+    restart = "systemctl daemon-reload && systemctl restart docker"
+    command = f"ExecStart=\\nExecStart=/usr/sbin/dockerd --host=fd:// {option}"
+
+    def strike(stand: Stand) -> Outcome:
+        stand.shell(
+            f"{before}\nmkdir -p {Path(options).parent} && printf '[Service]\\n{command}\\n' > {options} && {restart}"
+        )
+        try:
+            return ask(stand)
+        finally:
+            stand.shell(f"rm {options} && {restart}")
+
+    return strike
 
 
 def cut_off(stand: Stand) -> Outcome:
@@ -349,9 +350,15 @@ def befalling_stacks() -> Iterator[Fault]:
     yield Fault("the engine's process is stopped", "at rest", frozen_engine, hangs)
     taken = without_networks(before_a_run(TAKE_NETWORKS))
     yield Fault("the engine's networks are used up", "at rest", taken, "1. all address pools of the engine are used up")
-    yield Fault(
-        "the engine's files are on another disk", "at rest", data_elsewhere, "too little disk space at /elsewhere"
+    privileged = "port 81 is privileged, and the engine is rootless"
+    yield Fault("somebody's engine has no root", "at rest", rootless_engine, privileged)
+    small = "mkdir -p /elsewhere && mount -t tmpfs -o size=15m tmpfs /elsewhere"
+    elsewhere = restarted_with("--data-root=/elsewhere", lambda stand: stand.olympia("doctor", "disk-images"), small)
+    yield Fault("the engine's files are on another disk", "at rest", elsewhere, "too little disk space at /elsewhere")
+    mounting = restarted_with(
+        "--userns-remap=default", lambda stand: stand.up("COMPOSE_FILE=docker-compose.yml", "--check")
     )
+    yield Fault("the engine remaps users", "at rest", mounting, "seen: userns-remap is on")
     taken_down = f"cd {PROJECT} && docker compose down"
     yield fault("containers and network are removed", taken_down, r"Bring the Compose project up\]\s\*+\s+changed")
 
