@@ -106,7 +106,9 @@ def not_utf8(source: Path) -> list[str]:
         paths = [path for path, _state in entries(str(source), Ignored(".git"))]
     except OSError:
         return []
-    return [ascii(path) for path in paths if any("\udc80" <= character <= "\udcff" for character in path)]
+    return [
+        repr(os.fsencode(path))[1:] for path in paths if any("\udc80" <= character <= "\udcff" for character in path)
+    ]
 
 
 def build_inputs(tree: str, files: Mapping[str, str], base_image: str) -> str:

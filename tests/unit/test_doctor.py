@@ -294,7 +294,7 @@ def test_all_is_well_on_a_good_host() -> None:
             "PIP_CERT=/other.pem",
             {"ca_bundle": "/ca.pem", "seen": {"environment": {"PIP_CERT": "/other.pem"}}},
         ),
-        ("source-tree", "warning", "not UTF-8, which", {"seen": {"source_not_utf8": ["'caf\\udce9'"]}}),
+        ("source-tree", "warning", "not UTF-8, which", {"seen": {"source_not_utf8": ["'caf\\xe9'"]}}),
         ("ownership", "failed", "userns-remap is on", {"facts": {"engine": engine({"remaps_users": True})}}),
         (
             "ownership",
