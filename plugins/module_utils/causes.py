@@ -41,9 +41,7 @@ NO_NETWORK = re.compile(
     r"Temporary failure (in name resolution|resolving)|Could(n't| not) resolve|Network is unreachable|[Cc]onnection timed out|"
     r"EAI_AGAIN|ETIMEDOUT|ENETUNREACH"
 )
-NO_MASQUERADE = (
-    "no rule of the firewall leads builds to the network, as after a reload of it (iptables --flush, firewalld, ufw)"
-)
+NO_MASQUERADE = "no firewall rule lets builds reach the network, as after a reload (iptables --flush, firewalld, ufw)"
 RESTART_ENGINE = "Restart the engine, which makes its rules again: sudo systemctl restart docker"
 # What Compose says when a service, and not the engine, is why others were not started.
 SERVICE_FAILED = re.compile(r"dependency failed to start|is unhealthy|exited \(\d+\)")
@@ -80,7 +78,7 @@ REFUSALS = {
         "Remove it, if nobody needs it: docker network rm {1}. Or choose another: make up INSTANCE=NAME",
     ),
     r"No chain/target/match by that name": (
-        "The engine's chains in the firewall are gone, as after a reload of it (iptables --flush, firewalld, ufw).",
+        "The engine's firewall chains are gone, as after a reload of the firewall (iptables --flush, firewalld, ufw).",
         RESTART_ENGINE,
     ),
     r"(?i)no space left on device": (
@@ -155,7 +153,7 @@ def network_of_builds(said: str, led: Callable[[], bool | None]) -> str:
 
     Args:
         said: What the step said.
-        led: Looks whether the firewall leads builds to the network, as `host.builds_are_led` does.
+        led: Looks whether the firewall lets builds out, as `host.builds_reach_out` does.
     """
     if not NO_NETWORK.search(said):
         return ""

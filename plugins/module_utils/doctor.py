@@ -26,7 +26,7 @@ HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 LOOPBACK = ("127.0.0.1", "::1")
 # Seconds. Beyond the first, certificates and package lists of now can be of the future; beyond the second they are refused.
 SKEW_WARNING, SKEW_FAILED = 30, 300
-FEW_NETWORKS = 3  # an engine that has room for no more than that will not start many more stacks
+FEW_NETWORKS = 3  # an engine with room for fewer will not start many more stacks
 NOT_HERE = (404, 407)  # what a server says that has no such archive, and a proxy that lets nobody through
 # What `docker ps` calls a container in which nothing runs.
 ENDED = ("created", "exited", "dead")
@@ -322,7 +322,7 @@ def _firewall_rules(findings: Findings) -> Verdict:
     published = any(entry["state"] == "running" and port in entry["ports"] for entry in findings.facts["containers"])
     led = not published or (rules is not None and f"--dport {port} " in rules)
     # Without the engine's own rules somebody may have made others.
-    if led and findings.seen["builds_led"] is False:
+    if led and findings.seen["builds_reach_out"] is False:
         return Verdict(WARNING, causes.NO_MASQUERADE, causes.RESTART_ENGINE)
     if not published:
         return Verdict(OK, "no container has the site's port")

@@ -352,8 +352,8 @@ def firewall_rules(run: Run) -> str | None:
     return None if code else "\n".join(line for line in output.splitlines() if "--to-destination" in line)
 
 
-def builds_are_led(run: Run) -> bool | None:
-    """Return whether the firewall leads what builds send out of the engine's default bridge to the network.
+def builds_reach_out(run: Run) -> bool | None:
+    """Return whether the firewall lets builds, on the engine's default bridge, reach the network.
 
     None where only root may see that, or the engine has no such bridge on this host.
 

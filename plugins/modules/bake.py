@@ -263,7 +263,7 @@ def explain_failure(log: BuildLog, rc: int, folders: Iterable[str] = ()) -> str:
         )
     if not failed:
         return f"The build failed: {reason}\n{tail(log.text(), 40)}"
-    cause = network_of_builds(failed.log, lambda: host.builds_are_led(host.run))
+    cause = network_of_builds(failed.log, lambda: host.builds_reach_out(host.run))
     last = [*failed.log.splitlines()[-20:], reason, *cause.splitlines()]
     return "\n".join([f"The build failed at the step {failed.name}", *last])
 

@@ -242,7 +242,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
     environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in doctor.PROXIES}
     return {
         "addresses": addresses(settings["host_name"]) if "hosts-entry" in names else [],
-        "builds_led": host.builds_are_led(host.run),
+        "builds_reach_out": host.builds_reach_out(host.run),
         "ca_bundle_error": certificate_error(settings["ca_bundle"]),
         "environment": mask(environment)
         | {name: os.environ[name] for name in doctor.CA_VARIABLES if os.environ.get(name)},

@@ -51,6 +51,8 @@ ROOTLESS = """
     runuser --user=rootless -- docker context use mine
     until runuser --user=rootless -- docker version; do sleep 0.2; done
 """
+# systemd refuses what is started too often.
+RESTART = "systemctl reset-failed docker.service && systemctl restart docker.service"
 # Until the engine has no room for one more.
 TAKE_NETWORKS = "while docker network create taken$((++count)); do :; done"
 
@@ -167,7 +169,7 @@ def reloaded_firewall(stand: Stand) -> Outcome:
     doctor = stand.olympia("doctor", "site-answer", "firewall-rules").output
     assert "no rule leads to port" in doctor, doctor
     assert '"healthy": false' in stand.olympia("status", "--json").output
-    stand.shell("systemctl restart docker")
+    stand.shell(RESTART)
     return run
 
 
@@ -178,7 +180,7 @@ def dead_builds(stand: Stand) -> Outcome:
     try:
         return stand.up(*stand.work_for("build"))
     finally:
-        stand.shell("systemctl restart docker")
+        stand.shell(RESTART)
 
 
 def frozen_engine(stand: Stand) -> Outcome:
@@ -224,7 +226,7 @@ def rootless_engine(stand: Stand) -> Outcome:
 def restarted_with(option: str, ask: Callable[[Stand], Outcome], before: str = "") -> Callable[[Stand], Outcome]:
     """Return what asks something of an engine that is started with one more option, and lets it have its old ones back."""
     options = "/etc/systemd/system/docker.service.d/test.conf"
-    restart = "systemctl daemon-reload && systemctl restart docker"
+    restart = f"systemctl daemon-reload && {RESTART}"
     command = f"ExecStart=\\nExecStart=/usr/sbin/dockerd --host=fd:// {option}"
 
     def strike(stand: Stand) -> Outcome:
@@ -307,7 +309,7 @@ def befalling_runs() -> Iterator[Fault]:
     full = full_disk(STATE, "preflight")
     yield Fault("the project directory's disk is full", "preflight", full, "too little disk space at")
     yield Fault("the project directory's disk fills up", "render", filling_disk, "No space left on device")
-    reloaded = r"cause: no rule of the firewall leads builds to the network.*\s+fix: Restart the engine"
+    reloaded = r"cause: no firewall rule lets builds reach the network.*\s+fix: Restart the engine"
     yield Fault("the firewall is reloaded", "build", dead_builds, reloaded)
     taken = without_networks(on_the_host(TAKE_NETWORKS, "build"))
     used_up = r"The services were not started: [^\"]+?all address pools of the engine are used up"

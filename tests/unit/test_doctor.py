@@ -100,7 +100,7 @@ def findings(
     chosen = values(**settings)
     looked = {
         "addresses": ["127.0.0.1"],
-        "builds_led": None,
+        "builds_reach_out": None,
         "ca_bundle_error": "",
         "environment": dict.fromkeys(doctor.PROXIES, ""),
         "foreign_deps": [],
@@ -206,7 +206,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("site-answer", "failed", "nothing answers at 127.0.0.1:80: timed out", {"facts": SILENT}),
         ("site-answer", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
         ("firewall-rules", "ok", "no container has", {}),
-        ("firewall-rules", "warning", "leads builds to the network", {"seen": {"builds_led": False}}),
+        ("firewall-rules", "warning", "lets builds reach", {"seen": {"builds_reach_out": False}}),
         ("firewall-rules", "ok", "only root", {"facts": {"containers": [NGINX]}}),
         ("firewall-rules", "unknown", "only root", {"facts": SILENT}),
         ("firewall-rules", "failed", "no rule leads to port 80", {"facts": SILENT, "seen": {"firewall_rules": ""}}),
