@@ -20,7 +20,7 @@ INSIDE = logs exec shell rootshell djshell report
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z_ -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 28
-	@echo; echo 'Settings follow the verb: make up HTTP_PORT=8080. Others: INVENTORY=ci, ARGS="--check --diff -K", PYTHON=python3.12.'
+	@echo; echo 'Settings follow the verb: make up HTTP_PORT=8080. Others: INVENTORY=ci, ARGS="--check --diff -K", PYTHON=python3.13.'
 
 up down build push test-site prune: ## run the stack, take it down (data stays), build or publish its image, run the site's tests, clear the build cache
 bootstrap fleet nightly: ## make shared machines ready (INVENTORY=PATH); and bring everybody's instance up; save a snapshot of each

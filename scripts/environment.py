@@ -25,6 +25,7 @@ LOCKS = ROOT / "requirements"
 VENV = ROOT / ".venv"
 # Made first, so that an environment that somebody else made is never taken for ours.
 MARKER = ".olympia-provisioner"
+UNREACHABLE = "Is the package index reachable? pip's own settings (pip config list) say which one is asked."
 
 
 class BootstrapError(Exception):
@@ -63,14 +64,15 @@ def stamped(path: Path, content: str) -> bool:
         return False
 
 
-def pinned_collections(requirements: Path = ROOT / "requirements.yml") -> dict[str, str]:
-    """Return version by name of the collections in requirements.yml."""
-    return dict(re.findall(r"- name: (\S+).*\n\s+version: (\S+)", requirements.read_text()))
+def wanted_collections() -> list[str]:
+    """Return the names of the collections in requirements.yml."""
+    return re.findall(r"- name: (\S+)", (ROOT / "requirements.yml").read_text())
 
 
 def collections_stamp(collections: Path) -> tuple[Path, str]:
     """Return the stamp file of the third-party collections with its content."""
-    content = fingerprint(ROOT / "requirements.yml", LOCKS / "collections.txt")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    content = fingerprint(python, ROOT / "requirements.yml", LOCKS / "collections.txt")
     return collections / "ansible_collections" / ".stamp", content
 
 
@@ -128,7 +130,7 @@ def bundled_pip() -> Path:
                 return wheel
     raise BootstrapError(
         f"{sys.executable} comes without ensurepip, so it cannot make a virtual environment with pip. "
-        "On Debian and Ubuntu: apt-get install python3-venv. Or name another Python: make up PYTHON=python3.12"
+        "On Debian and Ubuntu: apt-get install python3-venv. Or name another Python: make up PYTHON=python3.13"
     )
 
 
@@ -174,7 +176,7 @@ def install_lock(venv: Path, lock: str) -> None:
     """Install what a lock in requirements/ names, uncompiled: most of it is never imported."""
     call(
         pip(venv, "install", "--quiet", "--no-compile", "--require-hashes", f"--requirement=requirements/{lock}"),
-        "Is the package index reachable? pip's own settings (pip config list) say which one is asked.",
+        UNREACHABLE,
     )
 
 
@@ -195,39 +197,24 @@ def install_project(venv: Path) -> None:
     )
 
 
-def from_galaxy(venv: Path, target: Path) -> None:
-    """Install the pinned collections from the configured Galaxy server.
+def make_collections(venv: Path, collections: Path) -> None:
+    """Take the collections out of the `ansible` wheel that goes with this Python's ansible-core: made aside, then renamed.
+
+    Not from Galaxy, which has no hashes to check.
+
+    Args:
+        venv: The virtual environment.
+        collections: The folder that holds ansible_collections/.
 
     Raises:
-        BootstrapError: Galaxy is out of reach or does not have them.
+        BootstrapError: The wheel cannot be had.
     """
-    call(
-        [
-            str(venv / "bin" / "ansible-galaxy"),
-            "collection",
-            "install",
-            "--no-deps",
-            "--timeout=10",
-            "--requirements-file=requirements.yml",
-            f"--collections-path={target}",
-        ],
-        "",
-        # It would leave out what it finds elsewhere.
-        ANSIBLE_COLLECTIONS_PATH=str(target),
-        ANSIBLE_COLLECTIONS_SCAN_SYS_PATH="false",
-    )
-
-
-def from_carrier(venv: Path, target: Path) -> None:
-    """Take the pinned collections out of the `ansible` wheel, whose hash is in requirements/collections.txt.
-
-    Raises:
-        BootstrapError: The wheel cannot be had, or carries other versions than requirements.yml.
-    """
-    import json
     import zipfile
 
-    with tempfile.TemporaryDirectory(dir=target) as download:
+    for leftover in collections.glob(".new-*"):
+        shutil.rmtree(leftover)
+    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=collections))
+    try:
         call(
             pip(
                 venv,
@@ -237,52 +224,22 @@ def from_carrier(venv: Path, target: Path) -> None:
                 "--only-binary=:all:",
                 "--require-hashes",
                 "--requirement=requirements/collections.txt",
-                f"--dest={download}",
+                f"--dest={aside}",
             ),
-            "The collections come from Galaxy or, packed into the package `ansible`, from the package index; neither answers.",
+            UNREACHABLE,
         )
-        (wheel,) = Path(download).glob("ansible-*.whl")
+        (wheel,) = aside.glob("ansible-*.whl")
+        folders = {name: f"ansible_collections/{name.replace('.', '/')}/" for name in wanted_collections()}
         with zipfile.ZipFile(wheel) as archive:
-            for name, version in pinned_collections().items():
-                folder = f"ansible_collections/{name.replace('.', '/')}/"
-                carried = json.loads(archive.read(folder + "MANIFEST.json"))["collection_info"]["version"]
-                if carried != version:
-                    raise BootstrapError(
-                        f"{wheel.name} carries {name} {carried}, and requirements.yml pins {version}: run make lock"
-                    )
-                archive.extractall(target, [entry for entry in archive.namelist() if entry.startswith(folder)])
-
-
-def make_collections(venv: Path, collections: Path) -> None:
-    """Put the pinned collections in place: made aside, then renamed.
-
-    Args:
-        venv: The virtual environment, with Ansible in it.
-        collections: The folder that holds ansible_collections/.
-
-    Raises:
-        BootstrapError: Neither Galaxy nor the package index has them.
-    """
-    for leftover in collections.glob(".new-*"):
-        shutil.rmtree(leftover)
-    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=collections))
-    try:
-        try:
-            with step("collections from Galaxy"):
-                from_galaxy(venv, aside)
-        except BootstrapError as error:
-            print(
-                "bootstrap: Galaxy says: "
-                + next((line for line in str(error).splitlines() if "ERROR" in line), "nothing")
+            archive.extractall(
+                aside, [entry for entry in archive.namelist() if entry.startswith(tuple(folders.values()))]
             )
-            with step("collections from the package `ansible` instead"):
-                from_carrier(venv, aside)
-        for name in pinned_collections():
-            place = collections / "ansible_collections" / name.replace(".", "/")
+        for name, folder in folders.items():
+            place = collections / folder
             place.parent.mkdir(parents=True, exist_ok=True)
             if place.exists():
                 place.rename(aside / f"old-{name}")
-            (aside / "ansible_collections" / name.replace(".", "/")).rename(place)
+            (aside / folder).rename(place)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -295,8 +252,8 @@ def ready(venv: Path, collections: Path, dev: bool) -> bool:
 
 
 def collections_ready(collections: Path) -> bool:
-    """Return whether the pinned collections are in place."""
-    folders = (collections / "ansible_collections" / name.replace(".", "/") for name in pinned_collections())
+    """Return whether the third-party collections are in place."""
+    folders = (collections / "ansible_collections" / name.replace(".", "/") for name in wanted_collections())
     return stamped(*collections_stamp(collections)) and all(folder.is_dir() for folder in folders)
 
 
@@ -340,7 +297,8 @@ def prepare(venv: Path, collections: Path, dev: bool) -> None:
     if not collections_ready(collections):
         path, content = collections_stamp(collections)
         path.unlink(missing_ok=True)
-        make_collections(venv, collections)
+        with step("the collections of requirements.yml"):
+            make_collections(venv, collections)
         path.write_text(content)
 
 

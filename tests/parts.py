@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +29,15 @@ EVERYDAY_SCENARIOS = ("stack_local", "stack_ci")
 # What mypy reads besides the collection.
 PYTHON = (
     "src", "scripts/environment.py", "scripts/bootstrap", "scripts/lock",
-    "tests", "tests/run", "tests/mutate", "tests/record", "bench",
+    "tests", "tests/run", "tests/mutate", "tests/record", "tests/matrix", "bench",
 )  # fmt: skip
+# The Pythons that the locks are for. The one that runs the tests has all the other parts.
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 # Seconds of the parts that take long in a full run, beside two others, to cut it into slices.
 SECONDS = {
     "shared": 3900, "faults": 3200, "e2e": 3000, "runners": 790, "molecule-stack_ci": 690, "workflows": 600,
     "molecule-docker_distribution": 580, "molecule-upgrade": 530, "integration": 490, "molecule-stack_local": 290,
+    "matrix-3.12": 400, "matrix-3.13": 400, "matrix-3.14": 400,
     "molecule-docker_repository": 220, "collection": 100, "conformance": 80, "ansible-lint": 60, "unit": 50,
 }  # fmt: skip
 
@@ -52,6 +58,7 @@ class Part:
         ups: Number of runs that had to start services.
         builds: Number of builds of the application image.
         seconds: How long it took; None before.
+        missing: What this machine lacks for it; such a part is not run.
         note: Why it was not run, if so.
         ended: Whether it has been run, or will not be.
     """
@@ -67,6 +74,7 @@ class Part:
     ups: int = 0
     builds: int = 0
     seconds: float | None = None
+    missing: str = ""
     note: str = ""
     ended: bool = False
 
@@ -121,6 +129,30 @@ def build_part(inventory: str, target: str, after: Part, everyday: bool = True) 
     return Part(f"build-{target}", [*playbook, f"--extra-vars={json.dumps(settings)}"], everyday=everyday, after=after)
 
 
+@functools.cache
+def interpreter(version: str) -> str:
+    """Return the path of a Python, empty where there is none. pyenv's is found by the version, if it is not the selected one."""
+    command = [f"python{version}", "-c", "import sys; print(sys.executable)"]
+    try:
+        done = subprocess.run(command, env=os.environ | {"PYENV_VERSION": version}, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def matrix_parts(after: Part) -> list[Part]:
+    """Return a part for each other Python that the product supports."""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    parts = []
+    for version in PYTHONS:
+        if version != own:
+            python, name = interpreter(version), f"matrix-{version}"
+            command = ["tests/matrix", python, f"--junitxml={LOGS / name}.xml"]
+            missing = "" if python else f"there is no python{version} here"
+            parts.append(Part(name, command, "matrix", everyday=False, after=after, missing=missing))
+    return parts
+
+
 def shell_scripts() -> list[str]:
     """Return the project's shell scripts, known by their first line."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -169,6 +201,7 @@ def all_parts() -> list[Part]:
         *molecule.values(),
         *(pytest_part(name, images, everyday=False) for name in ("runners", "workflows")),
         pytest_part("integration", images),
+        *matrix_parts(images),
         # Asks the command line only, which the engine brings.
         pytest_part("conformance", engine),
         pytest_part("collection"),

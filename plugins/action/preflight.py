@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils import application, checks, settings, stack
+from ansible_collections.addons.olympia.plugins.module_utils import application, checks, ownership, settings, stack
 from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED
-from ansible_collections.addons.olympia.plugins.plugin_utils.source import is_there, source_files
+from ansible_collections.addons.olympia.plugins.plugin_utils.reaching import ReachingAction
+from ansible_collections.addons.olympia.plugins.plugin_utils.source import copied, is_there, source_files
 
 COLLECTION = Path(__file__).parents[2]
 ROLES = ("olympia_stack", "olympia_docker", "olympia_images")
@@ -58,11 +60,12 @@ def report(problems: list[settings.Problem], sources: Mapping[str, str]) -> str:
     )
 
 
-class ActionModule(ActionBase):
+class ActionModule(ReachingAction):
     """Runs on the controller, with one module execution on the host.
 
     Takes `purpose`: `up`, `share`, `build` and `push` stop when something stands in their way, the latter two build the
-    application image whatever its version; `look` is for what must work on a host with problems, too.
+    application image whatever its version; `look` is for what must work on a host with problems, too, and `act` for what then
+    changes an instance: it stops only when that is somebody else's.
     """
 
     TRANSFERS_FILES = False
@@ -72,20 +75,21 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return settings, facts and secrets of the run, or fail with all problems at once."""
-        super().run(tmp, task_vars)
+        ActionBase.run(self, tmp, task_vars)
         task_vars = task_vars or {}
         purpose = self._task.args.get("purpose", "up")
         build = purpose in ("build", "push")
         specs = load_specs(COLLECTION / "roles")
         layers = self._layers(task_vars, specs)
         local = self._play_context.connection == "local" or task_vars.get("ansible_connection") == "local"
-        embedded = {} if local else source_files(str(COLLECTION / "app"))
+        embedded = {} if local else copied(source_files(str(COLLECTION / "app")))
         probe: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.host_probe",
             module_args={
                 "layers": layers,
                 "specs": specs,
                 "files": list(RENDERED),
+                "adopt": boolean(task_vars.get("__olympia_stack_adopt", False)),
                 "build": build,
                 "embedded_source_dir": str(COLLECTION / "app") if local else "",
                 "embedded_files": list(embedded),
@@ -106,6 +110,8 @@ class ActionModule(ActionBase):
         unfit = [
             problem for problem in checks.check_host(resolution["values"], facts) if problem.setting not in refused
         ]
+        if purpose == "act":
+            wrong_settings, unfit = [], ownership.check(facts, starts=False)
         problems = wrong_settings + unfit
         if problems and purpose != "look":
             return {
@@ -127,7 +133,7 @@ class ActionModule(ActionBase):
         wanted = package_images.values() if derived["image_origin"] == "packages" else ()
         return {
             "changed": False,
-            "warnings": self._remarks(specs, resolution) if purpose != "look" else [],
+            "warnings": self._remarks(specs, resolution) if purpose not in ("look", "act") else [],
             "settings": derived,
             "image_settings": {
                 name: value for name, value in resolution["values"].items() if name.startswith("olympia_images_")
@@ -142,7 +148,7 @@ class ActionModule(ActionBase):
             "amiss": stack.amiss(facts),
             "healthy": (healthy := stack.healthy(derived, facts)),
             "initialized": (initialized := stack.initialized(derived, facts)),
-            "settled": started and healthy and (initialized or not derived["initialize"]),
+            "settled": facts["owner"]["claimed"] and started and healthy and (initialized or not derived["initialize"]),
             "explained": {
                 name: {
                     "name": settings.short_name(name),

@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleFilterError
+from ansible.release import __version__
 from ansible_collections.addons.olympia.plugins.module_utils import machine
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import paths, render, tenants_of
+
+COLLECTION = Path(__file__).resolve().parents[2]
 
 
 def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -56,6 +62,28 @@ def tenant_files(
     return render([tenant for tenant in tenants_of(entries) if tenant.name in names], settings)
 
 
+def supported(hosts: list[str]) -> list[str]:
+    """Return the hosts that a playbook is for, if this Ansible can run it. Ansible itself only warns, and goes on.
+
+    Args:
+        hosts: The hosts.
+
+    Raises:
+        AnsibleFilterError: It is older or newer than what meta/runtime.yml says.
+    """
+    # Comes with Ansible, and not with ansible-test's check of imports.
+    from packaging.specifiers import SpecifierSet
+
+    runtime = yaml.safe_load((COLLECTION / "meta/runtime.yml").read_text(encoding="utf-8"))
+    if __version__ not in SpecifierSet(runtime["requires_ansible"], prereleases=True):
+        raise AnsibleFilterError(
+            f"addons.olympia supports ansible-core {runtime['requires_ansible']}, and this is {__version__} with Python "
+            f"{'.'.join(map(str, sys.version_info[:2]))}. With Python 3.11 or newer: "
+            f"pip install 'ansible-core{runtime['requires_ansible']}'. In the project's checkout, make brings its own."
+        )
+    return hosts
+
+
 def instances(groups: Mapping[str, Sequence[str]], tenant: str = "") -> list[str]:
     """Return the hosts that a playbook about instances is for: all, but where people share machines only those of their instances.
 
@@ -69,14 +97,14 @@ def instances(groups: Mapping[str, Sequence[str]], tenant: str = "") -> list[str
     if "olympia_instances" not in groups:
         if tenant:
             raise AnsibleFilterError(f"There is no tenant {tenant}; the inventory has none.")
-        return ["all"]
+        return supported(["all"])
     if not tenant:
-        return ["olympia_instances"]
+        return supported(["olympia_instances"])
     group = f"tenant_{tenant.replace('-', '_')}"
     if group not in groups:
         known = sorted(name.removeprefix("tenant_").replace("_", "-") for name in groups if name.startswith("tenant_"))
         raise AnsibleFilterError(f"There is no tenant {tenant}; the inventory has {', '.join(known) or 'none'}.")
-    return [group]
+    return supported([group])
 
 
 def machines(groups: Mapping[str, Sequence[str]]) -> list[str]:
@@ -85,7 +113,7 @@ def machines(groups: Mapping[str, Sequence[str]]) -> list[str]:
     Args:
         groups: Ansible's variable of that name.
     """
-    return ["olympia_machines" if "olympia_machines" in groups else "all"]
+    return supported(["olympia_machines" if "olympia_machines" in groups else "all"])
 
 
 def examined(groups: Mapping[str, Sequence[str]], tenant: str = "", checks: str | Sequence[str] = ()) -> list[str]:
@@ -122,6 +150,7 @@ class FilterModule:
             "gone_tenants": gone_tenants,
             "instances": instances,
             "machines": machines,
+            "supported": supported,
             "tenant_files": tenant_files,
             "tenants": tenants,
         }

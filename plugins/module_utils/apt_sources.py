@@ -71,8 +71,8 @@ def parse_sources(texts: Mapping[str, str]) -> list[AptSource]:
 
     :param texts: path of each file and its text; a path that ends in `.sources` is read as deb822,
         every other one as one-line format, as apt does.
-    :returns: the entries in order; disabled ones are included with `enabled` false, lines that apt
-        itself would refuse are left out.
+    :returns: the entries in order; disabled ones are included with `enabled` false, and so are lines that are
+        commented out, as a release upgrade leaves those of third parties; lines that apt itself would refuse are left out.
     """
     sources: list[AptSource] = []
     for path, text in texts.items():
@@ -100,6 +100,39 @@ def read_host_sources(directory: Path = APT_DIRECTORY) -> list[AptSource]:
         except OSError:
             continue
     return [_resolve_mirror_file(source) for source in parse_sources(texts)]
+
+
+def why_unusable(source: AptSource, suite: str, component: str, architecture: str) -> str:
+    """Return why apt gets no packages for a host from a source; the empty string where it does.
+
+    :param suite: what the host needs, as are the next two.
+    :param architecture: as dpkg names it.
+    """
+    keys = [key for key in re.split(r"[,\s]+", source.signed_by or "") if key.startswith("/")]
+    architectures = source.options.get("architectures", architecture).split()
+    if not source.enabled:
+        return "it is disabled"
+    if "deb" not in source.types:
+        return "it names source packages only"
+    if suite not in source.suites:
+        return f"its suite is {' '.join(source.suites)}, and this host's is {suite}"
+    if component not in source.components:
+        return f"it lacks component {component}"
+    if architecture not in architectures:
+        return f"it is for {' '.join(architectures)}, and this host is {architecture}"
+    if keys and not any(Path(key).exists() for key in keys):
+        return f"its key {' '.join(keys)} does not exist"
+    return ""
+
+
+def offered_suites(sources: Iterable[AptSource], component: str) -> set[str]:
+    """Return the suites that enabled sources of packages have with a component."""
+    return {
+        suite
+        for source in sources
+        if source.enabled and "deb" in source.types and component in source.components
+        for suite in source.suites
+    }
 
 
 def debian_mirrors(sources: Iterable[AptSource]) -> Mirrors:
@@ -141,8 +174,11 @@ def _best(candidates: Mapping[str, int]) -> str | None:
 def _parse_one_line(path: str, text: str) -> list[AptSource]:
     sources = []
     for line in text.splitlines():
-        match = _ONE_LINE.match(line.split("#", 1)[0].strip())
-        if match is None:
+        content = line.strip().lstrip("# ")
+        enabled = content == line.strip()
+        match = _ONE_LINE.match(content.split("#", 1)[0].strip())
+        # Prose can begin with `deb`, too.
+        if match is None or not (enabled or "://" in match["uri"]):
             continue
         options = dict(option.split("=", 1) for option in (match["options"] or "").split() if "=" in option)
         signed_by = options.pop("signed-by", None)
@@ -156,6 +192,7 @@ def _parse_one_line(path: str, text: str) -> list[AptSource]:
                 suites=(match["suite"],),
                 components=tuple(match["components"].split()),
                 signed_by=signed_by,
+                enabled=enabled,
                 options=options,
             )
         )

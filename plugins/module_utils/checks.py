@@ -7,7 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import application, cache, causes, database, shapes
+from ansible_collections.addons.olympia.plugins.module_utils import (
+    application,
+    cache,
+    causes,
+    database,
+    ownership,
+    shapes,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.host import own_ports
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack import (
@@ -47,7 +54,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *check_builder(values, facts),
         *check_networks(values, facts),
         *check_users(values, facts),
-        *check_owner(facts),
+        *ownership.check(facts),
         *check_database(values, facts),
         *application.check_registry(values, facts),
         *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
@@ -379,24 +386,4 @@ def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
             evidence=f"the volume was made {facts['volume_created']}, for {names[kept]}",
             way_out="Keep to it, or begin with an empty database: olympia destroy, then up. It saves a snapshot first.",
         )
-    ]
-
-
-def check_owner(facts: Mapping[str, Any]) -> list[Problem]:
-    """Return whether there are containers of another project directory under the instance's name.
-
-    Compose would take them for the instance's own: it would replace or remove them.
-
-    Args:
-        facts: What the probe found.
-    """
-    return [
-        Problem(
-            what="containers of another project directory have the instance's name",
-            setting="olympia_stack_instance",
-            evidence=f"{one['service']} was made from {one['working_dir'] or 'a folder that it does not tell'}, and this one is "
-            f"{facts['project_dir']}",
-            way_out="Choose another name: make up INSTANCE=NAME. Or take the other one down where it is: docker compose down.",
-        )
-        for one in facts["strangers"][:1]
     ]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import application, causes, checks
+from ansible_collections.addons.olympia.plugins.module_utils import application, causes, checks, ownership
 from ansible_collections.addons.olympia.plugins.module_utils.engine import MINIMUM, satisfies
 from ansible_collections.addons.olympia.plugins.module_utils.host import CA_BUNDLE, ENGINE_DATA
 from ansible_collections.addons.olympia.plugins.module_utils.registry import SENTENCES, WAYS_OUT
@@ -35,11 +35,10 @@ ENGINE_FIRST = "See the check daemon first."
 
 # What of the probe's facts the checks read; others may carry credentials, and stay on the controller.
 FACTS = (
-    "application", "ca_bundle", "client_error", "client_path", "compose_files_present",
-    "containers", "disk_free_mb", "engine", "env_error",
-    "image_origin", "image_sources", "initialized", "listening_ports", "local_names", "max_map_count", "memory_mb",
-    "port_owners", "project_dir", "rendered", "site_error", "source_dir", "source_missing",
-    "source_tight", "source_windows", "unprivileged_port", "volume_created",
+    "application", "ca_bundle", "client_error", "client_path", "compose_files_present", "containers", "disk_free_mb",
+    "engine", "env_error", "image_origin", "image_sources", "initialized", "instance", "listening_ports", "local_names",
+    "max_map_count", "memory_mb", "owner", "port_owners", "project_dir", "rendered", "site_error", "source_dir",
+    "source_missing", "source_tight", "source_windows", "strangers", "unprivileged_port", "volume_created",
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
@@ -513,6 +512,12 @@ def _override_file(findings: Findings) -> Verdict:
     return Verdict(OK, f"takes effect: {', '.join(found)}" if found else "there is none")
 
 
+def _owner(findings: Findings) -> Verdict:
+    if not findings.reachable:
+        return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
+    return from_problems(ownership.check(findings.facts), findings.facts["project_dir"])
+
+
 def _mysql_volume(findings: Findings) -> Verdict:
     volume, created, files = (
         findings.settings["volume"],
@@ -675,6 +680,7 @@ CHECKS = (
     Check("disk-project", "room for the project directory", _disk(of_images=False)),
     Check("map-count", "vm.max_map_count", _map_count),
     Check("search-server", "search server", _search_server),
+    Check("owner", "project directory that the instance is run from", _owner),
     Check("source-tree", "files of the source tree", _source_tree),
     Check("ownership", "owner of source tree and deps", _ownership),
     Check("env-file", "form of .env", _env_file),

@@ -8,6 +8,7 @@ resulting plan says and decides nothing by itself.
 
 from __future__ import annotations
 
+import fnmatch
 import grp
 import http.client
 import json
@@ -29,7 +30,9 @@ from typing import Any
 from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import (
     AptSource,
     debian_mirrors,
+    offered_suites,
     read_host_sources,
+    why_unusable,
 )
 
 Run = Callable[[list[str]], tuple[int, str, str]]
@@ -42,10 +45,18 @@ SUPPORTED = {
     ("debian", "13"): "Debian 13",
     ("ubuntu", "22.04"): "Ubuntu 22.04",
     ("ubuntu", "24.04"): "Ubuntu 24.04",
+    ("ubuntu", "26.04"): "Ubuntu 26.04",
 }
 
 # Releases whose own engine is too old, and the release that the packages come from instead.
 NEXT_RELEASE = {"bookworm": "trixie"}
+
+# The suites of Ubuntu's component universe that have an engine and plugins which are new enough: one of them is needed.
+UBUNTU_SUITES = {
+    "jammy": ["jammy-updates"],
+    "noble": ["noble-updates", "noble-security"],
+    "resolute": ["resolute"],
+}
 
 # Package specifications as ansible.builtin.apt reads them: the minimum makes it upgrade what is there and too old.
 PACKAGES = {
@@ -84,6 +95,12 @@ CONFLICTS = {
         "docker-compose-plugin", "docker-engine", "podman-docker", "containerd.io",
     ],
 }  # fmt: skip
+
+# The same for a plugin alone. Neither side declares it: dpkg fails, because both packages have the same file.
+PLUGIN_CONFLICTS = {
+    "docker": {"buildx": ["docker-buildx"], "compose": ["docker-compose-v2"]},
+    "distribution": {"buildx": ["docker-buildx-plugin"], "compose": ["docker-compose-plugin"]},
+}
 
 # Keys of daemon.json that a running engine takes over on SIGHUP; every other one needs a restart.
 RELOADABLE = frozenset(
@@ -281,19 +298,14 @@ def gather(run: Run, options: EngineOptions) -> dict[str, Any]:
     if facts["builder"]["driver"] == "docker":
         facts["builder"]["name"] = facts["docker"]["context"]
     if _missing_components(facts, options):
-        facts["packages"] = _package_state(run)
-        facts["apt"] = _apt_state(options)
+        facts["packages"], facts["on_hold"] = _package_state(run)
+        facts["apt"] = _apt_state(run, options, facts["os"]["codename"])
         facts["source"], facts["source_reason"] = _choose_source(facts, options)
     return facts
 
 
 def _host() -> dict[str, Any]:
     """Return operating system, architecture, service manager, user, and members of group docker."""
-    release: dict[str, str] = {}
-    for line in Path("/etc/os-release").read_text(encoding="utf-8").splitlines():
-        name, separator, value = line.partition("=")
-        if separator:
-            release[name] = value.strip().strip('"')
     uid = os.geteuid()
     try:
         user = pwd.getpwuid(uid).pw_name
@@ -306,12 +318,7 @@ def _host() -> dict[str, Any]:
     except KeyError:
         members, in_group = [], False
     return {
-        "os": {
-            "id": release.get("ID", "linux"),
-            "version_id": release.get("VERSION_ID", ""),
-            "codename": release.get("VERSION_CODENAME", ""),
-            "pretty": release.get("PRETTY_NAME", "an unknown system"),
-        },
+        "os": parse_os_release(Path("/etc/os-release").read_text(encoding="utf-8")),
         "arch": os.uname().machine,
         "service_manager": "systemd" if Path("/run/systemd/system").is_dir() else "none",
         "users": {
@@ -322,6 +329,21 @@ def _host() -> dict[str, Any]:
             "has_setfacl": shutil.which("setfacl") is not None,
             "can_become_root": uid == 0 or shutil.which("sudo") is not None,
         },
+    }
+
+
+def parse_os_release(text: str) -> dict[str, str]:
+    """Return what os-release says of a system, as far as the role asks."""
+    release: dict[str, str] = {}
+    for line in text.splitlines():
+        name, separator, value = line.partition("=")
+        if separator:
+            release[name] = value.strip().strip("\"'")
+    return {
+        "id": release.get("ID", "linux"),
+        "version_id": release.get("VERSION_ID", ""),
+        "codename": release.get("VERSION_CODENAME", ""),
+        "pretty": release.get("PRETTY_NAME", "an unknown system"),
     }
 
 
@@ -477,24 +499,42 @@ def _installed_engine(run: Run) -> str | None:
     return match[1] if match else None
 
 
-def _package_state(run: Run) -> dict[str, str]:
-    """Return name and version of the installed packages that provide, or conflict with, an engine."""
+def _package_state(run: Run) -> tuple[dict[str, str], list[str]]:
+    """Return name and version of the installed packages that provide, or conflict with, an engine; and which are on hold."""
     if shutil.which("dpkg-query") is None:
-        return {}
+        return {}, []
     names = {name.split(">=")[0] for kinds in PACKAGES.values() for group in kinds.values() for name in group}
     names |= {name for group in CONFLICTS.values() for name in group}
     _code, out, _errors = run(
-        ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n", *sorted(names)]
+        [
+            "dpkg-query",
+            "--show",
+            "--showformat",
+            "${db:Status-Status} ${db:Status-Want} ${Package} ${Version}\n",
+            *sorted(names),
+        ]
     )
-    rows = (line.split() for line in out.splitlines())
-    return {row[1]: row[2] for row in rows if len(row) == 3 and row[0] == "installed"}
+    rows = [line.split() for line in out.splitlines() if line.startswith("installed ")]
+    return {row[2]: row[3] for row in rows}, [row[2] for row in rows if row[1] == "hold"]
 
 
-def _apt_state(options: EngineOptions) -> dict[str, Any]:
-    """Return the host's Debian mirrors and the source files that name a repository of Docker's packages."""
-    sources = read_host_sources()
+def _apt_state(run: Run, options: EngineOptions, codename: str) -> dict[str, Any]:
+    """Return the host's Debian mirrors, its suites, and what names a repository of Docker's packages."""
+    _code, architecture, _errors = run(["dpkg", "--print-architecture"])
+    return apt_state(read_host_sources(), options, codename, architecture.strip())
+
+
+def apt_state(sources: list[AptSource], options: EngineOptions, codename: str, architecture: str) -> dict[str, Any]:
+    """Return what a host's package sources are to the role.
+
+    :param codename: the host's release.
+    :param architecture: as dpkg names it.
+    """
     mirrors = debian_mirrors(sources)
-    keyring = next((source.signed_by for source in sources if mirrors.main and mirrors.main in _bases(source)), None)
+    keyring = next(
+        (source.signed_by for source in sources if source.enabled and mirrors.main and mirrors.main in _bases(source)),
+        None,
+    )
     docker: dict[str, list[bool]] = {}
     for source in sources:
         if source.enabled:
@@ -505,6 +545,18 @@ def _apt_state(options: EngineOptions) -> dict[str, Any]:
         "signed_by": keyring,
         "docker_files": sorted(path for path, entries in docker.items() if all(entries)),
         "mixed_files": sorted(path for path, entries in docker.items() if any(entries) and not all(entries)),
+        "repositories": [
+            {
+                "path": source.path,
+                "unusable": why_unusable(source, codename, "stable", architecture),
+                # apt wants the same key for all sources of one suite, whatever else they name.
+                "same_suite": source.enabled and codename in source.suites,
+            }
+            for source in sources
+            if _is_docker_repository(source, options.repository_url)
+        ],
+        "suites": sorted(offered_suites(sources, "main")),
+        "universe": sorted(offered_suites(sources, "universe")),
     }
 
 
@@ -683,17 +735,33 @@ def _plan_packages(
     plan["packages"] = [name for component in (kinds if installs_engine else missing) for name in kinds[component]]
     if source == "distribution":
         plan["next_release"] = _next_release(facts)
-    if not installs_engine:
-        return
-    plan["packages"] += SUPPORT_PACKAGES
-    plan["remove"] = [name for name in CONFLICTS[source] if name in facts["packages"]]
-    plan["disable"] = [
-        path for path in facts["apt"]["docker_files"] if source != "docker" or path != DOCKER_SOURCE_FILE
-    ]
+    conflicts = CONFLICTS[source]
+    if installs_engine:
+        plan["packages"] += SUPPORT_PACKAGES
+        plan["disable"] = [
+            path for path in facts["apt"]["docker_files"] if source != "docker" or path != DOCKER_SOURCE_FILE
+        ]
+    else:
+        conflicts = [name for component in missing for name in PLUGIN_CONFLICTS[source][component]]
+    if source == "docker" and not installs_engine and _others_repositories(facts):
+        # With two sources of one repository that name different keys, apt reads none of its sources any more.
+        plan["source"] = None
+        plan["disable"] = [path for path in facts["apt"]["docker_files"] if path == DOCKER_SOURCE_FILE]
+    plan["remove"] = [name for name in conflicts if name in facts["packages"]]
     if plan["remove"]:
         needs.append(f"remove conflicting packages: {', '.join(plan['remove'])}")
     if plan["disable"]:
         needs.append(f"disable old package sources: {', '.join(plan['disable'])}")
+
+
+def _others_repositories(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the sources of Docker's repository that somebody else has configured.
+
+    Where the role's own source is there, too, those that can stand beside it count for nothing.
+    """
+    own = DOCKER_SOURCE_FILE in facts["apt"]["docker_files"]
+    others = [found for found in facts["apt"]["repositories"] if found["path"] != DOCKER_SOURCE_FILE]
+    return [found for found in others if found["same_suite"] or not own]
 
 
 def _dockers_packages(options: EngineOptions) -> dict[str, list[str]]:
@@ -910,7 +978,7 @@ def _package_problems(
                 "olympia_docker_source",
             )
         )
-    if plan["disable"] and apt["mixed_files"]:
+    if "engine" in missing and apt["mixed_files"] and (plan["disable"] or plan["source"] == "docker"):
         found.append(
             problem(
                 "A package source of Docker shares its file with other sources",
@@ -919,7 +987,75 @@ def _package_problems(
                 "move that source to a file of its own, or delete it",
             )
         )
+    return found + _source_problems(facts, missing, plan) + _hold_problems(facts, plan)
+
+
+def _source_problems(facts: Mapping[str, Any], missing: list[str], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return why the package sources that the host has cannot give what is missing."""
+    found: list[dict[str, Any]] = []
+    apt, system = facts["apt"], facts["os"]
+    others = _others_repositories(facts)
+    dockers_plugin = facts["source"] == "docker" and "engine" not in missing
+    if dockers_plugin and others and all(repository["unusable"] for repository in others):
+        found.append(
+            problem(
+                f"Docker's package repository is configured, and {' and '.join(missing)} cannot be installed from it",
+                ", ".join(dict.fromkeys(repository["path"] for repository in others)),
+                "; ".join(dict.fromkeys(repository["unusable"] for repository in others)),
+                "correct that source, or delete it and let the role add its own, then run again",
+            )
+        )
+    wanted = UBUNTU_SUITES.get(system["codename"], [])
+    # A file with credentials may be closed to this user: of a host whose own release is not seen, nothing is known.
+    sources_known = system["id"] == "ubuntu" and system["codename"] in apt["suites"]
+    if facts["source"] == "distribution" and sources_known and not set(wanted) & set(apt["universe"]):
+        found.append(
+            problem(
+                f"Ubuntu's packages of Docker are in component universe of {' or '.join(wanted)}, "
+                "which this host's package sources do not name",
+                "/etc/apt/sources.list, /etc/apt/sources.list.d",
+                f"suites with main: {', '.join(apt['suites'])}; with universe: {', '.join(apt['universe']) or 'none'}",
+                f"add suite {wanted[0]} and component universe to them (`sudo add-apt-repository universe`), "
+                "or set olympia_docker_source to docker",
+                "olympia_docker_source",
+            )
+        )
     return found
+
+
+def _hold_problems(facts: Mapping[str, Any], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Refuse what would change packages that somebody holds at their version."""
+    installed = facts["packages"]
+    held = [
+        name
+        for name in facts["on_hold"]
+        if name in plan["remove"] or not all(meets(wanted, name, installed[name]) for wanted in plan["packages"])
+    ]
+    if not held:
+        return []
+    return [
+        problem(
+            f"{' and '.join(held)} must be upgraded or removed, but {'is' if len(held) == 1 else 'are'} on hold",
+            "apt-mark showhold",
+            ", ".join(f"{name} {installed[name]}" for name in held),
+            f"`sudo apt-mark unhold {' '.join(held)}`, then run again",
+        )
+    ]
+
+
+def meets(specification: str, package: str, version: str) -> bool:
+    """Tell whether a version of a package is one that a specification, as ansible.builtin.apt reads it, accepts.
+
+    A specification of another package accepts any.
+    """
+    name, operator, wanted = re.split(r"(>?=|$)", specification, maxsplit=1)
+    if name != package or not operator:
+        return True
+    # The epoch, which no version of these packages has ever been compared by.
+    version, wanted = (re.sub(r"^\d+:", "", one) for one in (version, wanted))
+    if operator == "=":
+        return fnmatch.fnmatch(version, wanted)
+    return (parse_version(version) or (0, 0)) >= (parse_version(wanted) or (0, 0))
 
 
 def _restart_problems(

@@ -9,6 +9,7 @@ ROLE_PHASES = {"olympia_docker": "engine", "olympia_images": "images"}
 STACK_ROLE = "olympia_stack"
 NO_PHASES = (
     "main",
+    "claim",
     "image",
     "deps",
     "prepare",

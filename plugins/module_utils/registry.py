@@ -34,7 +34,7 @@ SENTENCES = {
     GARBLED: "what answers is no registry",
 }
 WAYS_OUT = {
-    HELPER: "Take credsStore or credHelpers out of ~/.docker/config.json, or install the helper that they name.",
+    HELPER: "Take credsStore or credHelpers out of config.json (~/.docker or DOCKER_CONFIG), or install that helper.",
     REFUSED: "Log in with 'docker login', as the user who runs this.",
     LIMITED: "Try again later, log in with 'docker login', or go through a mirror (olympia_docker_registry_mirrors).",
     MISSING: "Check name, version and digest.",

@@ -266,8 +266,9 @@ def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 def started(facts: Mapping[str, Any]) -> bool:
     """Return whether Compose would find nothing to do with the project as it was probed.
 
-    That is so when no restore was interrupted, each service has one running container, made from its configuration and its image
-    of now, and no other service has one: the comparison that `docker compose up` itself makes.
+    That is so when no restore was interrupted, no container is another project directory's, each service has one running container,
+    made from its configuration and its image of now, and no other service has one: the comparison that `docker compose up` itself
+    makes.
 
     Args:
         facts: What the probe found.
@@ -275,7 +276,7 @@ def started(facts: Mapping[str, Any]) -> bool:
     containers = facts["containers"]
     return (
         bool(containers)
-        and not facts["restore"]
+        and not (facts["restore"] or facts["strangers"])
         and {entry["service"]: entry["config_hash"] for entry in containers} == facts["service_hashes"]
         and len(containers) == len(facts["service_hashes"])
         and all(entry["state"] == "running" and not entry["image_replaced"] for entry in containers)

@@ -64,6 +64,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import host
 from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import METADATA
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.ownership import DIRECTORY
 from ansible_collections.addons.olympia.plugins.module_utils.volumes import HELPER
 
 PROJECT = "com.docker.compose.project"
@@ -96,6 +97,7 @@ class Engine:
         volumes = ["volume", "ls", "--format", "{{.Name}} {{.Name}}", "--filter"]
         # 'up' labels the database's volume where it makes it.
         labelled = self._list(*volumes, f"label={INSTANCE}={self._instance}")
+        labelled |= self._list(*volumes, f"name=^{self._instance}_owner$", "--filter", f"label={DIRECTORY}")
         images = self._images()
         if not (rendered or labelled):
             return {"containers": {}, "networks": {}, "volumes": {}, "images": images}
@@ -109,22 +111,6 @@ class Engine:
             "volumes": self._list(*volumes, project) | labelled,
             "images": images,
         }
-
-    def check_owner(self, module: AnsibleModule) -> None:
-        """End the module where the Compose project is also somebody else's, started from another directory.
-
-        Args:
-            module: The running module.
-        """
-        template = f'{{{{.ID}}}} {{{{.Label "{PROJECT}.working_dir"}}}}'
-        listed = self._list("ps", "--all", "--format", template, "--filter", f"label={PROJECT}={self._instance}")
-        if others := {one for one in listed.values() if Path(one).resolve() != self._directory.resolve()}:
-            module.fail_json(
-                msg=f"The Compose project {self._instance} has containers that were started in {', '.join(sorted(others))}, "
-                f"which is not the project directory {self._directory}. Nothing was removed. If they are the instance's, "
-                "name that directory: PROJECT_DIR=path.",
-                olympia={"phase": "destroy", "kind": "preflight"},
-            )
 
     def remove(self, found: dict[str, dict[str, str]]) -> None:
         """Remove it, or end the module where the engine refuses.
@@ -227,7 +213,6 @@ def main() -> None:
     )
     directory = Path(module.params["project_src"])
     engine = Engine(module)
-    engine.check_owner(module)
     found = engine.found(bool(module.params["files"]))
     ours = made_files(directory, module.params["files"])
     kept = other_files(directory, ours)

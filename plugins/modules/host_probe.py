@@ -31,10 +31,14 @@ options:
     type: str
     default: ""
   embedded_files:
-    description: Paths of the embedded application's files, where it has to be copied.
+    description: Paths below the project directory of the embedded application's files and their record, where it has to be copied.
     type: list
     elements: str
     default: []
+  adopt:
+    description: Whether an instance of another project directory is to become this one's, with its secrets where they can be read.
+    type: bool
+    default: false
   build:
     description: Whether the application image is built here, whatever version the settings name.
     type: bool
@@ -92,6 +96,7 @@ from ansible_collections.addons.olympia.plugins.module_utils import (
     host,
     instances,
     networks,
+    ownership,
     registry,
     settings,
     stack,
@@ -129,6 +134,20 @@ def read_env(path: Path) -> tuple[dict[str, dict[str, str]], str]:
         return dotenv.parse(""), ""
     except (OSError, UnicodeDecodeError, dotenv.DotenvError) as error:
         return dotenv.parse(""), str(getattr(error, "strerror", None) or error)
+
+
+def inherit(sections: dict[str, dict[str, str]], instance: str, project: Path) -> None:
+    """Take over the passwords of an instance, and what it keeps, from its former project directory, as far as it can be read.
+
+    Args:
+        sections: The sections of the `.env`, which are changed.
+        instance: The instance's name.
+        project: The project directory.
+    """
+    others = ownership.strangers(host.containers(host.run, instance), project)
+    if directory := ownership.former(ownership.recorded(host.run, instance), others):
+        theirs, _error = read_env(Path(directory) / ".env")
+        sections["secrets"], sections["derived"] = theirs["secrets"], theirs["derived"]
 
 
 def persisted_layer(choices: dict[str, str], specs: dict[str, Any]) -> dict[str, str]:
@@ -185,6 +204,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
             "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values | own)),
             "containers": pool.submit(host.containers, host.run, instance),
             "service_hashes": pool.submit(host.service_hashes, host.run, project, compose_files),
+            "owner": pool.submit(ownership.recorded, host.run, instance),
             "volume_created": pool.submit(host.volume_created, host.run, f"{instance}_data_mysqld"),
             "application": pool.submit(application_image, wanted, build),
             "local_images": pool.submit(host.local_images, host.run, images),
@@ -307,6 +327,7 @@ def main() -> None:
             "files": {"type": "list", "elements": "str", "required": True},
             "embedded_source_dir": {"type": "str", "default": ""},
             "embedded_files": {"type": "list", "elements": "str", "default": []},
+            "adopt": {"type": "bool", "default": False},
             "build": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -325,8 +346,11 @@ def main() -> None:
     layers["host"] = {"olympia_stack_instance": instances.instance_of(source_tree(given, Path(), embedded))}
     located = settings.resolve(layers, {name: specs[name] for name in settings.LOCATING}).values
     project = host.project_directory(*(located[name] for name in reversed(settings.LOCATING)))
+    instance = located["olympia_stack_instance"]
     sections, env_error = read_env(project / ".env")
-    block = port_block(located["olympia_stack_instance"], project, sections["derived"])
+    if module.params["adopt"] and not sections["secrets"]:
+        inherit(sections, instance, project)
+    block = port_block(instance, project, sections["derived"])
     found = layers["host"] | instances.ports(block)
     layers["host"] = {name: value for name, value in found.items() if value != specs[name]["default"]}
     resolution = settings.resolve(layers | {"persisted choice": persisted_layer(sections["choices"], specs)}, specs)
@@ -342,19 +366,23 @@ def main() -> None:
         | {
             "project_dir": str(project),
             "env_error": env_error,
-            "strangers": [
-                {"service": entry["service"], "working_dir": entry["working_dir"]}
-                for entry in facts["containers"]
-                # One of the two may be a link.
-                if Path(entry["working_dir"]).resolve() != project.resolve()
-            ],
+            "instance": instance,
+            "owner": facts["owner"]
+            | {
+                "adopting": module.params["adopt"],
+                "claimed": ownership.same(facts["owner"]["directory"], project),
+                "me": ownership.user_name(),
+                # Of before owners were written down. One with containers, or a `.env`, is this directory's.
+                "unknown_volume": bool(facts["volume_created"] and not (facts["containers"] or sections["derived"])),
+            },
+            "strangers": ownership.strangers(facts["containers"], project),
             "port_block": block,
             "image_origin": origin,
             "image_origin_why": KEEPS if kept_origin else REASONS[origin],
             "database": probe_database(resolution.values, origin, sections["derived"]),
             "source_dir": str(source),
             "git": shutil.which("git") is not None,
-            "embedded": host.rendered_files(project / "source", module.params["embedded_files"]),
+            "embedded": host.rendered_files(project, module.params["embedded_files"]),
             "source_git": host.source_git(host.run, source),
             "source_tree": build_inputs.tree_fingerprint(
                 source, [project / "Dockerfile.dockerignore", source / ".dockerignore"]

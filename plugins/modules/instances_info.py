@@ -82,6 +82,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv, host, instances
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.ownership import DIRECTORY
 
 INSTANCE = "addons.olympia.instance"
 PROJECT = "com.docker.compose.project"
@@ -143,6 +144,13 @@ class Engine:
             if INSTANCE in (labels := _labels(volume["Labels"]))
         }
 
+    def owners(self) -> dict[str, str]:
+        """Return the project directory by instance, also of those that other users have."""
+        labelled = {volume["Name"]: _labels(volume["Labels"]) for volume in self._volumes}
+        return {
+            name.removesuffix("_owner"): labels[DIRECTORY] for name, labels in labelled.items() if DIRECTORY in labels
+        }
+
     def created(self, volume: str) -> str:
         """Return when a volume was created."""
         return host.volume_created(host.run, volume)
@@ -186,10 +194,10 @@ def main() -> None:
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     engine = Engine(module)
     known = projects(host.project_directory("", instances.DEFAULT_INSTANCE).parent)
-    databases = engine.databases()
+    databases, owners = engine.databases(), engine.owners()
     names = sorted({*known, *databases})
     memory = engine.memory()
-    unknown = dict.fromkeys(("url", "loopback_url", "source_dir", "project_dir"), "")
+    unknown = dict.fromkeys(("url", "loopback_url", "source_dir"), "")
     found = []
     for name in names:
         own = [one for one in engine.containers if one[1] == name]
@@ -202,7 +210,7 @@ def main() -> None:
                 "created": engine.created(databases[name]) if name in databases else "",
                 "memory": sum(memory.get(one[0], 0) for one in own),
                 "disk": engine.disk(name),
-                **known.get(name, unknown),
+                **known.get(name, unknown | {"project_dir": owners.get(name, "")}),
             }
         )
     if (one := instances.alone(found)) and engine.shares_memory():

@@ -66,11 +66,11 @@ files:
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.files import write
 
 
 def current(path: Path) -> tuple[str, int]:
@@ -83,25 +83,6 @@ def current(path: Path) -> tuple[str, int]:
         return path.read_text(encoding="utf-8", errors="replace"), stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return "", 0
-
-
-def write(path: Path, content: str, mode: int) -> None:
-    """Write a file so that a reader sees the old or the new one, and nobody else a secret in between.
-
-    Args:
-        path: The file.
-        content: Its text.
-        mode: Its permissions.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".new-", delete=False) as temporary:
-        temporary.write(content)
-    try:
-        Path(temporary.name).chmod(mode)
-        Path(temporary.name).replace(path)
-    except OSError:
-        Path(temporary.name).unlink()
-        raise
 
 
 def make(path: Path, check: bool) -> bool:

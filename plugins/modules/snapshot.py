@@ -148,6 +148,7 @@ stderr:
   type: str
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -546,6 +547,9 @@ def perform(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
         SnapshotError: It cannot be done.
     """
     params = module.params
+    if Path(params["project_src"]).is_dir():
+        # Until this process ends. Where a connection breaks, Ansible begins again while the first process may still go on.
+        fcntl.flock(os.open(params["project_src"], os.O_RDONLY), fcntl.LOCK_EX)
     return {
         "present": save,
         "absent": remove,

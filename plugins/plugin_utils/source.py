@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The embedded application as data. Runs on the controller."""
+"""The embedded application as data, and as it is copied to a host. Runs on the controller."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
+from ansible_collections.addons.olympia.plugins.module_utils.checksums import record_of, write_list
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import checksum
+
+# Below the project directory.
+COPY = Path("source")
 
 
 def source_files(directory: str) -> dict[str, dict[str, str]]:
@@ -35,11 +39,23 @@ def source_files(directory: str) -> dict[str, dict[str, str]]:
     }
 
 
+def copied(files: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+    """Return content and mode of what a project directory has where nobody has changed anything: the copy, and the record of it.
+
+    Args:
+        files: As `source_files` gives them.
+    """
+    record = write_list((name, checksum(file["content"])) for name, file in files.items())
+    return {(COPY / name).as_posix(): file for name, file in files.items()} | {
+        record_of(COPY).name: {"content": record, "mode": "0644"}
+    }
+
+
 def is_there(files: Mapping[str, Mapping[str, str]], probed: Mapping[str, Mapping[str, str]]) -> bool:
     """Return whether a host has all files as they should be.
 
     Args:
-        files: As `source_files` gives them.
+        files: Content and mode by path.
         probed: Checksum and mode of what is there, by path.
     """
     return all(

@@ -69,6 +69,25 @@ def held(state: Path, instance: str, verb: str) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def in_use(folder: Path) -> Iterator[None]:
+    """Mark a folder as in use while in this context.
+
+    Args:
+        folder: The folder, which exists.
+
+    Raises:
+        BlockingIOError: Another one uses it.
+        OSError: It cannot be opened.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
 def user_name() -> str:
     """Return the user's name; their number, where they have no account, as in many containers."""
     try:

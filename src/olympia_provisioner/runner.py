@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -15,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import artifacts, record
+from . import artifacts, locks, record
 from .console import Observer, Silent
 from .errors import ExitCode, OlympiaError
 from .interruption import Interruption
@@ -42,7 +43,9 @@ def new_run(runs: Path, verb: str) -> Path:
         runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Names begin with the time, so they sort by it.
         for old in sorted(path for path in runs.iterdir() if path.is_dir())[: -KEPT_RUNS + 1]:
-            shutil.rmtree(old, ignore_errors=True)
+            # One that goes on stays, however many have begun since.
+            with contextlib.suppress(OSError), locks.in_use(old):
+                shutil.rmtree(old, ignore_errors=True)
         return Path(tempfile.mkdtemp(prefix=f"{time.strftime('%Y%m%dT%H%M%S')}-{verb}-", dir=runs))
     except OSError as error:
         raise OlympiaError(
@@ -203,7 +206,8 @@ class Run:
                 return True
 
             try:
-                return_code = self._play(self.playbook, self.options, handle, interruption)
+                with locks.in_use(self.private):
+                    return_code = self._play(self.playbook, self.options, handle, interruption)
             except OSError as failure:
                 raise self._unwritable(failure) from failure
             error = self._error(outcome, return_code, bool(interruption.since))

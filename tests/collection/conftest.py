@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from environment import pinned_collections
+from environment import wanted_collections
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -79,7 +79,7 @@ def installation(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> In
     (folder / "ansible.cfg").touch()
     installed = Installation(folder)
     installed.run("ansible-galaxy", "collection", "install", "--no-deps", f"--collections-path={folder}", artifact)
-    for name in pinned_collections():
+    for name in wanted_collections():
         place = Path("ansible_collections", *name.split("."))
         shutil.copytree(ROOT / "collections" / place, folder / place)
     return installed

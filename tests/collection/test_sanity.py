@@ -9,8 +9,10 @@ import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ansible_test._internal.python_requirements import get_venv_packages
 
 from environment import bundled_pip
 
@@ -18,8 +20,10 @@ from .conftest import ROOT, Installation, run
 
 # ansible-test makes environments of its own, below the home directory. They stay here, and a second run is quick.
 HOME = ROOT / ".ansible/sanity"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 # The script that it puts pip into an environment with; it downloads what is not in its cache.
-GET_PIP = HOME / ".ansible/test/cache/get_pip_24_2.py"
+PIP = get_venv_packages(SimpleNamespace(version=PYTHON))["pip"]
+GET_PIP = HOME / f".ansible/test/cache/get_pip_{PIP.replace('.', '_')}.py"
 TESTS = [
     "action-plugin-docs",
     "ansible-doc",
@@ -87,13 +91,12 @@ def shown(request: pytest.FixtureRequest, installation: Installation, home: Path
 
     Two processes run side by side. A crash of either one fails every selected test.
     """
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
     selected = [item.callspec.params["test"] for item in functions if item.originalname == test_sanity.__name__]
 
     def sanity(tests: list[str]) -> str:
         return installation.run(
-            *("ansible-test", "sanity", "--color=no", "--failure-ok", f"--python={version}"),
+            *("ansible-test", "sanity", "--color=no", "--failure-ok", f"--python={PYTHON}"),
             *(f"--test={test}" for test in tests),
             cwd=installation.collection,
             HOME=str(home),

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from ansible_collections.addons.olympia.plugins.action.preflight import load_specs
 from ansible_collections.addons.olympia.plugins.module_utils import checks, settings, stack
-from ansible_collections.addons.olympia.plugins.modules.project_files import write
+from ansible_collections.addons.olympia.plugins.module_utils.files import write
 from ansible_collections.addons.olympia.plugins.plugin_utils import project
 
 ROOT = Path(__file__).parents[2]

@@ -22,8 +22,8 @@ from ansible_collections.addons.olympia.plugins.module_utils import (
     settings,
     stack,
 )
+from ansible_collections.addons.olympia.plugins.module_utils.files import write
 from ansible_collections.addons.olympia.plugins.modules.host_probe import persisted_layer, source_tree
-from ansible_collections.addons.olympia.plugins.modules.project_files import write
 from ansible_collections.addons.olympia.plugins.plugin_utils import project
 from hypothesis import example, given
 from hypothesis import strategies as st

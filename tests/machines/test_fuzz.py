@@ -211,3 +211,21 @@ def test_what_counts_has_its_effect(instance: Commanded, name: str) -> None:
     settings = {one["variable"]: one for one in json.loads(run.output)["localhost"]["settings"].values()}
     assert settings[variable]["source"] == "environment"
     assert str(settings[variable]["value"]).lower() == value
+
+
+# What docs/reference/environment.md says that counts besides: the doctor's check that sees it, and what that says.
+REACHES = {
+    "DOCKER_HOST": ("unix:///nowhere.sock", "daemon", "unix:///nowhere.sock"),
+    "DOCKER_CONTEXT": ("nowhere", "daemon", "nowhere"),
+    "https_proxy": ("http://127.0.0.1:9", "proxy", "http://127.0.0.1:9"),
+    "no_proxy": ("example.org", "proxy", "example.org"),
+    "PIP_INDEX_URL": ("http://127.0.0.1:9/simple", "mirrors", "127.0.0.1:9/simple"),
+    "npm_config_registry": ("http://127.0.0.1:9/npm", "mirrors", "127.0.0.1:9/npm"),
+}
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_what_leads_to_engine_and_network_has_its_effect(instance: Commanded, name: str) -> None:
+    value, check, says = REACHES[name]
+    assert says not in instance.make("doctor", check).output
+    assert says in instance.make("doctor", check, **{name: value}).output.replace("\n            ", " ")

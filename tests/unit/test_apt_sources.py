@@ -60,15 +60,17 @@ def test_deb822_with_an_embedded_key_keeps_the_whole_key() -> None:
 
 def test_one_line_entries_are_parsed() -> None:
     text = """\
-# deb http://commented.example/debian bookworm main
+# deb http://commented.example/debian bookworm main # disabled on upgrade to trixie
+# deb packages are described elsewhere
 deb [arch=amd64,arm64 signed-by=/etc/apt/keyrings/x.asc] https://repo.example/linux/debian bookworm stable  # why
 deb-src http://mirror.example/debian bookworm main
 deb cdrom:[Debian GNU/Linux 12 _Bookworm_ - Official]/ bookworm main
 deb http://flat.example ./
 nonsense
 """
-    docker, source, cdrom, flat = parse_sources({"/etc/apt/sources.list": text})
-    assert docker.uris == ("https://repo.example/linux/debian",)
+    commented, docker, source, cdrom, flat = parse_sources({"/etc/apt/sources.list": text})
+    assert (commented.uris, commented.enabled) == (("http://commented.example/debian",), False)
+    assert docker.uris == ("https://repo.example/linux/debian",) and docker.enabled
     assert docker.components == ("stable",)
     assert docker.signed_by == "/etc/apt/keyrings/x.asc"
     assert docker.options == {"architectures": "amd64 arm64"}

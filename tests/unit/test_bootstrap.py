@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def finish(checkout: Path) -> tuple[Path, Path]:
     (venv / environment.MARKER).mkdir(parents=True)
     for path, content in environment.wanted_stamps(venv, dev=True).items():
         path.write_text(content)
-    for name in environment.pinned_collections(checkout / "requirements.yml"):
+    for name in environment.wanted_collections():
         (collections / "ansible_collections" / name.replace(".", "/")).mkdir(parents=True)
     path, content = environment.collections_stamp(collections)
     path.write_text(content)
@@ -84,28 +85,23 @@ def test_a_python_without_ensurepip_is_told_what_to_install(
     assert not (bare_checkout / ".venv").exists()
 
 
-def test_the_collections_come_from_the_package_where_galaxy_does_not_answer(
-    bare_checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_only_the_wanted_collections_are_taken_in_place_of_older_ones(
+    bare_checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_venv: Path, _target: Path) -> None:
-        raise environment.BootstrapError("ansible-galaxy ended with 1:\nERROR! unreachable\n")
+    def download(command: list[str], *_: str) -> None:
+        (folder,) = (one.removeprefix("--dest=") for one in command if one.startswith("--dest="))
+        with zipfile.ZipFile(f"{folder}/ansible-1-py3-none-any.whl", "w") as archive:
+            for name in (*environment.wanted_collections(), "community.other"):
+                archive.writestr(f"ansible_collections/{name.replace('.', '/')}/new", "")
 
-    def carry(_venv: Path, target: Path) -> None:
-        for name in environment.pinned_collections():
-            (target / "ansible_collections" / name.replace(".", "/") / "new").mkdir(parents=True)
-
-    monkeypatch.setattr(environment, "from_galaxy", refuse)
-    monkeypatch.setattr(environment, "from_carrier", carry)
+    monkeypatch.setattr(environment, "call", download)
     collections = bare_checkout / "collections"
-    docker = collections / "ansible_collections/community/docker"
-    (docker / "outdated").mkdir(parents=True)
+    (collections / "ansible_collections/community/docker/outdated").mkdir(parents=True)
     (collections / ".new-interrupted").mkdir()
     environment.make_collections(Path(sys.prefix), collections)
-    output = capsys.readouterr().out
-    assert "Galaxy says: ERROR! unreachable" in output
-    assert "from the package `ansible` instead" in output
-    assert [path.name for path in docker.iterdir()] == ["new"]
-    assert not list(collections.glob(".new-*"))
+    assert sorted(str(path.relative_to(collections)) for path in collections.rglob("*") if path.is_file()) == [
+        f"ansible_collections/{name.replace('.', '/')}/new" for name in sorted(environment.wanted_collections())
+    ]
 
 
 def test_what_is_out_of_reach_is_a_sentence_and_not_taken_for_finished(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.playback import Driver, Typist
 
-from olympia_provisioner import artifacts
+from olympia_provisioner import artifacts, locks
 from olympia_provisioner.interruption import GRACE, Interruption
 
 
@@ -195,12 +195,15 @@ def test_check_diff_and_limit_are_passed_on(driver: Driver) -> None:
 
 
 def test_old_runs_are_removed_and_young_ones_kept(driver: Driver) -> None:
-    for number in range(15):
-        (driver.state / f"olympia/runs/20200101T0000{number:02}-up-x").mkdir(parents=True)
-    assert driver.run("up")[0] == 0
+    folders = [driver.state / f"olympia/runs/20200101T0000{number:02}-up-x" for number in range(15)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    with locks.in_use(folders[0]):
+        assert driver.run("up")[0] == 0
     names = [run.name for run in driver.runs()]
-    assert len(names) == 10
-    assert names[0] == "20200101T000006-up-x"
+    # The oldest one goes on.
+    assert len(names) == 1 + 10
+    assert names[:2] == ["20200101T000000-up-x", "20200101T000006-up-x"]
 
 
 @pytest.mark.parametrize(

@@ -4,21 +4,29 @@
 from __future__ import annotations
 
 import http.server
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import parse_sources, read_host_sources
 from ansible_collections.addons.olympia.plugins.module_utils.engine import (
     DOCKER_SOURCE_FILE,
+    SUPPORT_PACKAGES,
+    UBUNTU_SUITES,
     EngineOptions,
+    apt_state,
     assess,
     changed_keys,
     effect_of,
+    meets,
     merge_options,
     options_from_vars,
     parse_daemon_json,
+    parse_os_release,
     parse_version,
     probe_url,
     satisfies,
@@ -67,7 +75,11 @@ def host(**changes: Any) -> dict[str, Any]:
             "signed_by": None,
             "docker_files": [],
             "mixed_files": [],
+            "repositories": [],
+            "suites": ["bookworm", "bookworm-updates"],
+            "universe": [],
         },
+        "on_hold": [],
         "source": "distribution",
         "source_reason": "",
     }
@@ -190,7 +202,7 @@ def test_only_reloadable_keys_are_reloaded(keys: list[str], effect: str) -> None
 
 def test_invalid_files_are_told_apart_from_empty_ones() -> None:
     assert parse_daemon_json(" \n") == {}
-    assert "line 2" in parse_daemon_json('{"a": 1,\n}')
+    assert "line 2" in parse_daemon_json('{"a": 1,\nb}')
     assert "not a JSON object" in parse_daemon_json("[]")
 
 
@@ -355,7 +367,8 @@ def test_named_users_join_the_group_once() -> None:
 def test_an_unsupported_system_is_one_sentence_that_names_the_supported_ones() -> None:
     problem = only_problem(host(**BARE, os__id="fedora", os__version_id="41", os__pretty="Fedora Linux 41"))
     assert problem["what"] == (
-        "The engine can be set up on Debian 12, Debian 13, Ubuntu 22.04, Ubuntu 24.04, but this host runs Fedora Linux 41"
+        "The engine can be set up on Debian 12, Debian 13, Ubuntu 22.04, Ubuntu 24.04, Ubuntu 26.04, but "
+        "this host runs Fedora Linux 41"
     )
 
 
@@ -447,6 +460,253 @@ def test_root_is_asked_for_only_where_it_is_needed() -> None:
     assert "no sudo" in only_problem(host(**BARE, **nobody))["what"]
     builder = host(**nobody, builder={"driver": "docker-container", "name": "olympia", "found": None})
     assert plan(builder, builder_driver="docker-container")["builder"] == "olympia"
+
+
+# --- package sources that are there already
+
+DOCKER_LIST = "/etc/apt/sources.list.d/docker.list"
+DOCKERS_ENGINE: dict[str, Any] = {
+    "docker__server": "27.3.1",
+    "packages": {"docker-ce": "5:27.3.1-1", "docker-ce-cli": "5:27.3.1-1", "docker-compose-plugin": "2.20.0-1"},
+    "compose": "2.20.0",
+    "source": "docker",
+}
+
+
+def with_sources(texts: dict[str, str], **changes: Any) -> dict[str, Any]:
+    """Return a Debian 12 host on amd64 with source files, and an engine of Docker's whose Compose is too old."""
+    facts = host(**DOCKERS_ENGINE | changes)
+    options = EngineOptions(repository_url="https://docker.example/linux")
+    facts["apt"] = apt_state(parse_sources(texts), options, facts["os"]["codename"], "amd64")
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (DOCKER_LIST, "deb [arch=amd64] https://docker.example/linux/debian bookworm stable\n"),
+        (DOCKER_LIST, "deb https://mirror.example/docker-ce/linux/debian/ bookworm stable\n"),
+        ("/etc/apt/sources.list", "deb http://m.example/d bookworm main\ndeb https://docker.example/linux/debian bookworm stable"),
+        (
+            "/etc/apt/sources.list.d/docker.sources",
+            "Types: deb\nURIs: https://docker.example/linux/debian\nSuites: bookworm\nComponents: stable\nArchitectures: amd64\n",
+        ),
+    ],
+)  # fmt: skip
+def test_a_plugin_comes_from_the_repository_that_is_configured(path: str, text: str) -> None:
+    planned = plan(with_sources({path: text}))
+    assert planned["packages"] == ["docker-compose-plugin>=2.24"]
+    assert (planned["source"], planned["disable"], planned["remove"]) == (None, [], [])
+    assert plan(with_sources({path: text}, compose=None))["source"] is None
+
+
+def test_a_second_source_of_the_roles_own_is_taken_back() -> None:
+    own = "Types: deb\nURIs: https://docker.example/linux/debian\nSuites: bookworm\nComponents: stable\n"
+    listed = "deb https://docker.example/linux/debian bookworm stable\n"
+    both = plan(with_sources({DOCKER_SOURCE_FILE: own, DOCKER_LIST: listed}))
+    assert (both["source"], both["disable"]) == (None, [DOCKER_SOURCE_FILE])
+    assert plan(with_sources({DOCKER_SOURCE_FILE: own}))["source"] == "docker"
+    # Neither of these is read beside it.
+    for text in (f"# {listed}", listed.replace("bookworm", "bullseye")):
+        alone = plan(with_sources({DOCKER_SOURCE_FILE: own, DOCKER_LIST: text}))
+        assert (alone["source"], alone["disable"]) == ("docker", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("# deb https://docker.example/linux/debian bookworm stable # disabled on upgrade\n", "it is disabled"),
+        ("deb https://docker.example/linux/debian bullseye stable\n", "its suite is bullseye, and this host's is bookworm"),
+        ("deb https://docker.example/linux/debian bookworm test\n", "it lacks component stable"),
+        ("deb [arch=arm64] https://docker.example/linux/debian bookworm stable\n", "it is for arm64, and this host is amd64"),
+        ("deb-src https://docker.example/linux/debian bookworm stable\n", "it names source packages only"),
+        (
+            "deb [signed-by=/no/such/key.gpg] https://docker.example/linux/debian bookworm stable\n",
+            "its key /no/such/key.gpg does not exist",
+        ),
+    ],
+)  # fmt: skip
+def test_a_repository_that_is_configured_and_of_no_use_is_named_with_the_reason(text: str, reason: str) -> None:
+    problem = only_problem(with_sources({DOCKER_LIST: text}))
+    assert problem["what"] == "Docker's package repository is configured, and compose cannot be installed from it"
+    assert (problem["where"], problem["evidence"]) == (DOCKER_LIST, reason)
+    assert "correct that source, or delete it" in problem["way_out"]
+
+
+def test_a_source_that_cannot_be_moved_out_of_the_way_is_refused_before_there_is_a_second_one() -> None:
+    text = "deb http://m.example/debian bookworm main\ndeb https://docker.example/linux/debian bookworm stable\n"
+    facts = with_sources({"/etc/apt/sources.list": text}, **BARE)
+    assert "shares its file" in only_problem(facts)["what"]
+
+
+def test_the_mirrors_key_is_that_of_a_source_that_is_read() -> None:
+    moved = "# deb http://m.example/debian bookworm main\n"
+    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    sources = f"Types: deb\nURIs: http://m.example/debian\nSuites: bookworm\nComponents: main\nSigned-By: {keyring}\n"
+    facts = with_sources({"/etc/apt/sources.list": moved, "/etc/apt/sources.list.d/debian.sources": sources})
+    assert (facts["apt"]["main"], facts["apt"]["signed_by"]) == ("http://m.example/debian", keyring)
+
+
+def test_a_plugin_takes_the_place_of_the_other_sources_package() -> None:
+    dockers = plan(host(compose="2.20.0", packages={"docker.io": "29.1.3", "docker-compose-plugin": "2.20.0-1"}))
+    assert (dockers["packages"], dockers["remove"]) == (["docker-compose>=2.24"], ["docker-compose-plugin"])
+    ubuntus = plan(host(**DOCKERS_ENGINE | {"packages": {"docker-ce": "5:27.3.1-1", "docker-compose-v2": "2.20.2"}}))
+    assert ubuntus["remove"] == ["docker-compose-v2"]
+    # Python's docker-compose of long ago has no file in common with any plugin.
+    other = plan(host(**DOCKERS_ENGINE | {"packages": {"docker-ce": "5:27.3.1-1", "docker-compose": "1.29.2-3"}}))
+    assert other["remove"] == []
+
+
+def test_what_is_on_hold_stays_and_is_named() -> None:
+    problem = only_problem(host(**OLD, on_hold=["docker.io", "runc"]))
+    assert problem["what"] == "docker.io must be upgraded or removed, but is on hold"
+    assert problem["evidence"] == "docker.io 20.10.24+dfsg1-1"
+    assert problem["way_out"] == "`sudo apt-mark unhold docker.io`, then run again"
+    removed = only_problem(host(**OLD, source="docker", on_hold=["docker.io", "runc"]))
+    assert removed["what"] == "docker.io and runc must be upgraded or removed, but are on hold"
+    plugin = host(**DOCKERS_ENGINE, on_hold=["docker-ce", "docker-ce-cli"])
+    assert assess(plugin, EngineOptions())["problems"] == []
+    assert "docker-ce and docker-ce-cli" in only_problem(plugin, version="27.4.0")["what"]
+
+
+@pytest.mark.parametrize(
+    ("specification", "version", "enough"),
+    [
+        ("docker-ce>=5:25.0", "5:27.3.1-1~debian.12~bookworm", True),
+        ("docker-ce>=5:25.0", "5:24.0.7-1~debian.12~bookworm", False),
+        ("docker-ce=5:27.3.1-*", "5:27.3.1-1~debian.12~bookworm", True),
+        ("docker-ce=5:27.3.1-*", "5:27.3.2-1~debian.12~bookworm", False),
+        ("docker-ce", "1.0", True),
+        ("docker-ce-cli>=5:25.0", "5:24.0.7", True),
+    ],
+)
+def test_versions_of_packages_meet_what_is_asked_of_them(specification: str, version: str, enough: bool) -> None:
+    assert meets(specification, "docker-ce", version) is enough
+
+
+# --- Ubuntu, from files: ubuntu/README.md says where they come from
+
+UBUNTU = Path(__file__).parent / "ubuntu"
+RELEASES = sorted(path.name for path in UBUNTU.iterdir() if path.is_dir())
+
+
+def ubuntu(release: str, apt: Path | None = None, **changes: Any) -> dict[str, Any]:
+    """Return a bare host of a release of Ubuntu, with the package sources that the installer leaves or with others."""
+    facts = host(**BARE | changes)
+    facts["os"] = parse_os_release((UBUNTU / release / "os-release").read_text())
+    options = EngineOptions(repository_url="https://docker.example/linux")
+    facts["apt"] = apt_state(
+        read_host_sources(apt or UBUNTU / release / "apt"), options, facts["os"]["codename"], "amd64"
+    )
+    return facts
+
+
+def sources_without(release: str, word: str, directory: Path) -> Path:
+    """Return apt's directory of a release without a suite or a component."""
+    for path in sorted((UBUNTU / release / "apt").rglob("*.*")):
+        if path.is_file():
+            target = directory / path.relative_to(UBUNTU / release / "apt")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            lines = path.read_text().splitlines()
+            if path.suffix == ".list" and not word.startswith("universe"):
+                lines = [line for line in lines if f" {word} " not in line]
+            target.write_text("\n".join(re.sub(rf" {word}(?= |$)", "", line) for line in lines) + "\n")
+    return directory
+
+
+def published(release: str, suites: Iterable[str]) -> dict[str, list[str]]:
+    """Return the versions of each package in suites of a release."""
+    found: dict[str, list[str]] = {}
+    for suite in suites:
+        path = UBUNTU / release / "packages" / suite
+        text = path.read_text() if path.exists() else ""
+        for name, version in re.findall(r"^Package: (\S+)\nSection: \S+\nVersion: (\S+)$", text, re.MULTILINE):
+            found.setdefault(name, []).append(version)
+    return found
+
+
+def installable(planned: dict[str, Any], versions: dict[str, list[str]]) -> bool:
+    """Tell whether there is a version of each planned package that its specification accepts."""
+    specifications = [one for one in planned["packages"] if one not in SUPPORT_PACKAGES]
+    names = [re.split(">?=", one)[0] for one in specifications]
+    return all(
+        any(meets(one, name, version) for version in versions.get(name, []))
+        for one, name in zip(specifications, names, strict=True)
+    )
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_ubuntu_has_what_is_planned_for_it(release: str) -> None:
+    facts = ubuntu(release)
+    own = plan(facts)
+    assert own["next_release"] is None and own["source"] == "distribution"
+    assert installable(own, published(release, facts["apt"]["universe"]))
+    dockers = plan(ubuntu(release, source="docker"))
+    assert installable(dockers, published(release, ["docker"]))
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_suites_that_ubuntu_needs_are_those_that_have_the_packages(release: str) -> None:
+    facts = ubuntu(release)
+    codename, planned = facts["os"]["codename"], plan(facts)
+    for suite in facts["apt"]["universe"]:
+        enough = installable(planned, published(release, {codename, suite}))
+        assert enough == bool({codename, suite} & set(UBUNTU_SUITES[codename])), suite
+
+
+@pytest.mark.parametrize(
+    ("release", "word", "named"),
+    [
+        ("22.04", "universe", "jammy-updates"),
+        ("22.04", "jammy-updates", "jammy-updates"),
+        ("24.04", "universe", "noble-updates or noble-security"),
+        ("26.04", "universe", "resolute"),
+    ],
+)
+def test_ubuntu_without_the_sources_of_its_packages_says_so(
+    release: str, word: str, named: str, tmp_path: Path
+) -> None:
+    problem = only_problem(ubuntu(release, sources_without(release, word, tmp_path)))
+    assert problem["what"] == (
+        f"Ubuntu's packages of Docker are in component universe of {named}, which this host's package sources do not name"
+    )
+    assert "sudo add-apt-repository universe" in problem["way_out"]
+    assert plan(ubuntu(release, tmp_path, source="docker"))["source"] == "docker"
+
+
+def test_sources_of_ubuntu_that_suffice_or_cannot_be_read_are_no_problem(tmp_path: Path) -> None:
+    assert plan(ubuntu("24.04", sources_without("24.04", "noble-updates", tmp_path / "24.04")))
+    assert plan(ubuntu("26.04", sources_without("26.04", "resolute-updates", tmp_path / "26.04")))
+    assert plan(ubuntu("22.04", tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("form", ["docker.list", "docker.sources"])
+def test_ubuntu_with_dockers_repository_gets_a_plugin_from_it_unless_an_upgrade_disabled_it(
+    release: str, form: str, tmp_path: Path
+) -> None:
+    apt = sources_without(release, "nothing", tmp_path)
+    codename = parse_os_release((UBUNTU / release / "os-release").read_text())["codename"]
+    enabled, disabled = {
+        "docker.list": (
+            f"deb [arch=amd64] https://docker.example/linux/ubuntu {codename} stable\n",
+            f"# deb [arch=amd64] https://docker.example/linux/ubuntu {codename} stable # disabled on upgrade to {codename}\n",
+        ),
+        "docker.sources": (
+            f"Types: deb\nURIs: https://docker.example/linux/ubuntu\nSuites: {codename}\nComponents: stable\n",
+            f"Enabled: no\nTypes: deb\nURIs: https://docker.example/linux/ubuntu\nSuites: {codename}\nComponents: stable\n",
+        ),
+    }[form]
+    (apt / "sources.list.d").mkdir(exist_ok=True)
+    file = apt / "sources.list.d" / form
+    there = {"docker__client": "27.3.1", "docker__server": "27.3.1", "buildx": "0.17.1", "docker__server_error": None}
+    missing = {**DOCKERS_ENGINE, **there}
+    file.write_text(enabled)
+    planned = plan(ubuntu(release, apt, **missing))
+    assert (planned["packages"], planned["source"]) == (["docker-compose-plugin>=2.24"], None)
+    file.write_text(disabled)
+    problem = only_problem(ubuntu(release, apt, **missing))
+    assert (problem["where"], problem["evidence"]) == (str(file), "it is disabled")
 
 
 # --- builders

@@ -3,12 +3,32 @@
 
 from __future__ import annotations
 
+import argparse
 import fnmatch
+import importlib.machinery
+import importlib.util
 import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
-from tests.parts import EVERYDAY, FULL, PREPARATION, ROOT, TOUCHED, all_parts, chosen, sliced, touched_by, with_needed
+from tests import parts as tests_parts
+from tests.parts import (
+    EVERYDAY,
+    FULL,
+    PREPARATION,
+    PYTHONS,
+    ROOT,
+    TOUCHED,
+    Part,
+    all_parts,
+    chosen,
+    sliced,
+    touched_by,
+    with_needed,
+)
 
 PARTS = all_parts()
 
@@ -54,6 +74,42 @@ def test_a_shortened_part_leaves_out_what_only_the_full_run_has() -> None:
     assert (parts["e2e"].shorten(), parts["e2e"].command[-2:]) == (True, ["-m", "not full"])
     assert (parts["conformance"].shorten(), "-m" in parts["conformance"].command) == (False, False)
     assert not parts["ruff"].shorten()
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the module of the command tests/run."""
+    loader = importlib.machinery.SourceFileLoader("tests_run", str(ROOT / "tests/run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("tests_run", loader))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "tests_run", module)
+    loader.exec_module(module)
+    return module
+
+
+def test_the_other_pythons_are_tested_or_said_to_be_missing(
+    runner: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    missing, *others = (version for version in PYTHONS if version != own)
+    monkeypatch.setattr(tests_parts, "interpreter", lambda version: "" if version == missing else f"/bin/{version}")
+    taken, left_out = runner.select(argparse.Namespace(parts=["matrix"], touched=None, slice=None))
+    assert [part.command[1] for part in taken if part.group == "matrix"] == [f"/bin/{version}" for version in others]
+    assert f"matrix-{missing} (there is no python{missing} here)" in left_out
+
+
+def test_a_deprecation_of_ansible_fails_a_part(
+    runner: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tests_parts, "LOGS", tmp_path)
+    part = Part("old", ["true"])
+    part.ansible_log.write_text("2026-01-01 p=1 u=root n=ansible INFO| TASK [Do something] ***\n")
+    runner.count(part, 0)
+    assert (part.passed, part.failed) == (1, 0)
+    with part.ansible_log.open("a") as log:
+        log.write("2026-01-01 p=1 u=root n=ansible INFO| [DEPRECATION WARNING]: It is old. It will go.\n")
+    runner.count(part, 0)
+    assert part.failed == 1
+    assert "It is old" in part.note
 
 
 def test_a_change_chooses_what_it_can_affect() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.modules.project_files import current, main, write
+from ansible_collections.addons.olympia.plugins.module_utils.files import write
+from ansible_collections.addons.olympia.plugins.modules.project_files import current, main
 
 
 def test_a_new_file_has_its_mode_at_once_whatever_the_umask(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from ansible_collections.addons.olympia.plugins.module_utils.host import rendered_files
-from ansible_collections.addons.olympia.plugins.plugin_utils.source import is_there, source_files
+from ansible_collections.addons.olympia.plugins.plugin_utils.source import copied, is_there, source_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,15 +33,20 @@ def test_what_docker_ignores_is_left_out(tmp_path: Path) -> None:
 
 
 def test_what_a_host_has_of_it_is_told_from_what_it_should_have(tmp_path: Path) -> None:
+    source, record = tmp_path / "source", tmp_path / "source.sha256"
     for name in (".dockerignore", "manage.py", "src/a.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(f"{name}\n")
-        (tmp_path / name).chmod(0o644)
-    files = source_files(str(tmp_path))
-    assert is_there(files, rendered_files(tmp_path, files))
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(f"{name}\n")
+        (source / name).chmod(0o644)
+    files = copied(source_files(str(source)))
     assert not is_there(files, {})
-    (tmp_path / "src/a.py").chmod(0o755)
+    # A copy of a release that left no record.
     assert not is_there(files, rendered_files(tmp_path, files))
-    (tmp_path / "src/a.py").chmod(0o644)
-    (tmp_path / "src/a.py").write_text("another\n")
+    record.write_text(files["source.sha256"]["content"])
+    record.chmod(0o644)
+    assert is_there(files, rendered_files(tmp_path, files))
+    (source / "src/a.py").chmod(0o755)
+    assert not is_there(files, rendered_files(tmp_path, files))
+    (source / "src/a.py").chmod(0o644)
+    (source / "src/a.py").write_text("another\n")
     assert not is_there(files, rendered_files(tmp_path, files))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,29 @@ def test_playbooks_are_for_all_hosts_but_where_machines_are_shared_for_instances
     assert machines(shared) == ["olympia_machines"]
     with pytest.raises(AnsibleFilterError, match="no tenant cay; the inventory has ben-b"):
         instances(shared, "cay")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_supported"),
+    [("2.18.19", False), ("2.19.0", True), ("2.21.5", True), ("2.22.0rc1", True), ("2.23.0.dev0", False)],
+)
+def test_no_playbook_has_hosts_with_an_ansible_that_is_not_supported(
+    monkeypatch: pytest.MonkeyPatch, version: str, is_supported: bool
+) -> None:
+    monkeypatch.setattr("ansible_collections.addons.olympia.plugins.filter.tenants.__version__", version)
+    shared = {"all": [], "olympia_machines": ["vm1"], "olympia_instances": ["ana.vm1"], "tenant_ana": ["ana.vm1"]}
+    for hosts in (
+        partial(instances, {"all": []}),
+        partial(instances, shared),
+        partial(instances, shared, "ana"),
+        partial(machines, shared),
+        partial(examined, shared, checks="fence"),
+    ):
+        if is_supported:
+            assert hosts()
+        else:
+            with pytest.raises(AnsibleFilterError, match=rf"and this is {version} .*pip install 'ansible-core>=2\.19"):
+                hosts()
 
 
 def test_the_doctor_looks_at_the_hosts_that_its_checks_are_about() -> None:

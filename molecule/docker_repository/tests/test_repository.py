@@ -29,7 +29,9 @@ def test_the_engine_is_held_at_the_version_that_was_asked_for(host: Host) -> Non
 
 def test_the_old_source_is_kept_where_apt_does_not_read_it(host: Host) -> None:
     assert not host.file("/etc/apt/sources.list.d/docker.list").exists
-    assert host.file("/etc/apt/sources.list.d/docker.list.disabled").contains("signed-by=/etc/apt/keyrings/docker.gpg")
+    # Somebody has configured it twice.
+    for name in ("docker.list.disabled", "docker.list.disabled.~1~"):
+        assert host.file(f"/etc/apt/sources.list.d/{name}").contains("signed-by=/etc/apt/keyrings/docker.gpg")
     update = host.run("apt-get update")
     assert update.rc == 0 and "W:" not in update.stderr and "N:" not in update.stderr
 

@@ -37,3 +37,11 @@ def test_an_image_that_a_newer_build_has_replaced_goes(stack: Stack) -> None:
     mine = f"label=addons.olympia.instance={stack.instance}"
     left = stack.run("docker", "image", "ls", "--no-trunc", "--quiet", "--filter", mine).split()
     assert left == [stack.containers["web"]["Image"]]
+
+
+def test_the_source_tree_that_nobody_has_edited_is_this_releases(stack: Stack) -> None:
+    check = "sha256sum --check --quiet --strict ../source.sha256"
+    assert stack.run("sh", "-c", f"cd {stack.project}/source && {check}") == ""
+    # One that differs between the releases.
+    name = "src/olympia/lib/settings_base.py"
+    assert stack.run("cat", f"{stack.project}/source/{name}") == (ROOT / "app" / name).read_text().strip()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from .base import Context, Verb
 
 
@@ -19,6 +21,29 @@ def run(context: Context) -> None:
         context.prepare(context.arguments.verb).execute()
 
 
+def up(context: Context) -> None:
+    """Bring the stack up.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: It did not end well.
+    """
+    if context.arguments.adopt:
+        context.given["__olympia_stack_adopt"] = "true"
+    run(context)
+
+
+def add_up_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `up`.
+
+    Args:
+        parser: Its parser.
+    """
+    parser.add_argument("--adopt", action="store_true", help="take the instance over from another project directory")
+
+
 def changing(name: str, summary: str) -> Verb:
     """Return a verb that changes something by running the playbook of its name.
 
@@ -30,7 +55,7 @@ def changing(name: str, summary: str) -> Verb:
 
 
 VERBS = (
-    changing("up", "bring the stack up, changing only what differs"),
+    Verb("up", "bring the stack up, changing only what differs", up, add_up_arguments, changes=True),
     changing("down", "remove containers and networks; data stays"),
     changing("build", "build the application's image"),
     changing("push", "build the application's image and publish it under its version"),

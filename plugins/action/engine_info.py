@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Action: run the module of the same name, with which a run can begin on a host."""
+
+from __future__ import annotations
+
+from ansible_collections.addons.olympia.plugins.plugin_utils.reaching import ReachingAction
+
+
+class ActionModule(ReachingAction):
+    """Takes what the module takes."""
