@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import watched
 
 LONGEST_LINE = 600
 
@@ -59,19 +60,24 @@ class DockerCli:
     ) -> Completed:
         """Run ``docker ARGUMENTS`` to its end and return what came of it, whatever the return code.
 
+        Once the engine no longer answers it is ended, and its errors say so.
         ``cwd`` is the working directory; ``environment`` is what the command needs besides.
         """
         cmd = self.command(arguments)
-        done = subprocess.run(
-            cmd,
-            cwd=cwd,
-            env=commands(environment),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        return Completed(cmd, done.returncode, done.stdout, done.stderr)
+        with (
+            subprocess.Popen(
+                cmd,
+                cwd=cwd,
+                env=commands(environment),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            ) as process,
+            watched(process) as gave_up,
+        ):
+            stdout, stderr = process.communicate()
+        return Completed(cmd, process.returncode, stdout, stderr + "".join(gave_up))
 
     def stream(
         self,
@@ -95,6 +101,7 @@ class DockerCli:
                 encoding="utf-8",
                 errors="replace",
             ) as process,
+            watched(process) as gave_up,
         ):
             lines = []
             for line in process.stderr or ():
@@ -102,7 +109,7 @@ class DockerCli:
                 see(line.rstrip("\n"))
             rc = process.wait()
             stdout.seek(0)
-            return Completed(cmd, rc, stdout.read(), "".join(lines))
+            return Completed(cmd, rc, stdout.read(), "".join([*lines, *gave_up]))
 
     def fail(self, msg: str, completed: Completed, **result: Any) -> NoReturn:
         """End the module with ``msg`` and the command, return code and output as evidence."""

@@ -11,7 +11,6 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import stat
 import subprocess
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils import environment, registry
 from ansible_collections.addons.olympia.plugins.module_utils.cli import repository
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import EngineConnection, engine_socket, watched
 
 Run = Callable[[list[str]], tuple[int, str, str]]
 
@@ -36,8 +36,6 @@ DEPS_IMAGE = "deps/.image"  # the image that the mounted dependencies were taken
 KEPT_CHECKS = 5  # healthchecks that the engine remembers of a container
 ANY_PROJECT = '{"name": "any", "services": {"any": {"image": "any"}}}'  # a Compose file that is right
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
-ENGINE_SOCKET = "/var/run/docker.sock"
-ENGINE_TIMEOUT = 10  # seconds that an engine may take to say that it is there
 SITE_TIMEOUT = 5  # seconds that a site may take to say anything
 REGISTRY_TIMEOUT = 15  # seconds; a registry that takes longer to answer is of no use for pulling gigabytes
 
@@ -46,14 +44,18 @@ def run(arguments: list[str]) -> tuple[int, str, str]:
     """Run a command and return its return code (127: not found), output and errors. Safe to call from several threads.
 
     Args:
-        arguments: The command and its arguments.
+        arguments: The command and its arguments. One that waits for an engine which no longer answers is ended.
     """
     try:
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment.commands())
+        process = subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment.commands()
+        )
     except (FileNotFoundError, PermissionError) as error:
         # The latter where a folder of PATH may not be searched, and none of the others has the program.
         return 127, "", str(error)
-    return done.returncode, done.stdout, done.stderr
+    with process, watched(process) as gave_up:
+        output, errors = process.communicate()
+    return process.returncode, output, errors + "".join(gave_up)
 
 
 def invoking_uid() -> int:
@@ -538,55 +540,6 @@ def image_id(run: Run, reference: str) -> str:
     return "" if code else output.strip()
 
 
-class _EngineConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: int = REGISTRY_TIMEOUT) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-def hanging_engine(path: str = ENGINE_SOCKET) -> str:
-    """Return the state of an engine that accepts connections but does not answer; empty if it answers, or if there is no engine.
-
-    Args:
-        path: Its socket.
-    """
-    connection = _EngineConnection(path, ENGINE_TIMEOUT)
-    try:
-        connection.request("GET", "/_ping")
-        connection.getresponse()
-    except TimeoutError:
-        return "; ".join(_daemons()) or "no process dockerd is seen"
-    except (OSError, http.client.HTTPException):
-        return ""
-    finally:
-        connection.close()
-    return ""
-
-
-def _daemons() -> Iterator[str]:
-    """Yield each process of an engine, and how it is (proc(5), /proc/pid/stat)."""
-    states = {"T": "was stopped by a signal", "D": "waits for a disk", "Z": "has ended"}
-    for stat_file in Path("/proc").glob("[0-9]*/stat"):
-        pid, name, state = re.match(r"(\d+) \((.*)\) (\S)", read_text(stat_file) or "0 () X").groups()  # type: ignore[union-attr]
-        if name == "dockerd":
-            yield f"dockerd, process {pid}, {states.get(state, 'runs')}"
-
-
-def engine_socket(run: Run) -> str:
-    """Return the path of the socket of the engine that the docker command means, or the empty string where it has none.
-
-    Args:
-        run: Runs a command.
-    """
-    _code, host, _errors = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
-    return host.strip().removeprefix("unix://") if host.startswith("unix://") else ""
-
-
 def registry_answer(run: Run, reference: str) -> registry.Answer:
     """Return what the engine is answered when it asks for an image's description, through its own mirrors and proxy.
 
@@ -600,7 +553,7 @@ def registry_answer(run: Run, reference: str) -> registry.Answer:
     path = engine_socket(run)
     if not path:
         return registry.inspect(run, reference)
-    connection = _EngineConnection(path)
+    connection = EngineConnection(path, REGISTRY_TIMEOUT)
     try:
         connection.request("GET", f"/distribution/{reference}/json")
         with connection.getresponse() as response:

@@ -108,6 +108,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.images import (
     mysql_source,
     package_sources,
 )
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import hanging_engine
 
 # Why `auto` means which image origin.
 REASONS = {
@@ -333,12 +334,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     # Where another engine is meant, this one does not matter.
-    if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := host.hanging_engine()):
-        module.fail_json(
-            msg=f"The engine does not answer within {host.ENGINE_TIMEOUT} seconds: {how}. "
-            "Restart it: sudo systemctl restart docker",
-            olympia={"phase": "preflight", "kind": "preflight"},
-        )
+    if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := hanging_engine()):
+        module.fail_json(msg=how, olympia={"phase": "preflight", "kind": "preflight"})
     layers, specs = module.params["layers"], module.params["specs"]
     embedded = module.params["embedded_source_dir"]
     # No choice that an instance keeps can say which instance it is.

@@ -57,6 +57,10 @@ RESTART = "systemctl reset-failed docker.service && systemctl restart docker.ser
 TAKE_NETWORKS = "while docker network create taken$((++count)); do :; done"
 
 
+SIGNAL = "systemctl kill --kill-whom=main --signal={} docker.service"
+HANGS = r"The engine does not answer within 10 seconds: dockerd, process \d+, was stopped by a signal"
+
+
 @dataclass(frozen=True)
 class Fault:
     """A fault.
@@ -183,12 +187,19 @@ def dead_builds(stand: Stand) -> Outcome:
         stand.shell(RESTART)
 
 
+def frozen_build(stand: Stand) -> Outcome:
+    """Stop the engine's process in the middle of a build, and let it go on once the run has ended."""
+    try:
+        return on_the_host(SIGNAL.format("STOP"), "build", "step")(stand)
+    finally:
+        stand.shell(SIGNAL.format("CONT"))
+
+
 def frozen_engine(stand: Stand) -> Outcome:
     """Bring the stack up and ask the doctor while the engine's process is stopped."""
-    signal = "systemctl kill --kill-whom=main --signal={} docker.service"
-    stand.shell(signal.format("STOP"))
+    stand.shell(SIGNAL.format("STOP"))
     # Who waits for the engine finds it well then, and says nothing of it.
-    thaw = threading.Timer(120, lambda: stand.shell(signal.format("CONT")))
+    thaw = threading.Timer(120, lambda: stand.shell(SIGNAL.format("CONT")))
     thaw.start()
     try:
         doctor = stand.olympia("doctor")
@@ -196,7 +207,7 @@ def frozen_engine(stand: Stand) -> Outcome:
         return stand.up()
     finally:
         thaw.cancel()
-        stand.shell(signal.format("CONT"))
+        stand.shell(SIGNAL.format("CONT"))
 
 
 def without_networks(strike: Callable[[Stand], Outcome]) -> Callable[[Stand], Outcome]:
@@ -314,6 +325,7 @@ def befalling_runs() -> Iterator[Fault]:
     taken = without_networks(on_the_host(TAKE_NETWORKS, "build"))
     used_up = r"The services were not started: [^\"]+?all address pools of the engine are used up"
     yield Fault("the engine's networks are used up", "build", taken, used_up)
+    yield Fault("the engine's process is stopped", "build", frozen_build, HANGS)
     yield Fault("the network is cut", "build", cut_off, "Temporary failure resolving")
     yield Fault("the clock is two years ahead", "all phases", at_another_time("+2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("the clock is two years behind", "all phases", at_another_time("-2y"), r"Build the .*\]\s\*+\s+changed")
@@ -348,8 +360,7 @@ def befalling_stacks() -> Iterator[Fault]:
     yield fault("the database has half a first start beside it", unfinished, "mysqld has ended with exit code 137")
     yield fault("the builder's cache is removed", "docker buildx prune --all --force")
     yield Fault("the firewall is reloaded", "at rest", reloaded_firewall, "nothing answers at")
-    hangs = r"The engine does not answer within 10 seconds: dockerd, process \d+, was stopped by a signal"
-    yield Fault("the engine's process is stopped", "at rest", frozen_engine, hangs)
+    yield Fault("the engine's process is stopped", "at rest", frozen_engine, HANGS)
     taken = without_networks(before_a_run(TAKE_NETWORKS))
     yield Fault("the engine's networks are used up", "at rest", taken, "1. all address pools of the engine are used up")
     privileged = "port 81 is privileged, and the engine is rootless"
