@@ -41,12 +41,12 @@ def new_run(runs: Path, verb: str) -> Path:
     """
     try:
         runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Names begin with the time, so they sort by it.
+        # Names begin with the time of UTC, so they sort by it wherever the clock is read from.
         for old in sorted(path for path in runs.iterdir() if path.is_dir())[: -KEPT_RUNS + 1]:
             # One that goes on stays, however many have begun since.
             with contextlib.suppress(OSError), locks.in_use(old):
                 shutil.rmtree(old, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=f"{time.strftime('%Y%m%dT%H%M%S')}-{verb}-", dir=runs))
+        return Path(tempfile.mkdtemp(prefix=f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{verb}-", dir=runs))
     except OSError as error:
         raise OlympiaError(
             "The directory for runs cannot be written",
