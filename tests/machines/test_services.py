@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -71,3 +73,25 @@ def test_a_web_server_that_does_not_stay_up_has_the_last_word(stack: Commanded) 
     assert "RuntimeError" in run.output
     module.write_text(sound)
     assert stack.make("up").code == 0
+
+
+@pytest.fixture
+def pruning() -> Iterator[None]:
+    """Have the engine prune all the time, as other instances and people do now and then."""
+    # Nothing has such a label.
+    endless = ["sh", "-c", "while :; do docker image prune --force --filter label=olympia-test=prune; done"]
+    loops = [
+        subprocess.Popen(endless, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        for _number in range(4)
+    ]
+    yield
+    for loop in loops:
+        os.killpg(loop.pid, signal.SIGTERM)
+        loop.wait()
+
+
+@pytest.mark.usefixtures("pruning")
+def test_somebody_else_who_prunes_ends_no_run(stack: Commanded) -> None:
+    for _time in range(5):
+        run = stack.make("down")
+        assert run.code == 0, run.output
