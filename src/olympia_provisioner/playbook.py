@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ KINDS = {
     "conflict": ExitCode.CONFLICT,
     "tests": ExitCode.TESTS,
 }
+PHASE = re.compile(r"[a-z_-]{1,30}")
 # What a task says that needs root where sudo wants a password: sudo's own words, and Ansible's.
 NO_PASSWORD = ("sudo: a password is required", "Missing sudo password")
 # What the failure of a phase comes to when its task does not say so itself.
@@ -84,6 +86,17 @@ def pasteable(environment: Mapping[str, str], command: Sequence[str]) -> str:
     return " ".join([*assignments, shlex.join(command)])
 
 
+def marker(result: Any) -> dict[str, str]:
+    """Return phase and kind of a failure, where its task says so; what else a host says there is nothing of ours.
+
+    Args:
+        result: What the task has come to.
+    """
+    told = result.get("olympia") if isinstance(result, Mapping) else None
+    phase, kind = (str(told.get(key, "")) for key in ("phase", "kind")) if isinstance(told, Mapping) else ("", "")
+    return {"phase": phase, "kind": kind} if kind in KINDS and PHASE.fullmatch(phase) else {}
+
+
 @dataclass
 class Outcome:
     """What the events of a run come to.
@@ -115,9 +128,8 @@ class Outcome:
         elif event.get("event") == "runner_on_failed" and not data.get("ignore_errors"):
             result = data.get("res")
             self.password = self.password or any(words in str(result) for words in NO_PASSWORD)
-            marker = result.get("olympia") if isinstance(result, Mapping) else None
-            if isinstance(marker, Mapping):
-                self.phase, self.kind = str(marker.get("phase", "")), str(marker.get("kind", ""))
+            if marked := marker(result):
+                self.phase, self.kind = marked["phase"], marked["kind"]
             elif not self.kind:
                 self._see_path(str(data.get("task_path", "")))
 

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from . import artifacts, locks, record
-from .console import Observer, Silent
+from .console import Observer, Silent, style
 from .errors import ExitCode, OlympiaError
 from .interruption import Interruption
 from .playbook import Options, Outcome, arguments, pasteable
 from .progress import Progress
 from .report import Report
+from .words import harmless
 
 KEPT_RUNS = 10
 # Seconds between two looks at what goes on.
@@ -74,6 +75,8 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
         # One that is not there ends Ansible; this one is everywhere.
         "LC_ALL": "C.UTF-8",
         "LANGUAGE": "C",
+        # What a host says of itself replaces no variable of the inventory.
+        "ANSIBLE_INJECT_FACT_VARS": "False",
         # ansible-runner would turn the check off.
         "ANSIBLE_HOST_KEY_CHECKING": environment.get("ANSIBLE_HOST_KEY_CHECKING", "True"),
         # Ansible writes to a terminal of ansible-runner's, wherever the output goes in the end.
@@ -181,7 +184,8 @@ class Run:
 
     def _words(self) -> str:
         """Return all that Ansible has said."""
-        return self.log.read_text(encoding="utf-8", errors="replace").strip() if self.log.exists() else ""
+        text = self.log.read_text(encoding="utf-8", errors="replace").strip() if self.log.exists() else ""
+        return str(harmless(text))
 
     def _perform(self, see: Callable[[dict[str, Any]], None]) -> OlympiaError | None:
         """Run the playbook, once more with the password of sudo where only that was missing.
@@ -238,7 +242,7 @@ class Run:
     def _say(self, text: str) -> None:
         """Tell something besides the answer."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            print(style(os.environ).text(text), file=sys.stderr, flush=True)
 
     def _error(self, outcome: Outcome, return_code: int, interrupted: bool) -> OlympiaError | None:
         """Return what the run has come to, or None where all went well."""
@@ -324,7 +328,7 @@ class Run:
         def handle_in_order(event: dict[str, Any]) -> bool:
             # What a module has told comes before what Ansible says of its end.
             catch_up()
-            return handle(event)
+            return handle(harmless(event))
 
         def poll() -> bool:
             catch_up()
