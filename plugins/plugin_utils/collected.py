@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.addons.olympia.plugins.module_utils.application import DIGEST
 from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import METADATA
 from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED
 
@@ -16,6 +17,8 @@ PROJECT = (*RENDERED, METADATA, "published.env")
 NAMES = frozenset({"health.json", "image.json", "settings.json", *(f"project/{name}" for name in PROJECT)})
 # Named after services, and by the site's tests.
 NAMED = re.compile(r"(logs|tests)/[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+# CI services read variables of later jobs from it.
+PUBLISHED = re.compile(f"DOCKER_DIGEST={DIGEST.pattern}\n")
 FILE_LIMIT = 8 * 1024**2  # bytes of one file
 LIMIT = 64 * 1024**2  # bytes of all files of a host
 MOST = 200  # files of a host, and lines about those that are left out
@@ -34,6 +37,8 @@ def choose(answer: Any) -> dict[str, bytes]:
     for name, text in answer.items() if isinstance(answer, dict) else ():
         if not (name in NAMES or NAMED.fullmatch(str(name))) or not isinstance(text, str):
             notes.append(f"{ascii(name)[:200]}: refused, not a file that is collected")
+        elif name == "project/published.env" and not PUBLISHED.fullmatch(text):
+            notes.append(f"{name}: refused, it has more than a digest")
         elif len(files) >= MOST:
             notes.append(f"{name}: left out, there are more than {MOST} files")
         else:

@@ -14,6 +14,7 @@ from .report import Report
 from .words import harmless
 
 RESULT, JUNIT, LOG, HOSTS = "result.json", "junit.xml", "ansible.log", "hosts"
+LEFT_OUT = "left-out.txt"  # of a host's files, and why
 # What the result tells of a host besides the files that were collected there, by key and file.
 SUMMARIES = {"settings": "settings.json", "image": "image.json"}
 

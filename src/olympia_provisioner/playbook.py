@@ -107,7 +107,7 @@ class Outcome:
         idle_play: A play had no host, as that for what several people run where nobody shares anything.
         worked: A host did something.
         unreachable: A host could not be reached.
-        password: A task failed because sudo wants a password.
+        password: A host whose task failed because sudo wants a password, as it says; empty where none did.
     """
 
     phase: str = ""
@@ -115,7 +115,7 @@ class Outcome:
     idle_play: bool = False
     worked: bool = False
     unreachable: bool = False
-    password: bool = False
+    password: str = ""
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Take one event of ansible-runner into account. The last marked failure counts: a rescue may name it better."""
@@ -127,7 +127,8 @@ class Outcome:
             self.unreachable = True
         elif event.get("event") == "runner_on_failed" and not data.get("ignore_errors"):
             result = data.get("res")
-            self.password = self.password or any(words in str(result) for words in NO_PASSWORD)
+            if any(words in str(result) for words in NO_PASSWORD):
+                self.password = str(data.get("host", ""))
             if marked := marker(result):
                 self.phase, self.kind = marked["phase"], marked["kind"]
             elif not self.kind:

@@ -219,7 +219,7 @@ class Run:
                 return error
             # Nothing is to be drawn where the password is typed.
             self.console.close()
-            self._say("\nSudo wants a password for that. The run begins again with it.")
+            self._say(f"\nSudo on {outcome.password} wants a password for that. The run begins again with it.")
             self._password = ask_password()
             self.options = replace(self.options, ask_become_pass=True)
 
@@ -292,6 +292,8 @@ class Run:
             return True
 
         self._play(self.root / "playbooks/collect.yml", options, handle, Interruption())
+        for notes in sorted((directory / artifacts.HOSTS).glob(f"*/{artifacts.LEFT_OUT}")):
+            self._say(f"Not all that {notes.parent.name} has sent was written: {notes} says what")
         artifacts.write(directory, self.report)
 
     def _play(

@@ -130,7 +130,7 @@ FORGED = [
 def test_a_forged_answer_chooses_no_path_content_or_mode(hostile: Hostile) -> None:
     files: dict[str, Any] = dict.fromkeys(FORGED, "owned")
     files |= {name: {"content": "owned", "mode": "0755"} for name in ("logs/mode.log", "health.json")}
-    files |= {"logs/list.log": ["owned"], "logs/good.log": "as it is {{ 7*7 }} \ud800"}
+    files |= {"logs/list.log": ["owned"], "logs/good.log": "as it is {{ 7*7 }}"}
     hostile.lies(FILES.format(lie=f"answer['files'] = {files!r}"))
     before = hostile.everything()
     code, _output, errors = hostile.collects()
@@ -139,8 +139,9 @@ def test_a_forged_answer_chooses_no_path_content_or_mode(hostile: Hostile) -> No
     assert not Path("/tmp/olympia-test-x").exists()
     found = hostile.collected()
     assert set(found) == {"settings.json", "left-out.txt", "logs/good.log"}
-    assert found["logs/good.log"] == "as it is {{ 7*7 }} ?"
+    assert found["logs/good.log"] == "as it is {{ 7*7 }}"
     assert found["left-out.txt"].count("\n") == len(FORGED) + 3
+    assert f"Not all that far has sent was written: {hostile.artifacts}/hosts/far/left-out.txt says what" in errors
 
 
 @pytest.mark.parametrize("place", ["hosts", "hosts/far/logs/a.log", "result.json"])

@@ -89,3 +89,11 @@ def test_a_file_that_is_a_link_is_replaced_and_its_target_stays(tmp_path: Path, 
     write_all(tmp_path / "hosts", {"far/x": b"theirs"})
     assert file.read_bytes() == b"theirs" and not file.is_symlink()
     assert (target.read_text() if kind != "dangling" else target.exists()) == ("mine" if kind != "dangling" else False)
+
+
+@pytest.mark.parametrize("more", ["LD_PRELOAD=/tmp/x\n", "\n", "x"])
+def test_what_is_published_is_a_digest_and_no_other_variable_of_a_ci_job(more: str) -> None:
+    published = f"DOCKER_DIGEST=sha256:{'0' * 64}\n"
+    assert choose({"project/published.env": published}) == {"project/published.env": published.encode()}
+    assert set(choose({"project/published.env": published + more})) == {NOTES}
+    assert set(choose({"project/published.env": more + published})) == {NOTES}

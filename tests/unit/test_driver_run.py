@@ -145,7 +145,7 @@ def test_the_password_is_asked_for_where_it_turns_out_to_be_needed(
     driver.plays("sudo", "done")
     code, output, errors = driver.run("up")
     assert (code, questions) == (0, ["sudo password: "])
-    assert "Sudo wants a password for that." in errors
+    assert "Sudo on localhost wants a password for that." in errors
     assert "at your service" in output
     first, second = driver.calls
     assert ("--ask-become-pass" in first.arguments, first.given["passwords"]) == (False, {})
