@@ -99,7 +99,7 @@ def labelled(hostile: Hostile) -> Iterator[Hostile]:
     image = f"{hostile.instance}:1"
     subprocess.run(["docker", "import", "-", image], input=empty, capture_output=True, check=True)
     containers = []
-    for service in SERVICES:
+    for service in ["web", *SERVICES]:
         labels = {"project": hostile.instance, "oneoff": "False", "service": service}
         named = [f"--label=com.docker.compose.{name}={value}" for name, value in labels.items()]
         containers.append(docker("create", *named, image, "none"))
@@ -115,7 +115,7 @@ def test_a_containers_label_names_no_file_on_the_controller(labelled: Hostile) -
     assert labelled.everything() == before
     assert not Path("/tmp/olympia-test-x.log").exists()
     found = labelled.collected()
-    assert not [name for name in found if name.startswith("logs/")]
+    assert [name for name in found if name.startswith("logs/")] == ["logs/web.log"]
     assert found["left-out.txt"].count("refused, not a file that is collected") == len(SERVICES)
     assert "\x1b" not in output + errors + found["left-out.txt"]
 
