@@ -61,7 +61,8 @@ def parse(output: bytes) -> States:
     """
     states = {}
     for line in output.decode(errors="replace").splitlines():
-        service, one_off, state, status = line.split("\t")
+        # A label can hold anything, what separates the columns included.
+        service, one_off, state, status = cells if len(cells := line.split("\t")) == 4 else ("", "True", "", "")
         if one_off != "True":
             found = HEALTH.search(status)
             states[service] = (state, found[1] if found else "")

@@ -96,6 +96,21 @@ def tree_fingerprint(source: Path, ignore_files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
+def not_utf8(source: Path) -> list[str]:
+    """Return the paths in a source tree that are not UTF-8, which newer versions of BuildKit refuse without naming them.
+
+    Args:
+        source: The source tree; what git keeps of its own is left out.
+    """
+    try:
+        paths = [path for path, _state in entries(str(source), Ignored(".git"))]
+    except OSError:
+        return []
+    return [
+        repr(os.fsencode(path))[1:] for path in paths if any("\udc80" <= character <= "\udcff" for character in path)
+    ]
+
+
 def build_inputs(tree: str, files: Mapping[str, str], base_image: str) -> str:
     """Return the fingerprint of all that an application image is made from; the empty string where not all is known.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 # What gRPC and Docker's command line say when the engine ends in the middle of something.
@@ -36,6 +36,102 @@ CAUSES = {
     r"(?i)temporary failure in name resolution|could not resolve": "The container cannot resolve names: see the engine's DNS.",
 }
 
+# What apt, pip, npm and git say that cannot get out of a build.
+NO_NETWORK = re.compile(
+    r"Temporary failure (in name resolution|resolving)|Could(n't| not) resolve|Network is unreachable|[Cc]onnection timed out|"
+    r"EAI_AGAIN|ETIMEDOUT|ENETUNREACH"
+)
+NO_MASQUERADE = "no firewall rule lets builds reach the network, as after a reload (iptables --flush, firewalld, ufw)"
+RESTART_ENGINE = "Restart the engine, which makes its rules again: sudo systemctl restart docker"
+# What Compose says when a service, and not the engine, is why others were not started.
+SERVICE_FAILED = re.compile(r"dependency failed to start|is unhealthy|exited \(\d+\)")
+POOLS_USED_UP = re.compile(r"non-overlapping IPv4 address pool|predefined address pools have been fully subnetted")
+# What Compose says when the engine refuses something, what that comes from, and what helps. The first that matches counts.
+REFUSALS = {
+    ENGINE_GONE.pattern: (
+        "The engine, or the machine, was stopped or restarted meanwhile.",
+        "The same command goes on from here.",
+    ),
+    r"privileged port (\d+)": (
+        "A rootless engine may not publish port {1}.",
+        "Choose another: make up HTTP_PORT=8080. Or allow it: sudo sysctl net.ipv4.ip_unprivileged_port_start={1}",
+    ),
+    r"port is already allocated|address already in use": (
+        "Something has taken a port since the look at the host.",
+        "Run 'make doctor': it names the port and who listens there.",
+    ),
+    r"[Nn]o such image: (\S+)": (
+        "The image {1} was removed since the look at the host, or never made.",
+        "Run 'make up' again, which builds or pulls what is missing.",
+    ),
+    r"[Mm]ounts? denied|path does not exist: (\S+)|creating mount source path": (
+        "The engine cannot mount a folder of this host: it is not there, or the engine does not see it (Docker of a "
+        "snap and Docker Desktop see few folders).",
+        "Keep source tree and project directory where the engine sees them; 'make explain' names both.",
+    ),
+    r'container name "/?([^"]+)" is already in use': (
+        "A container that is not of this Compose project has the name {1}.",
+        "Rename or remove it, if nobody needs it: docker rename {1} NAME. Or choose another: make up INSTANCE=NAME",
+    ),
+    r"network (\S+) was found but has incorrect label": (
+        "The network {1} was not made by Compose.",
+        "Remove it, if nobody needs it: docker network rm {1}. Or choose another: make up INSTANCE=NAME",
+    ),
+    r"No chain/target/match by that name": (
+        "The engine's firewall chains are gone, as after a reload of the firewall (iptables --flush, firewalld, ufw).",
+        RESTART_ENGINE,
+    ),
+    r"(?i)no space left on device": (
+        "The disk is full.",
+        "Make room: 'make prune' clears the build cache, 'docker system df' tells more.",
+    ),
+}
+
+
+def pools_used_up(networks: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the cause, the evidence and the fix of address pools that are used up.
+
+    Args:
+        networks: Those of the engine, as `networks.look` returns them.
+    """
+    idle = networks["idle"]
+    shown = ", ".join(idle[:10]) + (", ..." if len(idle) > 10 else "")
+    evidence = f"it has {len(networks['names'])} networks, {len(idle)} of them without a running container"
+    return (
+        "all address pools of the engine are used up",
+        f"{evidence}: {shown}" if idle else evidence,
+        (
+            "Remove those that nobody needs: docker network rm NAME; 'docker network prune' removes all of these. "
+            if idle
+            else "Stop what nobody needs. "
+        )
+        + "Or give the engine more: make up "
+        """'olympia_docker_daemon_options={"default-address-pools": [{"base": "10.200.0.0/16", "size": 24}]}'""",
+    )
+
+
+def refusal(said: str, networks: Callable[[], Mapping[str, Any] | None]) -> str:
+    """Return what to say where the engine has refused to start services; the empty string where a service is why.
+
+    Args:
+        said: What Compose said.
+        networks: Looks at the engine's networks, where these are the cause.
+    """
+    if SERVICE_FAILED.search(said):
+        return ""
+    found = networks() if POOLS_USED_UP.search(said) else None
+    if found:
+        cause, seen, fix = pools_used_up(found)
+    else:
+        matches = ((re.search(pattern, said), words) for pattern, words in REFUSALS.items())
+        match, words = next(((match, words) for match, words in matches if match), (None, ("", "")))
+        cause, fix = (text.format(*([match[0], *match.groups()] if match else ())) for text in words)
+        seen = ""
+    lines = {"cause": cause, "seen": seen, "fix": fix}
+    return "\n".join(
+        [f"The services were not started: {said}", *(f"  {name}: {text}" for name, text in lines.items() if text)]
+    )
+
 
 def likely_cause(wrong: str, said: str) -> str:
     """Return what a failure mostly comes from, or the empty string.
@@ -50,6 +146,20 @@ def likely_cause(wrong: str, said: str) -> str:
         if found := re.search(pattern, said):
             return cause.format(found[0].strip())
     return ""
+
+
+def network_of_builds(said: str, led: Callable[[], bool | None]) -> str:
+    """Return what to say of a build step that has not reached the network; the empty string where that is not why it failed.
+
+    Args:
+        said: What the step said.
+        led: Looks whether the firewall lets builds out, as `host.builds_reach_out` does.
+    """
+    if not NO_NETWORK.search(said):
+        return ""
+    if led() is False:
+        return f"cause: {NO_MASQUERADE}\nfix: {RESTART_ENGINE}"
+    return "cause: the build does not reach the network\nfix: Ask 'olympia doctor mirrors proxy'"
 
 
 def ended_together(containers: Collection[Mapping[str, Any]]) -> bool:

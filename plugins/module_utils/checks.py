@@ -7,7 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import application, cache, database, ownership, shapes
+from ansible_collections.addons.olympia.plugins.module_utils import (
+    application,
+    cache,
+    causes,
+    database,
+    ownership,
+    shapes,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.host import own_ports
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem, short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack import (
@@ -36,6 +43,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         facts: What the probe found.
     """
     return [
+        *check_client(facts),
         *check_compose_files(values, facts),
         *check_env(facts),
         *check_rendered(facts),
@@ -44,6 +52,8 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *check_memory(values, facts),
         *(problem for path in facts["disk_free_mb"] for problem in check_disk(values, facts, path)),
         *check_builder(values, facts),
+        *check_networks(values, facts),
+        *check_users(values, facts),
         *ownership.check(facts),
         *check_database(values, facts),
         *application.check_registry(values, facts),
@@ -106,6 +116,27 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
             )
         )
     return problems
+
+
+def check_client(facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether the docker client cannot read what is in the project directory.
+
+    Args:
+        facts: What the probe found.
+    """
+    if not facts["client_error"]:
+        return []
+    snap = facts["client_path"].startswith("/snap/")
+    why = f", because {facts['client_path']} is a snap, and sees no hidden folder of the home directory" if snap else ""
+    return [
+        Problem(
+            what=f"the docker client cannot read the project directory {facts['project_dir']}{why}",
+            setting="olympia_stack_project_dir",
+            evidence=facts["client_error"],
+            way_out="Use one that it can read, in the home directory and without a dot-directory: export "
+            "XDG_STATE_HOME=$HOME/olympia-state in the shell's profile, or PROJECT_DIR=/path with every command.",
+        )
+    ]
 
 
 def check_compose_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
@@ -298,6 +329,43 @@ def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[P
             setting="olympia_docker_builder_driver",
             evidence="image origin: packages",
             way_out="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
+        )
+    ]
+
+
+def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether the engine has no room for the instance's network.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
+    networks = facts["networks"]
+    if not networks or networks["free"] or f"{values['olympia_stack_instance']}_default" in networks["names"]:
+        return []
+    if facts["engine"]["needs"] and "default-address-pools" in values["olympia_docker_daemon_options"]:
+        # The run begins with giving the engine these.
+        return []
+    what, evidence, way_out = causes.pools_used_up(networks)
+    return [Problem(what=what, evidence=evidence, way_out=way_out)]
+
+
+def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return whether containers cannot be the user whose source tree and dependencies are mounted.
+
+    Args:
+        values: Resolved settings by variable.
+        facts: What the probe found.
+    """
+    if not facts["engine"]["docker"]["remaps_users"] or CI_FILE in values["olympia_stack_compose_file"].split(":"):
+        return []
+    return [
+        Problem(
+            what="the engine gives containers other users than this host's, which cannot write the mounted source tree and deps",
+            setting="olympia_stack_compose_file",
+            evidence="userns-remap is on",
+            way_out="Take userns-remap out of /etc/docker/daemon.json and restart the engine, or mount nothing: make up "
+            f"COMPOSE_FILE={BASE_FILE}:{CI_FILE}",
         )
     ]
 

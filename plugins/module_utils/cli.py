@@ -6,23 +6,29 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import watched
 
 LONGEST_LINE = 600
 
 
 @dataclass(frozen=True)
 class Completed:
-    """A finished command: its arguments, return code and output."""
+    """A finished command: its arguments, return code and output, and what to say of an engine that no longer answered it."""
 
     cmd: list[str]
     rc: int
     stdout: str
     stderr: str
+    silence: str = ""
+
+    def evidence(self) -> dict[str, Any]:
+        """Return what a module's result says of it."""
+        return {"cmd": self.cmd, "rc": self.rc, "stdout": self.stdout, "stderr": self.stderr}
 
 
 def tail(text: str, lines: int) -> str:
@@ -59,19 +65,24 @@ class DockerCli:
     ) -> Completed:
         """Run ``docker ARGUMENTS`` to its end and return what came of it, whatever the return code.
 
+        Once the engine no longer answers it is ended, and `silence` says so.
         ``cwd`` is the working directory; ``environment`` is what the command needs besides.
         """
         cmd = self.command(arguments)
-        done = subprocess.run(
-            cmd,
-            cwd=cwd,
-            env=commands(environment),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        return Completed(cmd, done.returncode, done.stdout, done.stderr)
+        with (
+            subprocess.Popen(
+                cmd,
+                cwd=cwd,
+                env=commands(environment),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            ) as process,
+            watched(process) as gave_up,
+        ):
+            stdout, stderr = process.communicate()
+        return Completed(cmd, process.returncode, stdout, stderr, "".join(gave_up))
 
     def stream(
         self,
@@ -95,6 +106,7 @@ class DockerCli:
                 encoding="utf-8",
                 errors="replace",
             ) as process,
+            watched(process) as gave_up,
         ):
             lines = []
             for line in process.stderr or ():
@@ -102,11 +114,12 @@ class DockerCli:
                 see(line.rstrip("\n"))
             rc = process.wait()
             stdout.seek(0)
-            return Completed(cmd, rc, stdout.read(), "".join(lines))
+            return Completed(cmd, rc, stdout.read(), "".join(lines), "".join(gave_up))
 
     def fail(self, msg: str, completed: Completed, **result: Any) -> NoReturn:
-        """End the module with ``msg`` and the command, return code and output as evidence."""
-        self._module.fail_json(msg=msg, **asdict(completed), **result)
+        """End the module with ``msg`` and the command, return code and output as evidence; a silent engine is the first cause."""
+        cause = f"{completed.silence}\n" if completed.silence else ""
+        self._module.fail_json(msg=f"{cause}{msg}", **completed.evidence(), **result)
         raise AssertionError("fail_json returned")
 
     def image_ids(self, tags: Sequence[str]) -> dict[str, str]:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils import application, checks, ownership
+from ansible_collections.addons.olympia.plugins.module_utils import application, causes, checks, ownership
 from ansible_collections.addons.olympia.plugins.module_utils.engine import MINIMUM, satisfies
 from ansible_collections.addons.olympia.plugins.module_utils.host import CA_BUNDLE, ENGINE_DATA
 from ansible_collections.addons.olympia.plugins.module_utils.registry import SENTENCES, WAYS_OUT
@@ -26,6 +26,7 @@ HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 LOOPBACK = ("127.0.0.1", "::1")
 # Seconds. Beyond the first, certificates and package lists of now can be of the future; beyond the second they are refused.
 SKEW_WARNING, SKEW_FAILED = 30, 300
+FEW_NETWORKS = 3  # an engine with room for fewer will not start many more stacks
 NOT_HERE = (404, 407)  # what a server says that has no such archive, and a proxy that lets nobody through
 # What `docker ps` calls a container in which nothing runs.
 ENDED = ("created", "exited", "dead")
@@ -34,10 +35,10 @@ ENGINE_FIRST = "See the check daemon first."
 
 # What of the probe's facts the checks read; others may carry credentials, and stay on the controller.
 FACTS = (
-    "application", "ca_bundle", "compose_files_present", "containers", "disk_free_mb", "engine", "env_error",
-    "image_origin", "image_sources", "initialized", "instance", "listening_ports", "local_names", "machine", "max_map_count",
-    "memory_mb", "owner", "port_owners", "project_dir", "rendered", "site_error", "source_dir", "source_missing",
-    "source_tight", "source_windows", "strangers", "unprivileged_port", "volume_created",
+    "application", "ca_bundle", "client_error", "client_path", "compose_files_present", "containers", "disk_free_mb",
+    "engine", "env_error", "image_origin", "image_sources", "initialized", "instance", "listening_ports", "local_names",
+    "machine", "max_map_count", "memory_mb", "owner", "port_owners", "project_dir", "rendered", "site_error", "source_dir",
+    "source_missing", "source_tight", "source_windows", "strangers", "unprivileged_port", "volume_created",
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
@@ -317,18 +318,58 @@ def _published_address(findings: Findings) -> Verdict:
 
 def _firewall_rules(findings: Findings) -> Verdict:
     rules, port = findings.seen["firewall_rules"], findings.values["olympia_stack_http_port"]
-    if not any(entry["state"] == "running" and port in entry["ports"] for entry in findings.facts["containers"]):
+    published = any(entry["state"] == "running" and port in entry["ports"] for entry in findings.facts["containers"])
+    led = not published or (rules is not None and f"--dport {port} " in rules)
+    # Without the engine's own rules somebody may have made others.
+    if led and findings.seen["builds_reach_out"] is False:
+        return Verdict(WARNING, causes.NO_MASQUERADE, causes.RESTART_ENGINE)
+    if not published:
         return Verdict(OK, "no container has the site's port")
     if rules is None:
         fix = "Run: sudo iptables --table=nat --list-rules DOCKER" if findings.facts["site_error"] else ""
         return Verdict(UNKNOWN if fix else OK, "only root sees them, or the engine has them elsewhere", fix)
-    if f"--dport {port} " in rules:
+    if led:
         return Verdict(OK, f"port {port} is led to its container")
     return Verdict(
         FAILED,
         f"no rule leads to port {port}, as after a reload of the firewall",
         "Run 'make down' and 'make up'; for the network of builds, too: sudo systemctl restart docker",
     )
+
+
+def _networks(findings: Findings) -> Verdict:
+    networks, unreached = findings.seen["networks"], findings.seen["unreached"]
+    if not findings.reachable or not networks:
+        return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
+    if full := checks.check_networks(findings.values, {**findings.facts, "networks": networks}):
+        return from_problems(full, "")
+    own = f"{findings.settings['instance']}_default"
+    wrong = [*_without_network(findings.facts["containers"])]
+    if own in networks["without_bridge"]:
+        wrong.append(f"the bridge of {own} is gone from this host")
+    wrong += [f"web does not reach {service}: {error}" for service, error in unreached.items()]
+    if wrong:
+        return Verdict(
+            FAILED,
+            "; ".join(wrong),
+            "Run 'make down' and 'make up', which make network and containers again; see the check firewall-rules, too.",
+        )
+    if networks["free"] < FEW_NETWORKS:
+        _cause, evidence, way_out = causes.pools_used_up(networks)
+        return Verdict(WARNING, f"the engine has room for {networks['free']} more: {evidence}", way_out)
+    return Verdict(OK, f"the engine has room for {networks['free']} more")
+
+
+def _without_network(containers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is wrong with the network of each running container."""
+    for container in containers:
+        service, attached = container["service"], container["networks"]
+        if container["state"] != "running" or {"host", "none"} & set(attached):
+            continue
+        if not attached:
+            yield f"{service} is attached to no network"
+        elif not any(service in names for names in attached.values()):
+            yield f"no other service finds {service} by its name in {', '.join(attached)}"
 
 
 def _memory(findings: Findings) -> Verdict:
@@ -372,7 +413,15 @@ def _search_server(findings: Findings) -> Verdict:
 
 
 def _source_tree(findings: Findings) -> Verdict:
-    return from_problems(checks.check_source(findings.values, findings.facts), findings.settings["source_dir"])
+    source, odd = findings.settings["source_dir"], findings.seen["source_not_utf8"]
+    verdict = from_problems(checks.check_source(findings.values, findings.facts), source)
+    if verdict.state == OK and odd:
+        return Verdict(
+            WARNING,
+            f"names that are not UTF-8, which newer versions of BuildKit refuse: {', '.join(odd[:5])}",
+            f"Rename these files in {source}, or leave them out of the build with its .dockerignore.",
+        )
+    return verdict
 
 
 def _ownership(findings: Findings) -> Verdict:
@@ -381,6 +430,8 @@ def _ownership(findings: Findings) -> Verdict:
         return Verdict(OK, "neither is mounted: the image is a closed system")
     if findings.engine["docker"]["rootless"]:
         return Verdict(OK, "a rootless engine has UIDs of its own")
+    if remapped := checks.check_users(findings.values, findings.facts):
+        return from_problems(remapped, "")
     if foreign:
         owner, directory = deps_uid(findings.settings), f"{findings.settings['project_dir']}/deps"
         return Verdict(
@@ -435,6 +486,10 @@ def _rendered_files(findings: Findings) -> Verdict:
             "Run 'make up', which writes them anew; 'make up ARGS=\"--check --diff\"' shows what that changes.",
         )
     return verdict
+
+
+def _project_dir(findings: Findings) -> Verdict:
+    return from_problems(checks.check_client(findings.facts), findings.facts["project_dir"])
 
 
 def _compose_files(findings: Findings) -> Verdict:
@@ -617,7 +672,8 @@ CHECKS = (
     Check("http-port", "port of the site", _port("olympia_stack_http_port")),
     Check("mysql-port", "port of the database", _port("olympia_stack_mysql_port")),
     Check("site-answer", "answer of the site", _published_address),
-    Check("firewall-rules", "firewall rule of its port", _firewall_rules),
+    Check("firewall-rules", "firewall rules of its port and of builds", _firewall_rules),
+    Check("networks", "networks of containers, and room for them", _networks),
     Check("hosts-entry", "name of the site on this host", _hosts_entry),
     Check("memory", "memory of this host", _memory),
     Check("disk-images", "room for images", _disk(of_images=True)),
@@ -629,6 +685,7 @@ CHECKS = (
     Check("ownership", "owner of source tree and deps", _ownership),
     Check("env-file", "form of .env", _env_file),
     Check("rendered-files", "rendered files, as up would write them", _rendered_files),
+    Check("project-dir", "project directory, for the docker client", _project_dir),
     Check("compose-files", "files that COMPOSE_FILE names", _compose_files),
     Check("override-file", "override file, used or ignored", _override_file),
     Check("mysql-volume", "volume and server of the database", _mysql_volume),

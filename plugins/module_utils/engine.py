@@ -358,8 +358,10 @@ def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
         "storage": None,
         "containerd_store": None,
         "rootless": False,
+        "remaps_users": False,
         "live_restore": False,
         "root_dir": None,
+        "address_pools": [],
         "tcp": [],
     }
     plugins: dict[str, str] = {}
@@ -381,8 +383,10 @@ def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
             storage=info.get("Driver"),
             containerd_store=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
             rootless=any("rootless" in option for option in info.get("SecurityOptions") or []),
+            remaps_users=any("name=userns" in option for option in info.get("SecurityOptions") or []),
             live_restore=bool(info.get("LiveRestoreEnabled")),
             root_dir=info.get("DockerRootDir"),
+            address_pools=info.get("DefaultAddressPools") or [],
             tcp=tcp_listeners(info.get("Warnings") or []),
         )
     else:

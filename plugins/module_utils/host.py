@@ -11,30 +11,31 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import stat
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils import environment, registry
 from ansible_collections.addons.olympia.plugins.module_utils.cli import repository
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import EngineConnection, engine_socket, watched
 
 Run = Callable[[list[str]], tuple[int, str, str]]
 
 MANAGED_LINES = 3  # a rendered file carries its header in one of the first lines (a script has its interpreter first)
 MANAGED_MARK = "managed by addons.olympia"
 ENGINE_DATA = Path("/var/lib/docker")
+DEFAULT_BRIDGE = Path("/sys/class/net/docker0")
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian and Ubuntu
 INITIALIZED = ".initialized.json"  # below the project directory
 RESTORE = ".restore.json"  # below the project directory: how far a restore has got that goes on, or was interrupted
 TEST_RESULTS = "test-results"  # below the project directory: what the site's own tests report
 DEPS_IMAGE = "deps/.image"  # the image that the mounted dependencies were taken from
 KEPT_CHECKS = 5  # healthchecks that the engine remembers of a container
+ANY_PROJECT = '{"name": "any", "services": {"any": {"image": "any"}}}'  # a Compose file that is right
 LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
-ENGINE_SOCKET = "/var/run/docker.sock"
-ENGINE_TIMEOUT = 10  # seconds that an engine may take to say that it is there
 SITE_TIMEOUT = 5  # seconds that a site may take to say anything
 REGISTRY_TIMEOUT = 15  # seconds; a registry that takes longer to answer is of no use for pulling gigabytes
 
@@ -43,14 +44,18 @@ def run(arguments: list[str]) -> tuple[int, str, str]:
     """Run a command and return its return code (127: not found), output and errors. Safe to call from several threads.
 
     Args:
-        arguments: The command and its arguments.
+        arguments: The command and its arguments. One that waits for an engine which no longer answers is ended.
     """
     try:
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment.commands())
+        process = subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment.commands()
+        )
     except (FileNotFoundError, PermissionError) as error:
         # The latter where a folder of PATH may not be searched, and none of the others has the program.
         return 127, "", str(error)
-    return done.returncode, done.stdout, done.stderr
+    with process, watched(process) as gave_up:
+        output, errors = process.communicate()
+    return process.returncode, output, errors + "".join(gave_up)
 
 
 def invoking_uid() -> int:
@@ -295,6 +300,11 @@ def _container(entry: dict[str, Any], listed_image: str) -> dict[str, Any]:
         "started_at": state["StartedAt"],
         "healthy_at": healthy_at(state.get("Health", {}).get("Log") or []),
         "ports": sorted(int(binding["HostPort"]) for binding in bindings if binding.get("HostPort")),
+        "networks": {
+            # The engine's own name of them is newer than Compose's aliases.
+            name: (endpoint.get("DNSNames") or endpoint.get("Aliases") or [])
+            for name, endpoint in entry["NetworkSettings"]["Networks"].items()
+        },
     }
 
 
@@ -362,6 +372,18 @@ def firewall_rules(run: Run) -> str | None:
     return None if code else "\n".join(line for line in output.splitlines() if "--to-destination" in line)
 
 
+def builds_reach_out(run: Run) -> bool | None:
+    """Return whether the firewall lets builds, on the engine's default bridge, reach the network.
+
+    None where only root may see that, or the engine has no such bridge on this host.
+
+    Args:
+        run: Runs a command.
+    """
+    code, output, _errors = run(["iptables", "--table=nat", "--list-rules", "POSTROUTING"])
+    return None if code or not exists(DEFAULT_BRIDGE) else f"! -o {DEFAULT_BRIDGE.name} -j MASQUERADE" in output
+
+
 def one_off_containers(run: Run, project: str) -> list[dict[str, str]]:
     """Return name and state of a Compose project's one-off containers, as `docker compose run` makes them.
 
@@ -409,6 +431,29 @@ def service_hashes(run: Run, project: Path, files: Iterable[str]) -> dict[str, s
     return {} if code else dict(line.split() for line in output.splitlines())
 
 
+def client_error(run: Run, project: Path) -> str:
+    """Return why the docker client cannot read files in the project directory, though this user can; empty where it can.
+
+    A client of a snap or in a container sees other files than its user does.
+
+    Args:
+        run: Runs a command.
+        project: The project directory. Where there is none yet, a folder in the place of it is tried, hidden if that will be.
+    """
+    place, prefix = project, ""
+    while not exists(place):
+        place, prefix = place.parent, "." if place.name.startswith(".") else ""
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{prefix}olympia-", dir=place) as folder:
+            file = Path(folder, "docker-compose.yml")
+            file.write_text(ANY_PROJECT, encoding="utf-8")
+            code, _output, errors = run(["docker", "compose", "--file", str(file), "config", "--quiet"])
+    except OSError:
+        # This user cannot write there, which is another problem.
+        return ""
+    return (errors.strip() or f"return code {code}") if code else ""
+
+
 def source_git(run: Run, source: Path) -> dict[str, str]:
     """Return what git says of a source tree: where it comes from, without credentials, and its revision.
 
@@ -425,6 +470,16 @@ def source_git(run: Run, source: Path) -> dict[str, str]:
     # A path says nothing to anybody else.
     public = re.match(r"(?!file:)[a-z+]+://|[\w.-]+@[\w.-]+:", url)
     return {"url": re.sub(r"(?<=://)[^/@]*@", "", url.strip()) if public else "", "revision": revision.strip()}
+
+
+def address_pools(run: Run) -> list[dict[str, Any]]:
+    """Return the address pools that the engine is configured with, each with `Base` and `Size`.
+
+    Args:
+        run: Runs a command.
+    """
+    code, output, _errors = run(["docker", "info", "--format", "{{json .DefaultAddressPools}}"])
+    return [] if code else json.loads(output) or []
 
 
 def volume_created(run: Run, name: str) -> str:
@@ -503,67 +558,20 @@ def image_id(run: Run, reference: str) -> str:
     return "" if code else output.strip()
 
 
-class _EngineConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: int = REGISTRY_TIMEOUT) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-def hanging_engine(path: str = ENGINE_SOCKET) -> str:
-    """Return the state of an engine that accepts connections but does not answer; empty if it answers, or if there is no engine.
-
-    Args:
-        path: Its socket.
-    """
-    connection = _EngineConnection(path, ENGINE_TIMEOUT)
-    try:
-        connection.request("GET", "/_ping")
-        connection.getresponse()
-    except TimeoutError:
-        return "; ".join(_daemons()) or "no process dockerd is seen"
-    except (OSError, http.client.HTTPException):
-        return ""
-    finally:
-        connection.close()
-    return ""
-
-
-def _daemons() -> Iterator[str]:
-    """Yield each process of an engine, and how it is (proc(5), /proc/pid/stat)."""
-    states = {"T": "was stopped by a signal", "D": "waits for a disk", "Z": "has ended"}
-    for stat_file in Path("/proc").glob("[0-9]*/stat"):
-        # Its name may have a line break.
-        found = re.match(r"(\d+) \((.*)\) (\S)", read_text(stat_file), re.DOTALL)
-        if found and found[2] == "dockerd":
-            pid, name, state = found.groups()
-            yield f"{name}, process {pid}, {states.get(state, 'runs')}"
-
-
-def engine_socket(run: Run) -> str:
-    """Return the path of the socket of the engine that the docker command means, or the empty string where it has none.
-
-    Args:
-        run: Runs a command.
-    """
-    _code, host, _errors = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
-    return host.strip().removeprefix("unix://") if host.startswith("unix://") else ""
-
-
 def registry_answer(run: Run, reference: str) -> registry.Answer:
     """Return what the engine is answered when it asks for an image's description, through its own mirrors and proxy.
 
-    It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled.
+    It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled. For one
+    on another host the client asks.
 
     Args:
         run: Runs a command.
         reference: An image reference.
     """
-    connection = _EngineConnection(engine_socket(run))
+    path = engine_socket(run)
+    if not path:
+        return registry.inspect(run, reference)
+    connection = EngineConnection(path, REGISTRY_TIMEOUT)
     try:
         connection.request("GET", f"/distribution/{reference}/json")
         with connection.getresponse() as response:

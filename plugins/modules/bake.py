@@ -216,10 +216,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils import host
+from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import not_utf8
 from ansible_collections.addons.olympia.plugins.module_utils.buildkit import BuildLog
-from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_GONE
+from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_GONE, network_of_builds
 from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, DockerCli, tail
 from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
+
+NOT_UTF8 = "invalid UTF-8"  # what gRPC says of a name that it cannot send
 
 
 def targets_to_build(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -241,16 +245,27 @@ def targets_to_build(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]
     return wanted
 
 
-def explain_failure(log: BuildLog, rc: int) -> str:
-    """Say in a few sentences which build step failed and show the end of its output."""
+def explain_failure(log: BuildLog, rc: int, folders: Iterable[str] = ()) -> str:
+    """Say in a few sentences which build step failed and show the end of its output.
+
+    ``folders`` are those that the build reads from.
+    """
     errors = [line for line in log.words if line.startswith("ERROR: ")]
     reason = errors[-1].removeprefix("ERROR: ") if errors else f"return code {rc}"
     failed = log.failed()
     if ENGINE_GONE.search(reason):
         return f"The engine went away in the middle of the build: {reason}"
+    if NOT_UTF8 in reason:
+        names = [name for folder in folders for name in not_utf8(Path(folder))]
+        return (
+            f"The build failed, because BuildKit takes no file names that are not UTF-8: {', '.join(names) or reason}\n"
+            "fix: Rename these files, or leave them out of the build with .dockerignore"
+        )
     if not failed:
         return f"The build failed: {reason}\n{tail(log.text(), 40)}"
-    return "\n".join([f"The build failed at the step {failed.name}", *failed.log.splitlines()[-20:], reason])
+    cause = network_of_builds(failed.log, lambda: host.builds_reach_out(host.run))
+    last = [*failed.log.splitlines()[-20:], reason, *cause.splitlines()]
+    return "\n".join([f"The build failed at the step {failed.name}", *last])
 
 
 class Bake:
@@ -333,7 +348,7 @@ class Bake:
             self.module.warn(problem)
         if completed.rc != 0:
             shown = replace(completed, stderr=tail(completed.stderr, 400))
-            self.docker.fail(explain_failure(log, completed.rc), shown, steps=log.told())
+            self.docker.fail(explain_failure(log, completed.rc, self.params["allow_read"]), shown, steps=log.told())
         return completed
 
     @staticmethod

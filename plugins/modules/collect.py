@@ -9,8 +9,10 @@ module: collect
 short_description: Collect what tells how an instance of the stack is
 description:
   - Reads the rendered files, the containers' logs and the history of their healthchecks, and the image, and returns them as
-    files that another task can write where they are wanted.
-  - Nothing is changed. What is missing is left out.
+    texts.
+  - It is the module half of the action M(addons.olympia.collect), which is what a playbook calls. The action takes the result of
+    M(addons.olympia.preflight) as C(preflight), and writes the texts to a C(directory) on the controller.
+  - Nothing is changed on the host. What is missing is left out.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.secrets
@@ -44,19 +46,16 @@ attributes:
 EXAMPLES = r"""
 - name: Collect
   addons.olympia.collect:
-    project_src: /srv/olympia/addons-server
-    project: addons-server
-    image: olympia/addons-server:local
-    files: [docker-compose.yml, .env]
-    secrets: [swordfish]
+    preflight: "{{ preflight }}"
+    directory: /tmp/artifacts
 """
 
 RETURN = r"""
 files:
   description: >-
-    Content and mode of each file, by its path. C(project/) has the files of the project directory, C(logs/) a log for each
-    service, C(tests/) what the site's tests reported; C(health.json) has state and healthchecks by service, C(image.json) the
-    application image's reference, ID and digest.
+    Text by path; of the action, the paths that were written. C(project/) has the files of the project directory, C(logs/) a log
+    for each service, C(tests/) what the site's tests reported; C(health.json) has state and healthchecks by service,
+    C(image.json) the application image's reference, ID and digest.
   returned: always
   type: dict
 """
@@ -135,9 +134,7 @@ def main() -> None:
         texts[f"logs/{container['service']}.log"] = "".join(sorted((output + errors).splitlines(keepends=True)))
     texts["health.json"] = json.dumps({entry["service"]: health(entry) for entry in containers}, indent=2) + "\n"
     texts["image.json"] = json.dumps(image(module.params["image"]), indent=2) + "\n"
-    module.exit_json(
-        changed=False, files={name: {"content": mask(text), "mode": "0644"} for name, text in texts.items()}
-    )
+    module.exit_json(changed=False, files={name: mask(text) for name, text in texts.items()})
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ checks:
   elements: dict
 """
 
+import json
 import os
 import socket
 import time
@@ -88,7 +89,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import doctor, engine, host, machine
+from ansible_collections.addons.olympia.plugins.module_utils import (
+    build_inputs,
+    doctor,
+    engine,
+    host,
+    machine,
+    networks,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
@@ -97,6 +105,22 @@ from ansible_collections.addons.olympia.plugins.module_utils.volumes import Volu
 HOSTS = Path("/etc/hosts")
 MAP_COUNT = Path("/proc/sys/vm/max_map_count")
 SYSCTL_FILE = Path("/etc/sysctl.d/90-olympia.conf")
+# Where the services listen that web needs.
+SERVICE_PORTS = {"elasticsearch": 9200, "memcached": 11211, "mysqld": 3306, "rabbitmq": 5672, "redis": 6379}
+CONNECT = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+
+def error(address):
+    try:
+        socket.create_connection(address, timeout=3).close()
+    except OSError as error:
+        return str(error)
+
+addresses = json.loads(sys.argv[1])
+with ThreadPoolExecutor() as pool:
+    print(json.dumps(dict(zip(addresses, pool.map(error, addresses.items())))))
+"""
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -166,6 +190,21 @@ def refusal(settings: dict[str, Any]) -> tuple[str, str]:
     return opening.refusal
 
 
+def unreached(facts: dict[str, Any]) -> dict[str, str]:
+    """Return why web does not reach the services that run, by service; nobody is asked where nothing seems wrong.
+
+    Args:
+        facts: What the probe found.
+    """
+    running = {entry["service"]: entry for entry in facts["containers"] if entry["state"] == "running"}
+    unwell = facts["site_error"] or any(entry["health"] in ("starting", "unhealthy") for entry in running.values())
+    if not unwell or "web" not in running:
+        return {}
+    addresses = json.dumps({name: port for name, port in SERVICE_PORTS.items() if name in running})
+    code, output, _errors = host.run(["docker", "exec", running["web"]["id"], "python3", "-c", CONNECT, addresses])
+    return {} if code else {name: error for name, error in json.loads(output).items() if error}
+
+
 def owner(path: Path) -> int | None:
     """Return the UID that a path belongs to, or None where there is nothing to see."""
     try:
@@ -203,17 +242,23 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
     environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in doctor.PROXIES}
     return {
         "addresses": addresses(settings["host_name"]) if "hosts-entry" in names else [],
+        "builds_reach_out": host.builds_reach_out(host.run),
         "ca_bundle_error": certificate_error(settings["ca_bundle"]),
         "environment": mask(environment)
         | {name: os.environ[name] for name in doctor.CA_VARIABLES if os.environ.get(name)},
         "firewall_rules": host.firewall_rules(host.run),
         "foreign_deps": [str(path) for path in foreign_deps(project / "deps", doctor.deps_uid(settings))],
         "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
+        "networks": networks.look(host.run, facts["engine"]["docker"]["address_pools"])
+        if "networks" in names
+        else None,
         "one_off": host.one_off_containers(host.run, settings["instance"]),
         "overrides": [name for name in doctor.OVERRIDES if host.exists(project / name)],
         "refusal": refusal(settings) if "mysql-volume" in names and facts["volume_created"] else ("", ""),
         "registry": asdict(host.registry_answer(host.run, settings["images"]["memcached"])) if asks_registry else None,
+        "source_not_utf8": build_inputs.not_utf8(Path(settings["source_dir"])) if "source-tree" in names else [],
         "source_uid": owner(Path(settings["source_dir"])),
+        "unreached": unreached(facts) if "networks" in names else {},
         "volume_files": volume_files(settings["volume"]) if "mysql-volume" in names else None,
     }
 

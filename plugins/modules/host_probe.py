@@ -95,6 +95,7 @@ from ansible_collections.addons.olympia.plugins.module_utils import (
     engine,
     host,
     instances,
+    networks,
     ownership,
     registry,
     settings,
@@ -106,6 +107,11 @@ from ansible_collections.addons.olympia.plugins.module_utils.images import (
     debian_mirror,
     mysql_source,
     package_sources,
+)
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import (
+    ENGINE_SOCKET,
+    engine_socket,
+    hanging_engine,
 )
 
 # Why `auto` means which image origin.
@@ -215,6 +221,9 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     # A site whose web server runs; of any other it is known that it does not answer.
     runs = any(entry["service"] == "nginx" and entry["state"] == "running" for entry in facts["containers"])
     site = {"address": values["olympia_stack_bind_address"], "port": values["olympia_stack_http_port"]}
+    # Whose network is in use needs no other one.
+    connected = any(entry["state"] == "running" and entry["networks"] for entry in facts["containers"])
+    pools = facts["engine"]["docker"]["address_pools"]
     # An engine without root has its data where the project directory is, in the home directory.
     disks = (
         (project,)
@@ -227,6 +236,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         "disk_free_mb": {str(path): host.free_disk_mb(path) for path in disks},
         "initialized": host.read_initialization(project / host.INITIALIZED),
         "site_error": host.site_error(site) if runs else "",
+        "networks": None if connected else networks.look(host.run, pools),
         "restore": host.exists(project / host.RESTORE),
         "snapshots_dir": str(host.snapshots_directory(values["olympia_stack_snapshots_dir"])),
         "deps_image": host.read_text(project / host.DEPS_IMAGE),
@@ -236,6 +246,11 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         "listening_ports": listening,
         "port_owners": {str(port): host.port_owner(host.run, port) for port in wanted_ports},
         "rendered": host.rendered_files(project, files),
+        # One that reads the rendered files can read others there.
+        "client_error": host.client_error(host.run, project)
+        if facts["engine"]["compose"] and not facts["service_hashes"]
+        else "",
+        "client_path": shutil.which("docker") or "",
         "compose_files_present": host.checksums(project, compose_files),
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(
@@ -311,8 +326,8 @@ def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
 def chosen_socket() -> str:
     """Return the socket of the engine that is used: the machine's, or where the user has one, what the docker client is set to."""
     if not host.exists(Path(f"/run/user/{os.getuid()}/docker.sock")):
-        return host.ENGINE_SOCKET
-    return host.engine_socket(host.run) or host.ENGINE_SOCKET
+        return ENGINE_SOCKET
+    return engine_socket(host.run) or ENGINE_SOCKET
 
 
 def main() -> None:
@@ -331,12 +346,8 @@ def main() -> None:
     )
     socket = chosen_socket()
     # Where another engine is meant, this one does not matter.
-    if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := host.hanging_engine(socket)):
-        restart = "it: sudo systemctl restart docker" if socket == host.ENGINE_SOCKET else f"the one at {socket}"
-        module.fail_json(
-            msg=f"The engine does not answer within {host.ENGINE_TIMEOUT} seconds: {how}. Restart {restart}",
-            olympia={"phase": "preflight", "kind": "preflight"},
-        )
+    if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := hanging_engine(socket)):
+        module.fail_json(msg=how, olympia={"phase": "preflight", "kind": "preflight"})
     layers, specs = module.params["layers"], module.params["specs"]
     embedded = module.params["embedded_source_dir"]
     # No choice that an instance keeps can say which instance it is.

@@ -92,6 +92,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import environment, host, registry
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import watched
 from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 AT_ONCE = 3
@@ -116,6 +117,7 @@ def run_watched(arguments: list[str], see: Callable[[int, int], None]) -> tuple[
         subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=theirs, stderr=errors, text=True, env=environment.commands()
         ) as process,
+        watched(process) as gave_up,
     ):
         os.close(theirs)
         shown = ""
@@ -135,7 +137,7 @@ def run_watched(arguments: list[str], see: Callable[[int, int], None]) -> tuple[
                     before = now
         code = process.wait()
         errors.seek(0)
-        return code, shown, errors.read()
+        return code, shown, errors.read() + "".join(gave_up)
 
 
 def main() -> None:

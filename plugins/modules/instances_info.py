@@ -82,6 +82,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import dotenv, host, instances
 from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import engine_socket
 from ansible_collections.addons.olympia.plugins.module_utils.ownership import DIRECTORY
 
 INSTANCE = "addons.olympia.instance"
@@ -164,7 +165,7 @@ class Engine:
 
     def shares_memory(self) -> bool:
         """Return whether it cannot tell its containers' memory apart from that of all of this user's processes."""
-        return not self._grouped and host.engine_socket(host.run) == f"/run/user/{os.getuid()}/docker.sock"
+        return not self._grouped and engine_socket(host.run) == f"/run/user/{os.getuid()}/docker.sock"
 
     def memory(self) -> dict[str, int]:
         """Return what each running container uses, in bytes, by ID; nothing where the engine cannot tell that."""

@@ -153,7 +153,6 @@ import json
 import os
 import shutil
 import signal
-from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
@@ -740,7 +739,7 @@ def main() -> None:
     try:
         result = perform(module, instance)
     except SnapshotError as error:
-        evidence = asdict(error.completed) if error.completed else {}
+        evidence = error.completed.evidence() if error.completed else {}
         left = (
             f" {instance.journal} remembers how far the restore has got: olympia up finishes it."
             if instance.journal.exists()

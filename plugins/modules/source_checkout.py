@@ -85,7 +85,6 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -268,7 +267,9 @@ def main() -> None:
             told = clone.update(repo, version)
     except GitError as error:
         address = without_credentials(repo)
-        module.fail_json(msg=f"The source tree cannot be had from {address}: {error}", **mask(asdict(error.completed)))
+        module.fail_json(
+            msg=f"The source tree cannot be had from {address}: {error}", **mask(error.completed.evidence())
+        )
     after = clone.commit()
     module.exit_json(
         changed=before != after, told=told, commit=after, diff={"before": f"{before}\n", "after": f"{after}\n"}

@@ -28,6 +28,13 @@ options:
     description: The C(address) of this host and the C(port) where a site has to answer once every service is healthy.
     type: dict
     default: {}
+  said:
+    description:
+      - What Compose said when it could not start the services. The module then looks once and fails, with the first cause as its
+        message.
+      - Where the engine has refused something, that is the cause, and not the services that were never created for it.
+    type: str
+    default: ""
   timeout:
     description: Seconds that a service may take.
     type: int
@@ -82,8 +89,13 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host
-from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_RESTARTED, ended_together, silence
+from ansible_collections.addons.olympia.plugins.module_utils import host, networks
+from ansible_collections.addons.olympia.plugins.module_utils.causes import (
+    ENGINE_RESTARTED,
+    ended_together,
+    refusal,
+    silence,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.failures import explain, message
 from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
@@ -117,6 +129,20 @@ def verdict(container: dict[str, Any] | None, expired: bool) -> str:
     return "is not healthy in time" if expired else "waiting"
 
 
+def expired(params: dict[str, Any], service: str, elapsed: float) -> bool:
+    """Return whether a service has no time left.
+
+    Args:
+        params: The module's parameters.
+        service: The service's name.
+        elapsed: Seconds since the module began to wait.
+    """
+    if params["said"]:
+        # Compose has given up for the containers that it names, and has not come to others.
+        return f"{params['project']}-{service}-" in params["said"]
+    return elapsed >= int(params["timeouts"].get(service, params["timeout"]))
+
+
 def wait(module: AnsibleModule) -> dict[str, Any]:
     """Wait, and return the module's result.
 
@@ -138,16 +164,13 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
                 services[name] = now
                 history.append({"seconds": round(elapsed, 1), "service": name, **now})
                 tell("service", name=name, **now)
-        verdicts = {
-            name: verdict(found.get(name), elapsed >= int(params["timeouts"].get(name, params["timeout"])))
-            for name in params["services"]
-        }
+        verdicts = {name: verdict(found.get(name), expired(params, name, elapsed)) for name in params["services"]}
         wrong = {name: text for name, text in verdicts.items() if text not in ("ready", "waiting")}
         waiting = "waiting" in verdicts.values()
         silent = host.site_error(params["site"]) if params["site"] and not (wrong or waiting) else ""
         ready_at = elapsed if silent and ready_at is None else ready_at
         waiting = waiting or bool(silent and ready_at is not None and elapsed < ready_at + SITE_PATIENCE)
-        if wrong or module.check_mode or not waiting:
+        if wrong or module.check_mode or params["said"] or not waiting:
             break
         time.sleep(POLL_SECONDS)
     failures = [explain(name, found.get(name), text) for name, text in wrong.items()]
@@ -174,6 +197,19 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
     return result
 
 
+def not_started(result: dict[str, Any], said: str) -> dict[str, Any]:
+    """Return the result of a start that has failed: what the engine has refused, or the services that others wait for.
+
+    Args:
+        result: What came of a look at the services.
+        said: What Compose said.
+    """
+    refused = refusal(said, lambda: networks.look(host.run, host.address_pools(host.run)))
+    if refused or not result.get("failed"):
+        result |= {"failed": True, "failures": [], "msg": refused or said}
+    return result | {"olympia": {"phase": "start", "kind": "unhealthy"}}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -181,6 +217,7 @@ def main() -> None:
             "project": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
             "site": {"type": "dict", "default": {}},
+            "said": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 180},
             "timeouts": {"type": "dict", "default": {}},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
@@ -189,6 +226,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     result = wait(module)
+    if said := module.params["said"]:
+        result = not_started(result, said)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

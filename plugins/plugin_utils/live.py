@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.addons.olympia.plugins.module_utils.progress import checked
 
 # The driver names a file in it, and reads along.
 PROGRESS = "OLYMPIA_PROGRESS"
 INTERVAL = 0.5  # seconds between two looks at a host, at least
 # A look takes time from what is looked at: after it comes a pause that is this many times as long.
 PAUSE = 10
+# Bytes of what a module tells: one look's, and a module's.
+LOOK, MOST = 2**20, 2**25
 
 
 class LiveAction(ActionBase):
@@ -42,7 +45,7 @@ class LiveAction(ActionBase):
             return self.module(self._task.resolved_action, telling, task_vars)
         there = self._connection._shell.join_path(self._make_tmp_path(), "progress")
         telling = self._task.args | {"progress": {"file": there, "host": host}}
-        with meanwhile(lambda offset: self._copy(there, Path(file), offset or 0)):
+        with meanwhile(lambda offset: self._copy(there, Path(file), host, offset or 0)):
             return self.module(self._task.resolved_action, telling, task_vars)
 
     def module(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -67,19 +70,22 @@ class LiveAction(ActionBase):
         code, output, _errors = self._connection.exec_command(command, in_data=None, sudoable=False)
         return b"" if code else bytes(output)
 
-    def _copy(self, there: str, here: Path, offset: int) -> int:
+    def _copy(self, there: str, here: Path, host: str, offset: int) -> int:
         """Append what is new in a file on the host to one on the controller, and return up to where that is.
 
         Args:
             there: The file on the host.
             here: The file on the controller.
+            host: The host's name. It does not tell for others.
             offset: What has been copied before, in bytes.
         """
+        if offset > MOST:
+            return offset
         # tail counts from 1. A line that is still being written is left for the next look.
-        output = self.output_of(f"tail --bytes=+{offset + 1} {there} 2>/dev/null")
+        output = self.output_of(f"tail --bytes=+{offset + 1} {there} 2>/dev/null | head --bytes={LOOK}")
         whole = output[: output.rfind(b"\n") + 1]
         with here.open("ab") as file:
-            file.write(whole)
+            file.writelines(checked(line, host) for line in whole.splitlines())
         return offset + len(whole)
 
 

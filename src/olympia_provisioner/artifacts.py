@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 from .errors import ExitCode, OlympiaError
 from .report import Report
+from .words import harmless
 
 RESULT, JUNIT, LOG, HOSTS = "result.json", "junit.xml", "ansible.log", "hosts"
+LEFT_OUT = "left-out.txt"  # of a host's files, and why
 # What the result tells of a host besides the files that were collected there, by key and file.
 SUMMARIES = {"settings": "settings.json", "image": "image.json"}
 
@@ -37,8 +40,10 @@ def prepare(directory: Path) -> None:
                 code=ExitCode.USAGE,
             )
         shutil.rmtree(directory / HOSTS, ignore_errors=True)
-        for name in ours - {HOSTS}:
-            (directory / name).unlink(missing_ok=True)
+        for name in ours:
+            # What is still a folder could not be removed.
+            if name != HOSTS or (directory / name).is_symlink():
+                (directory / name).unlink(missing_ok=True)
     except OSError as error:
         raise OlympiaError(
             "The folder for artifacts cannot be written",
@@ -61,7 +66,7 @@ def write_log(directory: Path, log: Path) -> None:
     if log.is_file():
         # Opened as text, its lines end as lines do.
         text = log.read_text(encoding="utf-8", errors="replace")
-        directory.joinpath(LOG).write_text(mask(text), encoding="utf-8")
+        _put(directory / LOG, harmless(mask(text)))
 
 
 def write(directory: Path, report: Report) -> None:
@@ -72,10 +77,21 @@ def write(directory: Path, report: Report) -> None:
         report: The run.
     """
     hosts = {path.name: _summary(path) for path in sorted((directory / HOSTS).glob("*"))}
-    directory.joinpath(RESULT).write_text(json.dumps(report.as_dict(hosts), indent=2) + "\n", encoding="utf-8")
-    directory.joinpath(JUNIT).write_text(report.as_junit(), encoding="utf-8")
+    _put(directory / RESULT, json.dumps(report.as_dict(hosts), indent=2) + "\n")
+    _put(directory / JUNIT, report.as_junit())
 
 
 def _summary(collected: Path) -> dict[str, Any]:
-    files = {key: collected / name for key, name in SUMMARIES.items()}
-    return {key: json.loads(path.read_text(encoding="utf-8")) for key, path in files.items() if path.is_file()}
+    found = {}
+    for key, name in SUMMARIES.items():
+        # A host can send anything under that name.
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            found[key] = json.loads((collected / name).read_text(encoding="utf-8"))
+    return found
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file, in place of what is there; what has become a link since the run began is not followed."""
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TextIO
@@ -49,9 +50,15 @@ class Plain:
         """Return what marks a failure, besides what Ansible has printed of it."""
         return ""
 
+    def text(self, text: str) -> str:
+        """Return a text that is not ours so that the log's reader takes none of its lines for a command."""
+        return text
+
 
 class GitHub(Plain):
     """GitHub Actions: its documentation, "Workflow commands for GitHub Actions"."""
+
+    COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 
     def begin(self, phase: str) -> str:
         """Open a group."""
@@ -66,6 +73,10 @@ class GitHub(Plain):
         escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
         # In a property, what ends one is escaped, too.
         return f"::error title={title.replace('%', '%25').replace(':', '%3A').replace(',', '%2C')}::{escaped}\n"
+
+    def text(self, text: str) -> str:
+        """Break what begins a command."""
+        return self.COMMAND.sub(lambda found: f"{found[1] or ''}{found[0][-1]} ", text)
 
 
 class GitLab(Plain):
@@ -128,7 +139,7 @@ class Console:
                 self._open = self._report.phase
                 self._write(self._style.begin(self._open))
         if text := event.get("stdout"):
-            self._write(str(text).replace("\r\n", "\n") + "\n")
+            self._write(self._style.text(str(text).replace("\r\n", "\n")) + "\n")
 
     def progress(self, event: Mapping[str, Any]) -> None:
         """Remember what is being done, for a sign of life."""
@@ -138,7 +149,7 @@ class Console:
         """Print a sign of life when it is time for one."""
         if not self._live and self._clock() - self._last >= HEARTBEAT:
             doing = ": ".join(filter(None, (self._report.phase, self._report.task, self._doing)))
-            self._write(f"... still at it{f', {doing}' if doing else ''}\n")
+            self._write(self._style.text(f"... still at it{f', {doing}' if doing else ''}\n"))
 
     def close(self) -> None:
         """Close the phase that is open."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ KINDS = {
     "conflict": ExitCode.CONFLICT,
     "tests": ExitCode.TESTS,
 }
+PHASE = re.compile(r"[a-z_-]{1,30}")
 # What a task says that needs root where sudo wants a password: sudo's own words, and Ansible's.
 NO_PASSWORD = ("sudo: a password is required", "Missing sudo password")
 # What the failure of a phase comes to when its task does not say so itself.
@@ -84,6 +86,17 @@ def pasteable(environment: Mapping[str, str], command: Sequence[str]) -> str:
     return " ".join([*assignments, shlex.join(command)])
 
 
+def marker(result: Any) -> dict[str, str]:
+    """Return phase and kind of a failure, where its task says so; what else a host says there is nothing of ours.
+
+    Args:
+        result: What the task has come to.
+    """
+    told = result.get("olympia") if isinstance(result, Mapping) else None
+    phase, kind = (str(told.get(key, "")) for key in ("phase", "kind")) if isinstance(told, Mapping) else ("", "")
+    return {"phase": phase, "kind": kind} if kind in KINDS and PHASE.fullmatch(phase) else {}
+
+
 @dataclass
 class Outcome:
     """What the events of a run come to.
@@ -94,7 +107,7 @@ class Outcome:
         idle_play: A play had no host, as that for what several people run where nobody shares anything.
         worked: A host did something.
         unreachable: A host could not be reached.
-        password: A task failed because sudo wants a password.
+        password: A host whose task failed because sudo wants a password, as it says; empty where none did.
     """
 
     phase: str = ""
@@ -102,7 +115,7 @@ class Outcome:
     idle_play: bool = False
     worked: bool = False
     unreachable: bool = False
-    password: bool = False
+    password: str = ""
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Take one event of ansible-runner into account. The last marked failure counts: a rescue may name it better."""
@@ -114,10 +127,10 @@ class Outcome:
             self.unreachable = True
         elif event.get("event") == "runner_on_failed" and not data.get("ignore_errors"):
             result = data.get("res")
-            self.password = self.password or any(words in str(result) for words in NO_PASSWORD)
-            marker = result.get("olympia") if isinstance(result, Mapping) else None
-            if isinstance(marker, Mapping):
-                self.phase, self.kind = str(marker.get("phase", "")), str(marker.get("kind", ""))
+            if any(words in str(result) for words in NO_PASSWORD):
+                self.password = str(data.get("host", ""))
+            if marked := marker(result):
+                self.phase, self.kind = marked["phase"], marked["kind"]
             elif not self.kind:
                 self._see_path(str(data.get("task_path", "")))
 

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .words import harmless
+
 
 class Progress:
     """What modules tell while they run, in a file that grows."""
@@ -29,4 +31,4 @@ class Progress:
         # The last line may be one that is still being written.
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return [json.loads(line) for line in whole.splitlines()]
+        return [harmless(json.loads(line)) for line in whole.splitlines()]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .errors import ExitCode
+from .playbook import marker
 
 SCHEMA = 1  # of the JSON result; docs/ci/result.schema.json describes it
 STATUS = {
@@ -228,11 +230,11 @@ class Report:
             phase, host, name, status, float(data.get("duration") or 0), message, start=begun.start if begun else 0.0
         )
         self.tasks.append(task)
-        self._keep(str(data.get("task_action", "")).rpartition(".")[2], task, result)
+        # What has not the shape of our modules' answers is not kept: a host can answer anything.
+        with contextlib.suppress(AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError):
+            self._keep(str(data.get("task_action", "")).rpartition(".")[2], task, result)
         if status == "failed":
-            marker = result.get("olympia")
-            failure = {"host": host, "phase": phase, "task": name, "kind": "", "message": message}
-            failure |= marker if isinstance(marker, Mapping) else {}
+            failure = {"host": host, "phase": phase, "task": name, "kind": "", "message": message} | marker(result)
             evidence = {
                 key: result[key]
                 for key in ("cmd", "rc", "stdout", "stderr", "services", "failures", "history")
@@ -245,7 +247,7 @@ class Report:
         place = {"host": task.host, "phase": task.phase, "start": task.start, "seconds": task.seconds}
         if action == "bake" and result.get("steps"):
             steps = [
-                {"name": step["name"], "cached": step["cached"], "seconds": step["seconds"]}
+                {"name": str(step["name"]), "cached": bool(step["cached"]), "seconds": float(step["seconds"])}
                 | {"start": self._since(datetime.fromtimestamp(step["started"], UTC))}
                 for step in result["steps"]
             ]

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from . import artifacts, locks, record
-from .console import Observer, Silent
+from .console import Observer, Silent, style
 from .errors import ExitCode, OlympiaError
 from .interruption import Interruption
 from .playbook import Options, Outcome, arguments, pasteable
 from .progress import Progress
 from .report import Report
+from .words import harmless
 
 KEPT_RUNS = 10
 # Seconds between two looks at what goes on.
@@ -41,12 +42,12 @@ def new_run(runs: Path, verb: str) -> Path:
     """
     try:
         runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Names begin with the time, so they sort by it.
+        # Names begin with the time of UTC, so they sort by it wherever the clock is read from.
         for old in sorted(path for path in runs.iterdir() if path.is_dir())[: -KEPT_RUNS + 1]:
             # One that goes on stays, however many have begun since.
             with contextlib.suppress(OSError), locks.in_use(old):
                 shutil.rmtree(old, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=f"{time.strftime('%Y%m%dT%H%M%S')}-{verb}-", dir=runs))
+        return Path(tempfile.mkdtemp(prefix=f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{verb}-", dir=runs))
     except OSError as error:
         raise OlympiaError(
             "The directory for runs cannot be written",
@@ -74,6 +75,8 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
         # One that is not there ends Ansible; this one is everywhere.
         "LC_ALL": "C.UTF-8",
         "LANGUAGE": "C",
+        # What a host says of itself replaces no variable of the inventory.
+        "ANSIBLE_INJECT_FACT_VARS": "False",
         # ansible-runner would turn the check off.
         "ANSIBLE_HOST_KEY_CHECKING": environment.get("ANSIBLE_HOST_KEY_CHECKING", "True"),
         # Ansible writes to a terminal of ansible-runner's, wherever the output goes in the end.
@@ -181,7 +184,8 @@ class Run:
 
     def _words(self) -> str:
         """Return all that Ansible has said."""
-        return self.log.read_text(encoding="utf-8", errors="replace").strip() if self.log.exists() else ""
+        text = self.log.read_text(encoding="utf-8", errors="replace").strip() if self.log.exists() else ""
+        return str(harmless(text))
 
     def _perform(self, see: Callable[[dict[str, Any]], None]) -> OlympiaError | None:
         """Run the playbook, once more with the password of sudo where only that was missing.
@@ -215,7 +219,7 @@ class Run:
                 return error
             # Nothing is to be drawn where the password is typed.
             self.console.close()
-            self._say("\nSudo wants a password for that. The run begins again with it.")
+            self._say(f"\nSudo on {outcome.password} wants a password for that. The run begins again with it.")
             self._password = ask_password()
             self.options = replace(self.options, ask_become_pass=True)
 
@@ -238,7 +242,7 @@ class Run:
     def _say(self, text: str) -> None:
         """Tell something besides the answer."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            print(style(os.environ).text(text), file=sys.stderr, flush=True)
 
     def _error(self, outcome: Outcome, return_code: int, interrupted: bool) -> OlympiaError | None:
         """Return what the run has come to, or None where all went well."""
@@ -288,6 +292,8 @@ class Run:
             return True
 
         self._play(self.root / "playbooks/collect.yml", options, handle, Interruption())
+        for notes in sorted((directory / artifacts.HOSTS).glob(f"*/{artifacts.LEFT_OUT}")):
+            self._say(f"Not all that {notes.parent.name} has sent was written: {notes} says what")
         artifacts.write(directory, self.report)
 
     def _play(
@@ -324,7 +330,7 @@ class Run:
         def handle_in_order(event: dict[str, Any]) -> bool:
             # What a module has told comes before what Ansible says of its end.
             catch_up()
-            return handle(event)
+            return handle(harmless(event))
 
         def poll() -> bool:
             catch_up()

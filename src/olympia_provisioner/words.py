@@ -4,10 +4,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 WIDTH = 80  # of what people read on any terminal
+# What a terminal obeys, or shows as something else than it is: sequences of escapes, control characters, marks of direction.
+# Colours are kept.
+OBEYED = re.compile(
+    r"(?P<colour>\x1b\[[0-9;]*m)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\r(?=\n)"
+    r"|(?P<other>[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069])"
+)
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -53,3 +61,20 @@ def by_host(texts: Mapping[str, str], named: bool = False) -> str:
     """
     named = named or len(texts) > 1
     return "\n".join(f"{host}:\n{text}" if named else text for host, text in texts.items())
+
+
+def harmless(value: Any) -> Any:
+    """Return what a host has said without what would make a terminal do anything but show it.
+
+    Args:
+        value: A text; or lists and dictionaries with texts in them.
+    """
+    if isinstance(value, dict):
+        return {harmless(key): harmless(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [harmless(item) for item in value]
+    if isinstance(value, str):
+        return OBEYED.sub(
+            lambda found: found["colour"] or ("\N{REPLACEMENT CHARACTER}" if found["other"] else ""), value
+        )
+    return value

@@ -120,6 +120,9 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
         "local_names": [],
         "port_block": 0,
         "restore": False,
+        "client_error": "",
+        "client_path": "/usr/bin/docker",
+        "networks": None,
         "site_error": "",
         "snapshots_dir": "/home/me/.local/state/olympia/snapshots",
     } | changed

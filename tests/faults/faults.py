@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,30 @@ FILL = """
     fallocate --length=$(df --output=avail --block-size=1 {path} | tail -1) {path}/filler
     dd if=/dev/zero of={path}/filler bs=64K oflag=append conv=notrunc status=none 2>/dev/null || true
 """
+
+
+# A user's own engine. In a container, as this host is one, every port is open to everybody.
+ROOTLESS = """
+    set -e
+    sysctl --quiet net.ipv4.ip_unprivileged_port_start=1024
+    apt-get -qq install --yes iproute2 rootlesskit slirp4netns uidmap >/dev/null
+    chmod 0666 /dev/net/tun
+    useradd --create-home rootless
+    install --directory --mode=0700 --owner=rootless /run/rootless
+    systemd-run --quiet --unit=rootless --uid=rootless --setenv=XDG_RUNTIME_DIR=/run/rootless --setenv=HOME=/home/rootless \
+        --setenv=PATH=/usr/sbin:/usr/bin /usr/share/docker.io/contrib/dockerd-rootless.sh
+    runuser --user=rootless -- docker context create mine --docker host=unix:///run/rootless/docker.sock
+    runuser --user=rootless -- docker context use mine
+    until runuser --user=rootless -- docker version; do sleep 0.2; done
+"""
+# systemd refuses what is started too often.
+RESTART = "systemctl reset-failed docker.service && systemctl restart docker.service"
+# Until the engine has no room for one more.
+TAKE_NETWORKS = "while docker network create taken$((++count)); do :; done"
+
+
+SIGNAL = "systemctl kill --kill-whom=main --signal={} docker.service"
+HANGS = r"The engine does not answer within 10 seconds: dockerd, process \d+, was stopped by a signal"
 
 
 @dataclass(frozen=True)
@@ -148,8 +173,83 @@ def reloaded_firewall(stand: Stand) -> Outcome:
     doctor = stand.olympia("doctor", "site-answer", "firewall-rules").output
     assert "no rule leads to port" in doctor, doctor
     assert '"healthy": false' in stand.olympia("status", "--json").output
-    stand.shell("systemctl restart docker")
+    stand.shell(RESTART)
     return run
+
+
+def dead_builds(stand: Stand) -> Outcome:
+    """Build anew after the firewall was emptied, and restart the engine, as is said to help."""
+    stand.shell("docker buildx prune --all --force")
+    stand.shell("iptables --policy FORWARD DROP && iptables --flush && iptables --table=nat --flush")
+    try:
+        return stand.up(*stand.work_for("build"))
+    finally:
+        stand.shell(RESTART)
+
+
+def frozen_build(stand: Stand) -> Outcome:
+    """Stop the engine's process in the middle of a build, and let it go on once the run has ended."""
+    try:
+        return on_the_host(SIGNAL.format("STOP"), "build", "step")(stand)
+    finally:
+        stand.shell(SIGNAL.format("CONT"))
+
+
+def frozen_engine(stand: Stand) -> Outcome:
+    """Bring the stack up and ask the doctor while the engine's process is stopped."""
+    stand.shell(SIGNAL.format("STOP"))
+    # Who waits for the engine finds it well then, and says nothing of it.
+    thaw = threading.Timer(120, lambda: stand.shell(SIGNAL.format("CONT")))
+    thaw.start()
+    try:
+        doctor = stand.olympia("doctor")
+        assert "was stopped by a signal" in doctor.output, doctor.output
+        return stand.up()
+    finally:
+        thaw.cancel()
+        stand.shell(SIGNAL.format("CONT"))
+
+
+def without_networks(strike: Callable[[Stand], Outcome]) -> Callable[[Stand], Outcome]:
+    """Return what does something that takes all networks that the engine has room for, from a stack that is down."""
+
+    def struck(stand: Stand) -> Outcome:
+        stand.shell(f"cd {PROJECT} && docker compose down")
+        try:
+            return strike(stand)
+        finally:
+            stand.shell("docker network prune --force")
+
+    return struck
+
+
+def rootless_engine(stand: Stand) -> Outcome:
+    """Bring a stack up as somebody with an engine without root, and ask the doctor; port 80 is the other stack's."""
+    stand.shell(ROOTLESS)
+    try:
+        doctor = stand.olympia("doctor", "ansible_user=rootless", "HTTP_PORT=81")
+        assert "port 81 is privileged" in doctor.output, doctor.output
+        return stand.up("ansible_user=rootless", "HTTP_PORT=81")
+    finally:
+        stand.shell("systemctl stop rootless && sysctl --quiet net.ipv4.ip_unprivileged_port_start=0")
+
+
+def restarted_with(option: str, ask: Callable[[Stand], Outcome], before: str = "") -> Callable[[Stand], Outcome]:
+    """Return what asks something of an engine that is started with one more option, and lets it have its old ones back."""
+    options = "/etc/systemd/system/docker.service.d/test.conf"
+    restart = f"systemctl daemon-reload && {RESTART}"
+    command = f"ExecStart=\\nExecStart=/usr/sbin/dockerd --host=fd:// {option}"
+
+    def strike(stand: Stand) -> Outcome:
+        stand.shell(
+            f"{before}\nmkdir -p {Path(options).parent} && printf '[Service]\\n{command}\\n' > {options} && {restart}"
+        )
+        try:
+            return ask(stand)
+        finally:
+            stand.shell(f"rm {options} && {restart}")
+
+    return strike
 
 
 def cut_off(stand: Stand) -> Outcome:
@@ -220,6 +320,12 @@ def befalling_runs() -> Iterator[Fault]:
     full = full_disk(STATE, "preflight")
     yield Fault("the project directory's disk is full", "preflight", full, "too little disk space at")
     yield Fault("the project directory's disk fills up", "render", filling_disk, "No space left on device")
+    reloaded = r"cause: no firewall rule lets builds reach the network.*\s+fix: Restart the engine"
+    yield Fault("the firewall is reloaded", "build", dead_builds, reloaded)
+    taken = without_networks(on_the_host(TAKE_NETWORKS, "build"))
+    used_up = r"The services were not started: [^\"]+?all address pools of the engine are used up"
+    yield Fault("the engine's networks are used up", "build", taken, used_up)
+    yield Fault("the engine's process is stopped", "build", frozen_build, HANGS)
     yield Fault("the network is cut", "build", cut_off, "Temporary failure resolving")
     yield Fault("the clock is two years ahead", "all phases", at_another_time("+2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("the clock is two years behind", "all phases", at_another_time("-2y"), r"Build the .*\]\s\*+\s+changed")
@@ -254,6 +360,18 @@ def befalling_stacks() -> Iterator[Fault]:
     yield fault("the database has half a first start beside it", unfinished, "mysqld has ended with exit code 137")
     yield fault("the builder's cache is removed", "docker buildx prune --all --force")
     yield Fault("the firewall is reloaded", "at rest", reloaded_firewall, "nothing answers at")
+    yield Fault("the engine's process is stopped", "at rest", frozen_engine, HANGS)
+    taken = without_networks(before_a_run(TAKE_NETWORKS))
+    yield Fault("the engine's networks are used up", "at rest", taken, "1. all address pools of the engine are used up")
+    privileged = "port 81 is privileged, and the engine is rootless"
+    yield Fault("somebody's engine has no root", "at rest", rootless_engine, privileged)
+    small = "mkdir -p /elsewhere && mount -t tmpfs -o size=15m tmpfs /elsewhere"
+    elsewhere = restarted_with("--data-root=/elsewhere", lambda stand: stand.olympia("doctor", "disk-images"), small)
+    yield Fault("the engine's files are on another disk", "at rest", elsewhere, "too little disk space at /elsewhere")
+    mounting = restarted_with(
+        "--userns-remap=default", lambda stand: stand.up("COMPOSE_FILE=docker-compose.yml", "--check")
+    )
+    yield Fault("the engine remaps users", "at rest", mounting, "seen: userns-remap is on")
     taken_down = f"cd {PROJECT} && docker compose down"
     yield fault("containers and network are removed", taken_down, r"Bring the Compose project up\]\s\*+\s+changed")
 

@@ -271,7 +271,7 @@ def test_the_password_is_asked_for_where_it_turns_out_to_be_needed_and_kept_nowh
     checkout.playbook(STORIES["sudo"].tasks)
     terminal, other_end = terminal_of()
     process = checkout.start("up", stdin=other_end)
-    assert "Sudo wants a password for that." in read_until("sudo password: ", process)
+    assert "Sudo on localhost wants a password for that." in read_until("sudo password: ", process)
     os.write(terminal, b"open sesame\n")
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, "result.stdout: became" in output) == (0, True), output + errors

@@ -69,3 +69,14 @@ def test_an_edit_and_a_commit_stay_and_are_built(stack: Commanded, repository: P
     assert git(source, "log", "--format=%s", "--max-count=1") == "mine"
     assert (source / "manage.py").read_text().endswith("# mine\n")
     assert stack.olympia("up").changed == 0
+
+
+def test_a_tree_in_a_folder_with_letters_beyond_ascii_is_built(tmp_path: Path) -> None:
+    source = tmp_path / "größe app"
+    shutil.copytree(ROOT / "app", source)
+    stack = Commanded(f"olympia-test-{uuid.uuid4().hex[:8]}", tmp_path / "state", source=source)
+    try:
+        run = stack.make("build")
+        assert run.code == 0, run.output
+    finally:
+        stack.destroy()

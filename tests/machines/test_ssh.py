@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.stack import wait_until
+from tests.hosts import docker
 
 from .conftest import PORT, USER, Machine
 
@@ -53,3 +54,22 @@ def test_a_host_key_that_is_not_known_is_said_and_what_helps(machine: Machine, c
     said = " ".join(output.split())
     assert f"The SSH host key of {machine.address} is not known here" in said
     assert f"'ssh -p {PORT} {USER}@{machine.address}'" in said
+
+
+CUSTOMIZE = """
+directory=$(python3 -m site --user-site) && mkdir --parents "$directory"
+for name in usercustomize sitecustomize; do echo "open('/tmp/loaded', 'a').write('$name')" > "$directory/$name.py"; done
+"""
+
+
+def test_no_module_of_a_run_loads_what_a_user_has_in_its_home(known: Machine) -> None:
+    docker("exec", f"--user={USER}", f"--env=HOME=/home/{USER}", known.name, "sh", "-ec", CUSTOMIZE)
+    docker("exec", f"--user={USER}", f"--env=HOME=/home/{USER}", known.name, "python3", "-c", "")
+    assert "usercustomize" in docker("exec", known.name, "cat", "/tmp/loaded"), (
+        "Python loads it where nobody asks it not to"
+    )
+    docker("exec", known.name, "rm", "/tmp/loaded")
+    run = known.start(*PLAYBOOK)
+    output, _errors = run.communicate()
+    assert run.returncode == 0, output
+    assert docker("exec", known.name, "find", "/tmp", "-name", "loaded") == ""

@@ -17,6 +17,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import
     build_inputs,
     entries,
     last_build,
+    not_utf8,
     tree_fingerprint,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.cli import repository
@@ -80,6 +81,14 @@ def replace_by_folder(path: Path) -> None:
     """Put an empty folder in a file's place."""
     path.unlink()
     path.mkdir()
+
+
+def test_names_that_are_not_utf8_are_found(tmp_path: Path) -> None:
+    for name in (b"caf\xe9", "größe".encode(), b".git/\xff"):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert not_utf8(tmp_path) == [r"'caf\xe9'"]
 
 
 def fingerprint(tree: Path) -> str:

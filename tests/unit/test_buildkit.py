@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.buildkit import BuildLog, seconds_of
+from ansible_collections.addons.olympia.plugins.modules.bake import explain_failure
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -93,6 +96,13 @@ def test_what_a_build_started_from_is_known_by_digest() -> None:
     feed(log, {"vertexes": [vertex(f"[a 1/2] FROM x/base:1@{DIGEST}", started=at(1), cached=True)]})
     assert log.materials() == [f"x/base:1@{DIGEST}"]
     assert log.told()[0]["cached"] is True
+
+
+def test_a_name_that_buildkit_refuses_is_named(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")).touch()
+    log = BuildLog()
+    log.feed("ERROR: failed to solve: rpc error: code = Internal desc = string field contains invalid UTF-8")
+    assert r"'caf\xe9'" in explain_failure(log, 1, [str(tmp_path)])
 
 
 def test_what_is_no_json_is_kept_as_the_clients_words() -> None:

@@ -163,10 +163,10 @@ def test_github_marks_the_commands_own_error_where_no_task_has_failed() -> None:
 
 def test_what_would_end_a_title_is_escaped_in_it_and_stays_in_the_text() -> None:
     log = Log(GITHUB)
-    marker = {"phase": "a:b,c", "kind": ""}
-    log.see("", "runner_on_failed", host="50%:1", res={"msg": "x:y,z", "olympia": marker})
+    marker = {"phase": "build", "kind": "build"}
+    log.see("", "runner_on_failed", host="50%:1,2", res={"msg": "x:y,z", "olympia": marker})
     log.console.fail()
-    assert log.new() == "::error title=olympia up failed in a%3Ab%2Cc on 50%25%3A1::x:y,z\n"
+    assert log.new() == "::error title=olympia up failed in build on 50%25%3A1%2C2::x:y,z\n"
 
 
 def test_gitlab_has_no_annotations() -> None:

@@ -20,8 +20,10 @@ ROLES = Path(__file__).parents[2] / "roles"
 NOW = 1_800_000_000.0
 DOCKER: dict[str, Any] = {
     "client": "26.1", "context": "default", "host": None, "server": "26.1.5", "server_error": None,
-    "containerd_store": True, "rootless": False, "root_dir": None, "tcp": [],
+    "containerd_store": True, "rootless": False, "remaps_users": False, "root_dir": None, "address_pools": [], "tcp": [],
 }  # fmt: skip
+NETWORKS: dict[str, Any] = {"names": ["bridge", "other"], "idle": ["other"], "without_bridge": [], "free": 29}
+FULL = {"names": ["addons-server_default", "bridge"], "idle": [], "free": 0}
 USERS = {"name": "me", "uid": 1000, "docker_group": ["me"], "session_in_docker_group": True}
 
 
@@ -73,6 +75,9 @@ def findings(
         "local_names": ["localhost", "olympia.test"],
         "port_block": 0,
         "restore": False,
+        "client_error": "",
+        "client_path": "/usr/bin/docker",
+        "networks": None,
         "site_error": "",
         "instance": "addons-server",
         "owner": {
@@ -105,19 +110,32 @@ def findings(
     chosen = values(**settings)
     looked = {
         "addresses": ["127.0.0.1"],
+        "builds_reach_out": None,
         "ca_bundle_error": "",
         "environment": dict.fromkeys(doctor.PROXIES, ""),
         "foreign_deps": [],
         "mirrors": [mirror()],
+        "networks": NETWORKS,
         "one_off": [],
         "overrides": [],
         "registry": {"kind": "", "words": ""},
+        "source_not_utf8": [],
         "source_uid": 1000,
         "firewall_rules": None,
         "refusal": ["", ""],
+        "unreached": {},
         "volume_files": None,
     } | (seen or {})
-    return doctor.Findings(chosen, stack.derive(chosen, host, {}), host, wrong or [], differing or [], looked)
+    derived = stack.derive(chosen, host, {})
+    return doctor.Findings(
+        chosen,
+        # The module is given no others.
+        {name: derived[name] for name in doctor.SETTINGS},
+        {name: host[name] for name in doctor.FACTS},
+        wrong or [],
+        differing or [],
+        looked,
+    )
 
 
 def mirror(**changed: Any) -> dict[str, Any]:
@@ -134,10 +152,11 @@ def verdict(name: str, found: doctor.Findings) -> dict[str, Any]:
 
 DOWN = {"server": None, "server_error": "Cannot connect to the Docker daemon"}
 REGISTRY = {"image_origin": "registry"}
-NGINX = {"service": "nginx", "state": "running", "ports": [80]}
+NGINX = {"service": "nginx", "state": "running", "ports": [80], "networks": {"addons-server_default": ["nginx"]}}
 SILENT = {"containers": [NGINX], "site_error": "timed out"}
 RULE = "-A DOCKER ! -i br-0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.18.0.2:80"
 WITH_VOLUME = {"facts": {"volume_created": "yesterday"}, "seen": {"refusal": ["MySQL 8.4 would", "Keep to it."]}}
+SNAP = {"client_error": "open x: permission denied", "client_path": "/snap/bin/docker"}
 VOLUME = {"volume_created": "yesterday"}
 
 
@@ -174,6 +193,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ),
         ("docker-group", "ok", "without it", {"facts": {"engine": engine(users={"session_in_docker_group": False})}}),
         ("http-port", "failed", "port 80 is taken", {"facts": {"listening_ports": [80]}}),
+        ("http-port", "failed", "port 80 is privileged", {"facts": {"engine": engine({"rootless": True})}}),
         ("http-port", "unknown", "perhaps", {"facts": {"listening_ports": [80], "engine": engine(DOWN)}}),
         (
             "http-port",
@@ -196,6 +216,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("site-answer", "failed", "nothing answers at 127.0.0.1:80: timed out", {"facts": SILENT}),
         ("site-answer", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
         ("firewall-rules", "ok", "no container has", {}),
+        ("firewall-rules", "warning", "lets builds reach", {"seen": {"builds_reach_out": False}}),
         ("firewall-rules", "ok", "only root", {"facts": {"containers": [NGINX]}}),
         ("firewall-rules", "unknown", "only root", {"facts": SILENT}),
         ("firewall-rules", "failed", "no rule leads to port 80", {"facts": SILENT, "seen": {"firewall_rules": ""}}),
@@ -283,6 +304,37 @@ def test_all_is_well_on_a_good_host() -> None:
             "PIP_CERT=/other.pem",
             {"ca_bundle": "/ca.pem", "seen": {"environment": {"PIP_CERT": "/other.pem"}}},
         ),
+        ("source-tree", "warning", "not UTF-8, which", {"seen": {"source_not_utf8": ["'caf\\xe9'"]}}),
+        ("ownership", "failed", "userns-remap is on", {"facts": {"engine": engine({"remaps_users": True})}}),
+        (
+            "ownership",
+            "ok",
+            "neither is mounted",
+            {"facts": {"engine": engine({"remaps_users": True})}, "compose_file": "docker-compose.yml:docker-compose.ci.yml"},
+        ),
+        ("project-dir", "failed", "cannot read the project directory /home/me/.local", {"facts": {"client_error": "open x"}}),
+        ("project-dir", "failed", "/snap/bin/docker is a snap", {"facts": SNAP}),
+        ("networks", "ok", "room for 29 more", {"facts": {"containers": [NGINX]}}),
+        ("networks", "unknown", doctor.NO_ENGINE, {"facts": {"engine": engine(DOWN)}, "seen": {"networks": None}}),
+        ("networks", "warning", "room for 2 more: it has 2 networks, 1 of them", {"seen": {"networks": NETWORKS | {"free": 2}}}),
+        ("networks", "failed", "used up: it has 2 networks", {"seen": {"networks": NETWORKS | {"free": 0}}}),
+        ("networks", "warning", "room for 0 more", {"seen": {"networks": NETWORKS | FULL}}),
+        (
+            "networks",
+            "warning",
+            "room for 0 more",
+            {
+                "seen": {"networks": NETWORKS | {"free": 0}},
+                "facts": {"engine": engine(needs=["change daemon.json"])},
+                "olympia_docker_daemon_options": {"default-address-pools": []},
+            },
+        ),
+        ("networks", "failed", "nginx is attached to no network", {"facts": {"containers": [NGINX | {"networks": {}}]}}),
+        ("networks", "failed", "finds nginx by its name in n", {"facts": {"containers": [NGINX | {"networks": {"n": ["x"]}}]}}),
+        ("networks", "ok", "room", {"facts": {"containers": [NGINX | {"networks": {"host": []}}]}}),
+        ("networks", "ok", "room", {"facts": {"containers": [NGINX | {"networks": {}, "state": "exited"}]}}),
+        ("networks", "failed", "bridge", {"seen": {"networks": NETWORKS | {"without_bridge": ["addons-server_default"]}}}),
+        ("networks", "failed", "web does not reach redis: timed out", {"seen": {"unreached": {"redis": "timed out"}}}),
         ("leftovers", "unknown", doctor.NO_ENGINE, {"facts": {"engine": engine(DOWN)}}),
         ("leftovers", "warning", "a (exited)", {"seen": {"one_off": [{"name": "a", "state": "exited"}]}}),
     ],

@@ -8,6 +8,7 @@ import getpass
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,7 +145,7 @@ def test_the_password_is_asked_for_where_it_turns_out_to_be_needed(
     driver.plays("sudo", "done")
     code, output, errors = driver.run("up")
     assert (code, questions) == (0, ["sudo password: "])
-    assert "Sudo wants a password for that." in errors
+    assert "Sudo on localhost wants a password for that." in errors
     assert "at your service" in output
     first, second = driver.calls
     assert ("--ask-become-pass" in first.arguments, first.given["passwords"]) == (False, {})
@@ -204,6 +205,17 @@ def test_old_runs_are_removed_and_young_ones_kept(driver: Driver) -> None:
     # The oldest one goes on.
     assert len(names) == 1 + 10
     assert names[:2] == ["20200101T000000-up-x", "20200101T000006-up-x"]
+
+
+def test_runs_are_in_the_order_in_which_they_were_begun(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    for zone in ("Pacific/Kiritimati", "America/Los_Angeles"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert driver.run("up", f"HTTP_PORT={len(zone)}")[0] == 0
+    monkeypatch.undo()
+    time.tzset()
+    first, last = (one.stat().st_mtime for one in driver.runs())
+    assert first < last
 
 
 @pytest.mark.parametrize(

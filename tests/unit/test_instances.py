@@ -175,7 +175,7 @@ def test_an_engine_without_control_groups_cannot_tell_containers_apart(
     driver: str, uid: int, memory: dict[str, int], shares: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = instances_info.Engine(FakeModule(driver, tmp_path))
-    monkeypatch.setattr(host, "engine_socket", lambda _run: f"/run/user/{os.getuid() + uid}/docker.sock")
+    monkeypatch.setattr(instances_info, "engine_socket", lambda _run: f"/run/user/{os.getuid() + uid}/docker.sock")
     assert engine.memory() == memory
     # The engine of somebody else says nothing of this user's processes.
     assert engine.shares_memory() is shares

@@ -42,6 +42,9 @@ def facts(**changed: Any) -> dict[str, Any]:
         "port_owners": {},
         "port_block": 0,
         "restore": False,
+        "client_error": "",
+        "client_path": "/usr/bin/docker",
+        "networks": None,
         "site_error": "",
         "instance": "addons-server",
         "owner": {
@@ -65,7 +68,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "engine": {
             "problems": [],
             "builder": {"driver": "docker"},
-            "docker": {"containerd_store": True, "rootless": False},
+            "docker": {"containerd_store": True, "rootless": False, "remaps_users": False},
         },
         "application": {"id": "", "registry": "", "evidence": ""},
         "local_images": {},
@@ -411,7 +414,7 @@ def test_a_tenant_is_not_told_to_choose_a_port_that_the_proxy_does_not_lead_to()
 
 
 def test_a_privileged_port_is_refused_for_a_rootless_engine() -> None:
-    rootless = facts()["engine"] | {"docker": {"containerd_store": True, "rootless": True}}
+    rootless = facts()["engine"] | {"docker": facts()["engine"]["docker"] | {"rootless": True}}
     (problem,) = checks.check_host(values(), facts(engine=rootless))
     assert problem.what == "port 80 is privileged, and the engine is rootless"
     assert "HTTP_PORT=8080" in problem.way_out
