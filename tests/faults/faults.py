@@ -188,7 +188,8 @@ def dead_builds(stand: Stand) -> Outcome:
 
 
 def frozen_build(stand: Stand) -> Outcome:
-    """Stop the engine's process in the middle of a build, and let it go on once the run has ended."""
+    """Stop the engine's process in the middle of a build that takes long, and let it go on once the run has ended."""
+    stand.shell("docker buildx prune --all --force")
     try:
         return on_the_host(SIGNAL.format("STOP"), "build", "step")(stand)
     finally:

@@ -45,6 +45,9 @@ p = os.environ['XDG_RUNTIME_DIR'] + '/docker.sock'; os.path.exists(p) and os.unl
 """
 
 
+pytestmark = pytest.mark.full
+
+
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Return one machine with two tenants, of whom neither has an instance yet."""
