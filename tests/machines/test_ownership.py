@@ -79,9 +79,3 @@ def test_an_instance_of_a_release_without_owners_is_its_project_directorys(stack
     assert (run.code, "there is a database for an instance" in run.output) == (3, True)
     assert stack.make("up").code == 0
     refused(other.make("up"), stack.project)
-
-
-def test_nothing_of_the_owner_is_left_after_a_destroy(stack: Commanded) -> None:
-    assert stack.make("up").code == 0
-    assert stack.make("destroy", "--yes").code == 0
-    assert docker("volume", "ls", "--quiet", "--filter", f"name={stack.instance}_") == ""
