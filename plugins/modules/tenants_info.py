@@ -124,7 +124,8 @@ try:
 except FileNotFoundError:
     print("{}")
 else:
-    stat.S_ISREG(os.fstat(file).st_mode) or sys.exit("it is no regular file")
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        raise SystemExit("it is no regular file")
     sys.stdout.buffer.write(os.read(file, 1 << 18))
 """
 WORKERS = 8

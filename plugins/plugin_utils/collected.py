@@ -66,7 +66,7 @@ def write(path: str, content: bytes, folder: int) -> None:
     Raises:
         OSError: A folder on the way is a link, or it cannot be written.
     """
-    first, _, rest = path.partition("/")
+    first, _slash, rest = path.partition("/")
     if rest:
         with contextlib.suppress(FileExistsError):
             os.mkdir(first, 0o700, dir_fd=folder)
