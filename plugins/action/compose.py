@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.environment import unset_others
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import ENGINE_TIMEOUT
 from ansible_collections.addons.olympia.plugins.module_utils.progress import teller
 from ansible_collections.addons.olympia.plugins.plugin_utils.live import PROGRESS, LiveAction, meanwhile
 
@@ -20,6 +21,18 @@ MODULE = "community.docker.docker_compose_v2"
 FORMAT = '{{.Label "com.docker.compose.service"}}\\t{{.Label "com.docker.compose.oneoff"}}\\t{{.State}}\\t{{.Status}}'
 HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")  # "Up 3 seconds (health: starting)"
 States = dict[str, tuple[str, str]]
+# Compose waits without end for an engine that no longer answers. So a shell, before it becomes the module's Python, begins what
+# ends both once the engine has not answered twice in a row. The role asks then why.
+WATCHED = """sh -c '
+  (
+    silent=0
+    while sleep 5 && kill -0 $$; do
+      if timeout {seconds} docker version; [ $? = 124 ]; then silent=$((silent + 1)); else silent=0; fi
+      [ $silent -lt 2 ] || kill $(cat /proc/$$/task/$$/children) $$
+    done
+  ) > /dev/null 2>&1 < /dev/null &
+  exec "$@"
+' watched"""
 
 
 class ActionModule(LiveAction):
@@ -28,7 +41,7 @@ class ActionModule(LiveAction):
     def _compute_environment_string(self, raw_environment_out: dict[str, Any] | None = None) -> str:
         """Return what goes before the module's command in the host's shell."""
         given: str = super()._compute_environment_string(raw_environment_out)
-        return f"{unset_others()} {given}"
+        return f"{unset_others()} {given} {WATCHED.format(seconds=ENGINE_TIMEOUT)}"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module and return its result."""

@@ -97,6 +97,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.causes import (
     silence,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.failures import explain, message
+from ansible_collections.addons.olympia.plugins.module_utils.liveness import engine_socket, hanging_engine
 from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
 
 POLL_SECONDS = 0.25
@@ -225,8 +226,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    said = module.params["said"]
+    if said and (how := hanging_engine(engine_socket(host.run))):
+        module.fail_json(msg=how, failures=[], olympia={"phase": "start", "kind": "unhealthy"})
     result = wait(module)
-    if said := module.params["said"]:
+    if said:
         result = not_started(result, said)
     if result.get("failed"):
         module.fail_json(**result)

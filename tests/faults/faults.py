@@ -196,6 +196,14 @@ def frozen_build(stand: Stand) -> Outcome:
         stand.shell(SIGNAL.format("CONT"))
 
 
+def frozen_start(stand: Stand) -> Outcome:
+    """Stop the engine's process while services start, and let it go on once the run has ended."""
+    try:
+        return on_the_host(SIGNAL.format("STOP"), "start", "service")(stand)
+    finally:
+        stand.shell(SIGNAL.format("CONT"))
+
+
 def frozen_engine(stand: Stand) -> Outcome:
     """Bring the stack up and ask the doctor while the engine's process is stopped."""
     stand.shell(SIGNAL.format("STOP"))
@@ -327,6 +335,7 @@ def befalling_runs() -> Iterator[Fault]:
     used_up = r"The services were not started: [^\"]+?all address pools of the engine are used up"
     yield Fault("the engine's networks are used up", "build", taken, used_up)
     yield Fault("the engine's process is stopped", "build", frozen_build, HANGS)
+    yield Fault("the engine's process is stopped", "start", frozen_start, HANGS)
     yield Fault("the network is cut", "build", cut_off, "Temporary failure resolving")
     yield Fault("the clock is two years ahead", "all phases", at_another_time("+2y"), r"Build the .*\]\s\*+\s+changed")
     yield Fault("the clock is two years behind", "all phases", at_another_time("-2y"), r"Build the .*\]\s\*+\s+changed")
