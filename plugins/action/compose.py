@@ -25,6 +25,8 @@ States = dict[str, tuple[str, str]]
 # ends both once the engine has not answered twice in a row. The role asks then why.
 WATCHED = """sh -c '
   (
+    # It is one of the children that it ends.
+    trap "" TERM
     silent=0
     while sleep 5 && kill -0 $$; do
       if timeout {seconds} docker version; [ $? = 124 ]; then silent=$((silent + 1)); else silent=0; fi
