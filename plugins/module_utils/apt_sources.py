@@ -177,8 +177,9 @@ def _parse_one_line(path: str, text: str) -> list[AptSource]:
         content = line.strip().lstrip("# ")
         enabled = content == line.strip()
         match = _ONE_LINE.match(content.split("#", 1)[0].strip())
-        # Prose can begin with `deb`, too.
-        if match is None or not (enabled or "://" in match["uri"]):
+        # A comment that begins with `deb` is a disabled source only if it has an address.
+        commented_text = match is not None and not enabled and "://" not in match["uri"]
+        if match is None or commented_text:
             continue
         options = dict(option.split("=", 1) for option in (match["options"] or "").split() if "=" in option)
         signed_by = options.pop("signed-by", None)

@@ -28,14 +28,14 @@ TIMED_OUT, TOO_LONG = 124, 125  # 124 as timeout(1) has it
 def run(
     name: str, uid: int, command: Sequence[str], seconds: int = SECONDS, stdin: IO[bytes] | None = None
 ) -> tuple[int, str, str]:
-    """Run a command as a tenant. Return its code, output and errors; the latter say what was wrong with an answer that is none.
+    """Run a command as a tenant. Return its code, output and errors, which say why where there was no usable answer.
 
     Args:
         name: The account.
         uid: Its UID.
         command: The command and its arguments.
         seconds: How long it may take.
-        stdin: What it reads; nothing where it is None.
+        stdin: Its standard input; empty if None.
     """
     unit = [
         "systemd-run", "--quiet", "--collect", "--pipe", "--wait", f"--uid={name}", f"--slice=user-{uid}.slice",
@@ -60,7 +60,7 @@ def engine(
         uid: Its UID.
         arguments: Arguments of the docker command.
         seconds: How long it may take.
-        stdin: What it reads; nothing where it is None.
+        stdin: Its standard input; empty if None.
     """
     return run(name, uid, [*DOCKER, "--host", f"unix:///run/user/{uid}/docker.sock", *arguments], seconds, stdin)
 
@@ -74,7 +74,7 @@ def bounded(
         command: The command and its arguments.
         seconds: How long it may take, with all that has its output open.
         limit: How many bytes it may print, output and errors together.
-        stdin: What it reads; nothing where it is None.
+        stdin: Its standard input; empty if None.
     """
     deadline = time.monotonic() + seconds
     try:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Files that are written on a host."""
+"""Files that modules write on a host."""
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
 
 
 def write(path: Path, content: str, mode: int) -> None:
@@ -24,3 +29,20 @@ def write(path: Path, content: str, mode: int) -> None:
     except OSError:
         Path(temporary.name).unlink()
         raise
+
+
+def finish(module: AnsibleModule, apply: Callable[[AnsibleModule], dict[str, Any]], way_out: str) -> None:
+    """End a module that writes files below its option `directory`, with its result or with the file that cannot be written.
+
+    Args:
+        module: The running module.
+        apply: Writes them, and returns the module's result.
+        way_out: What to do where that fails.
+    """
+    # The mode of a folder is part of what a build step goes by, and the same tree is to be the same on each host.
+    os.umask(0o022)
+    try:
+        module.exit_json(**apply(module))
+    except OSError as error:
+        path = error.filename or module.params["directory"]
+        module.fail_json(msg=f"{path} cannot be written: {error.strerror}. {way_out}")

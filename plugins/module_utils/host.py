@@ -183,7 +183,7 @@ def port_owner(run: Run, port: int) -> str:
 
 
 def _listener(uid: int, inode: str) -> str:
-    return _process_with(f"socket:[{inode}]") or f"a program of {_user_name(uid)}"
+    return _process_with(f"socket:[{inode}]") or f"a program of {user_name(uid)}"
 
 
 def _process_with(open_file: str) -> str:
@@ -192,14 +192,15 @@ def _process_with(open_file: str) -> str:
             if any(str(file.readlink()) == open_file for file in (process / "fd").iterdir()):
                 # A process may call itself anything, an escape sequence for instance.
                 name = "".join(filter(str.isprintable, read_text(process / "comm")))
-                return f"{name}, process {process.name} of {_user_name(process.stat().st_uid)}"
+                return f"{name}, process {process.name} of {user_name(process.stat().st_uid)}"
         except OSError:
             # It has ended, or is another user's.
             continue
     return ""
 
 
-def _user_name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """Return what to call a user: by the account's name, or by the number where there is no account."""
     try:
         return f"user {pwd.getpwuid(uid).pw_name}"
     except KeyError:
@@ -482,10 +483,24 @@ def address_pools(run: Run) -> list[dict[str, Any]]:
     return [] if code else json.loads(output) or []
 
 
+def volumes(run: Run, *names: str) -> dict[str, tuple[str, dict[str, str]]]:
+    """Return when each of some volumes was created, and its labels, by name; missing ones are left out.
+
+    Args:
+        run: Runs a command.
+        names: Their names.
+    """
+    # One that is missing fails the command, and the others are printed all the same.
+    _code, output, _errors = run(
+        ["docker", "volume", "inspect", "--format", "{{.Name}}\t{{.CreatedAt}}\t{{json .Labels}}", *names]
+    )
+    rows = (line.split("\t") for line in output.splitlines())
+    return {name: (created, json.loads(labels) or {}) for name, created, labels in rows}
+
+
 def volume_created(run: Run, name: str) -> str:
     """Return when a volume was created, or the empty string where there is none."""
-    code, output, _errors = run(["docker", "volume", "inspect", "--format", "{{.CreatedAt}}", name])
-    return "" if code else output.strip()
+    return next((created for created, _labels in volumes(run, name).values()), "")
 
 
 def initialization_state(

@@ -7,38 +7,28 @@ engine sees it, and where it survives `down`: in the labels of an empty volume.
 
 from __future__ import annotations
 
-import getpass
-import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.host import Run
 from ansible_collections.addons.olympia.plugins.module_utils.settings import Problem
 
 DIRECTORY, USER = "addons.olympia.owner", "addons.olympia.user"
-# The default below a state directory; containers that were made in such a folder are another provisioner's.
+# The parent of project directories in a state directory: containers from such a folder belong to another user's instance.
 DEFAULT_PARENT = "olympia"
 
 
-def user_name() -> str:
-    """Return the name of the user of this process, or the number of one without an account."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+def volume(instance: str) -> str:
+    """Return the name of the volume whose labels name the owner of an instance."""
+    return f"{instance}_owner"
 
 
-def recorded(run: Run, instance: str) -> dict[str, str]:
-    """Return the project `directory` and the `user` that an instance belongs to; empty strings where nothing says so.
+def recorded(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the project `directory` and the `user` that an instance belongs to; empty strings if there is no record.
 
     Args:
-        run: Runs a command.
-        instance: The instance's name.
+        labels: The labels of the owner's volume.
     """
-    code, output, _errors = run(["docker", "volume", "inspect", "--format", "{{json .Labels}}", f"{instance}_owner"])
-    labels = json.loads(output) or {} if code == 0 else {}
     return {"directory": labels.get(DIRECTORY, ""), "user": labels.get(USER, "")}
 
 
@@ -104,7 +94,7 @@ def check(facts: Mapping[str, Any], starts: bool = True) -> list[Problem]:
     if starts and owner["unknown_volume"]:
         return [
             Problem(
-                what=f"there is a database for an instance {instance} already, and nothing tells that it is this one's",
+                what=f"a database volume for the instance {instance} exists, and no record says that it belongs here",
                 setting="olympia_stack_instance",
                 evidence=f"the volume {instance}_data_mysqld was made {facts['volume_created']}, and {here} has no .env",
                 way_out=f"{another}take its database: make up ARGS=--adopt.",

@@ -124,7 +124,7 @@ def pipe(
 
     Args:
         stages: What follows `docker` in each.
-        source: What the first one reads; nothing where it is None.
+        source: Standard input of the first one; empty if None.
         target: Where the last one writes; nowhere where it is None.
         environment: What they need of the environment besides.
 

@@ -150,7 +150,9 @@ def inherit(sections: dict[str, dict[str, str]], instance: str, project: Path) -
         project: The project directory.
     """
     others = ownership.strangers(host.containers(host.run, instance), project)
-    if directory := ownership.former(ownership.recorded(host.run, instance), others):
+    found = host.volumes(host.run, ownership.volume(instance))
+    owner = ownership.recorded(found.get(ownership.volume(instance), ("", {}))[1])
+    if directory := ownership.former(owner, others):
         theirs, _error = read_env(Path(directory) / ".env")
         sections["secrets"], sections["derived"] = theirs["secrets"], theirs["derived"]
 
@@ -209,12 +211,12 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
             "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values | own)),
             "containers": pool.submit(host.containers, host.run, instance),
             "service_hashes": pool.submit(host.service_hashes, host.run, project, compose_files),
-            "owner": pool.submit(ownership.recorded, host.run, instance),
-            "volume_created": pool.submit(host.volume_created, host.run, f"{instance}_data_mysqld"),
+            "volumes": pool.submit(host.volumes, host.run, f"{instance}_data_mysqld", ownership.volume(instance)),
             "application": pool.submit(application_image, wanted, build),
             "local_images": pool.submit(host.local_images, host.run, images),
         }
         facts = {name: job.result() for name, job in jobs.items()}
+    volumes, none = facts.pop("volumes"), ("", dict[str, str]())
     wanted_ports = {values[variable] for variable in checks.PORTS} & set(listening) - host.own_ports(
         facts["containers"]
     )
@@ -231,6 +233,8 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         else (project, Path(facts["engine"]["docker"]["root_dir"] or host.ENGINE_DATA))
     )
     return facts | {
+        "volume_created": volumes.get(f"{instance}_data_mysqld", none)[0],
+        "owner": ownership.recorded(volumes.get(ownership.volume(instance), none)[1]),
         "uid": host.invoking_uid(),
         "memory_mb": host.memory_mb(),
         "disk_free_mb": {str(path): host.free_disk_mb(path) for path in disks},
@@ -380,7 +384,7 @@ def main() -> None:
             | {
                 "adopting": module.params["adopt"],
                 "claimed": ownership.same(facts["owner"]["directory"], project),
-                "me": ownership.user_name(),
+                "me": host.user_name(os.getuid()),
                 # Of before owners were written down. One with containers, or a `.env`, is this directory's.
                 "unknown_volume": bool(facts["volume_created"] and not (facts["containers"] or sections["derived"])),
             },

@@ -64,13 +64,12 @@ files:
   sample: [.env]
 """
 
-import os
 import stat
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.files import write
+from ansible_collections.addons.olympia.plugins.module_utils.files import finish, write
 
 
 def current(path: Path) -> tuple[str, int]:
@@ -144,15 +143,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    # The mode of a folder is part of what a build step goes by, and the same tree is to be the same on each host.
-    os.umask(0o022)
-    try:
-        module.exit_json(**apply(module))
-    except OSError as error:
-        module.fail_json(
-            msg=f"{error.filename or module.params['directory']} cannot be written: {error.strerror}. "
-            "Free some space, mend the permissions, or choose another olympia_stack_project_dir."
-        )
+    finish(module, apply, "Free some space, fix the permissions, or choose another olympia_stack_project_dir.")
 
 
 if __name__ == "__main__":

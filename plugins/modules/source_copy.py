@@ -63,14 +63,13 @@ kept:
   sample: [settings.py]
 """
 
-import os
 import stat
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.checksums import read_list, record_of, sum_of, write_list
-from ansible_collections.addons.olympia.plugins.module_utils.files import write
+from ansible_collections.addons.olympia.plugins.module_utils.files import finish, write
 
 MISSING = ""
 # Of what is no file, or cannot be read.
@@ -138,15 +137,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    # The mode of a folder is part of what a build step goes by, and the same tree is to be the same on each host.
-    os.umask(0o022)
-    try:
-        module.exit_json(**apply(module))
-    except OSError as error:
-        module.fail_json(
-            msg=f"{error.filename or module.params['directory']} cannot be written: {error.strerror}. "
-            "Free some space, or fix the permissions."
-        )
+    finish(module, apply, "Free some space, or fix the permissions.")
 
 
 if __name__ == "__main__":

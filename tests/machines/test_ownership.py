@@ -76,6 +76,6 @@ def test_an_instance_of_a_release_without_owners_is_its_project_directorys(stack
     assert stack.make("down").code == 0
     docker("volume", "rm", "--force", f"{stack.instance}_owner")
     run = other.make("up")
-    assert (run.code, "there is a database for an instance" in run.output) == (3, True)
+    assert (run.code, "a database volume for the instance" in run.output) == (3, True)
     assert stack.make("up").code == 0
     refused(other.make("up"), stack.project)

@@ -73,11 +73,11 @@ def test_a_link_to_the_project_directory_is_the_project_directory(tmp_path: Path
 
 
 def test_the_owner_is_read_from_the_engine() -> None:
-    def answers(code: int, output: str) -> host.Run:
-        return lambda _command: (code, output, "")
-
-    labels = '{"addons.olympia.owner": "/srv/a", "addons.olympia.user": "ana"}'
-    assert ownership.recorded(answers(0, labels), "site") == {"directory": "/srv/a", "user": "ana"}
+    labels = '{"addons.olympia.owner": "/srv/a", "addons.olympia.user": "user ana"}'
+    printed = f"site_owner\tyesterday\t{labels}\ntheirs_owner\ttoday\tnull\n"
+    # The third one is missing, which fails the command.
+    found = host.volumes(lambda _command: (1, printed, "no such volume"), "site_owner", "theirs_owner", "missing")
+    assert found.keys() == {"site_owner", "theirs_owner"}
+    assert ownership.recorded(found["site_owner"][1]) == {"directory": "/srv/a", "user": "user ana"}
     # Somebody else's volume of that name.
-    assert ownership.recorded(answers(0, "null"), "site") == {"directory": "", "user": ""}
-    assert ownership.recorded(answers(1, ""), "site") == {"directory": "", "user": ""}
+    assert ownership.recorded(found["theirs_owner"][1]) == {"directory": "", "user": ""}
