@@ -490,11 +490,11 @@ def volumes(run: Run, *names: str) -> dict[str, tuple[str, dict[str, str]]]:
         run: Runs a command.
         names: Their names.
     """
-    # One that is missing fails the command, and the others are printed all the same.
+    # One that is missing fails the command, and the others are printed all the same; without an engine an empty line is.
     _code, output, _errors = run(
         ["docker", "volume", "inspect", "--format", "{{.Name}}\t{{.CreatedAt}}\t{{json .Labels}}", *names]
     )
-    rows = (line.split("\t") for line in output.splitlines())
+    rows = (line.split("\t") for line in output.splitlines() if line)
     return {name: (created, json.loads(labels) or {}) for name, created, labels in rows}
 
 

@@ -78,6 +78,7 @@ def test_the_owner_is_read_from_the_engine() -> None:
     # The third one is missing, which fails the command.
     found = host.volumes(lambda _command: (1, printed, "no such volume"), "site_owner", "theirs_owner", "missing")
     assert found.keys() == {"site_owner", "theirs_owner"}
+    assert host.volumes(lambda _command: (1, "\n", "Cannot connect to the Docker daemon"), "site_owner") == {}
     assert ownership.recorded(found["site_owner"][1]) == {"directory": "/srv/a", "user": "user ana"}
     # Somebody else's volume of that name.
     assert ownership.recorded(found["theirs_owner"][1]) == {"directory": "", "user": ""}
