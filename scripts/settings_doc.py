@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-ROLES = ("olympia_stack", "olympia_docker", "olympia_images", "olympia_tenant", "olympia_door", "olympia_builds")
+ROLES = ("olympia_stack", "olympia_docker", "olympia_images", "olympia_tenant", "olympia_proxy", "olympia_builds")
 INTRODUCTION = """# Settings
 
 Every setting is a variable of a role. Give it in an inventory, with `-e NAME=value`, or with `make up NAME=value`, where

@@ -206,7 +206,7 @@ class Fleet:
             machine: Where.
             name: The tenant.
             command: The command.
-            key: Whose key opens the door; the tenant's own where it is empty.
+            key: Whose key opens the reverse proxy's pages; the tenant's own where it is empty.
         """
         options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "IdentitiesOnly=yes"]
         options += ["-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-i", str(self.folder / (key or name))]
@@ -221,12 +221,12 @@ class Fleet:
         return answer.status, answer.read().decode()
 
     def ask(self, machine: str, host: str, authority: str = "", user: str = "") -> http.client.HTTPResponse:
-        """Return the answer of the page that tells the version, through the door and with its certificate verified.
+        """Return the answer of the page that tells the version, through the reverse proxy and with its certificate verified.
 
         Args:
             machine: The machine.
             host: Name of the site.
-            authority: Certificate that the door's is signed by; the machine's own authority's where it is empty.
+            authority: Certificate that the reverse proxy's is signed by; the machine's own authority's where it is empty.
             user: Name and password, with a colon between them, if any.
         """
         if not authority:

@@ -57,6 +57,8 @@ CACHE_FROM = "olympia_stack_cache_from"
 CACHE_TO = "olympia_stack_cache_to"
 # Of a machine that does not say how much memory its tenants may have, in MiB: as much as anybody wants.
 UNLIMITED_MB = 1 << 30
+# The role olympia_proxy was olympia_door. The old names of its settings are read for one release.
+RENAMED = {f"olympia_door_{name}": f"olympia_proxy_{name}" for name in ("enabled", "certificate", "key", "users")}
 # Of an instance that never runs; below those of tenants.
 UNUSED_PORT = 9998
 
@@ -83,6 +85,8 @@ class InventoryModule(BaseInventoryPlugin):
         # The folder that this file is in has not been read to its end yet, so that it is not among those.
         sources = [*inventory.processed_sources, str(Path(path).parent)]
         variables = {machine.name: self._variables(machine, loader, sources) for machine in machines}
+        for name, found in variables.items():
+            self._rename(inventory, name, found)
         lists = [found.get("olympia_tenants") or [] for found in variables.values()]
         if any(one != lists[0] for one in lists):
             raise AnsibleParserError("The machines do not have the same olympia_tenants: put it into group_vars/all.")
@@ -121,6 +125,14 @@ class InventoryModule(BaseInventoryPlugin):
         found = combine_vars(found, get_vars_from_inventory_sources(loader, sources, [machine], "all"))
         every: dict[str, Any] = combine_vars(found, machine.get_vars())
         return every
+
+    def _rename(self, inventory: InventoryData, machine: str, variables: dict[str, Any]) -> None:
+        """Give a machine the settings that it has under their old names."""
+        for old, new in RENAMED.items():
+            if old in variables and new not in variables:
+                self.display.warning(f"{old} is now called {new}. Rename it in the inventory: the next release ignores it.")
+                variables[new] = variables[old]
+                inventory.set_variable(machine, new, variables[new])
 
     @staticmethod
     def _reached_as(machine: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +175,7 @@ class InventoryModule(BaseInventoryPlugin):
             "olympia_stack_http_port": tenant.http_port,
             "olympia_stack_frontend_port": tenant.frontend_port,
             **({"olympia_tenant_expires": tenant.expires} if tenant.expires else {}),
-            **({"olympia_stack_site_url": f"https://{name}"} if variables.get("olympia_door_enabled", True) else {}),
+            **({"olympia_stack_site_url": f"https://{name}"} if variables.get("olympia_proxy_enabled", True) else {}),
         }
         found = self._reached_as(machine, variables) | own | tenant.settings
         if caches:

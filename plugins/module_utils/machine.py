@@ -70,7 +70,7 @@ class Machine:
         growth: By how many bytes these files may still grow, all together.
         homes: Room in each home directory that is mounted, by name.
         memory_mb: The machine's memory, in MiB.
-        door: Whether the machine is to have a door.
+        reverse_proxy: Whether the machine is to have a reverse proxy.
         web_server: Whether the web server runs.
         certificate: Path of its certificate.
         own_certificate: Whether that one was made on the machine.
@@ -93,7 +93,7 @@ class Machine:
     growth: int
     homes: Mapping[str, Room]
     memory_mb: int
-    door: bool
+    reverse_proxy: bool
     web_server: bool
     certificate: str
     own_certificate: bool
@@ -199,8 +199,8 @@ def _memory_machine(machine: Machine) -> Verdict:
     return Verdict(OK, evidence)
 
 
-def _door(machine: Machine) -> Verdict:
-    if not machine.door:
+def _reverse_proxy(machine: Machine) -> Verdict:
+    if not machine.reverse_proxy:
         return Verdict(OK, "this machine is to have none")
     if not machine.web_server:
         return Verdict(
@@ -251,7 +251,7 @@ CHECKS = (
     Check("disk-machine", "room for home directories", _disk_machine),
     Check("disk-tenants", "room in home directories", _disk_tenants),
     Check("memory-machine", "memory, against the tenants' limits", _memory_machine),
-    Check("door", "web server, and its certificate", _door),
+    Check("door", "web server, and its certificate", _reverse_proxy),
     Check("expired", "tenants whose time is over", _expired),
     Check("units", "units of systemd that failed", _units),
 )

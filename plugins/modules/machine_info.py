@@ -36,12 +36,12 @@ options:
     description: Folder of the files that are mounted as home directories.
     type: path
     required: true
-  door:
-    description: Whether the machine is to have a door.
+  reverse_proxy:
+    description: Whether the machine is to have a reverse proxy.
     type: bool
     default: true
   certificate:
-    description: Path of the door's certificate; empty for the one that is made on the machine.
+    description: Path of the reverse proxy's certificate; empty for the one that is made on the machine.
     type: str
     default: ""
   checks:
@@ -92,7 +92,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, doctor, host, machine
 
 WORKERS = 8
-OWN_CERTIFICATE = "/etc/olympia/door/door.crt"
+OWN_CERTIFICATE = "/etc/olympia/proxy/proxy.crt"
 
 
 def said(command: Sequence[str]) -> str:
@@ -203,7 +203,7 @@ def look(module: AnsibleModule) -> machine.Machine:
         growth=growth(disks),
         homes={tenant["name"]: room(Path(tenant["home"])) for tenant in tenants if os.path.ismount(tenant["home"])},
         memory_mb=host.memory_mb(),
-        door=parameters["door"],
+        reverse_proxy=parameters["reverse_proxy"],
         web_server=not host.run(["systemctl", "is-active", "--quiet", "nginx"])[0],
         certificate=certificate,
         own_certificate=not parameters["certificate"],
@@ -222,7 +222,7 @@ def main() -> None:
             "problems": {"type": "list", "elements": "dict", "default": []},
             "expired": {"type": "list", "elements": "str", "default": []},
             "disks_dir": {"type": "path", "required": True},
-            "door": {"type": "bool", "default": True},
+            "reverse_proxy": {"type": "bool", "default": True},
             "certificate": {"type": "str", "default": ""},
             "checks": {"type": "list", "elements": "str", "default": []},
         },

@@ -15,7 +15,7 @@ from tests.hosts import docker
 Serve = Callable[[str, str], None]
 VM = "vm3.olympia.test"
 ANA, BEN = f"ana.{VM}", f"ben.{VM}"
-# Of the ten that ana's UID gives her, the one that the door leads to.
+# Of the ten that ana's UID gives her, the one that the reverse proxy leads to.
 SITE = 20010
 # Seconds that no run takes in which nothing hangs; before, these waited for ever.
 PATIENCE = 600
@@ -56,7 +56,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     fleet.settings = {
         "olympia_builds_enabled": False,
         "olympia_stack_image_origin": "registry",
-        "olympia_door_users": {"visitor": "{PLAIN}open sesame"},
+        "olympia_proxy_users": {"visitor": "{PLAIN}open sesame"},
     }
     for tenant in fleet.tenants:
         tenant |= {"idle_minutes": 1, "disk_gb": 3}
@@ -93,7 +93,7 @@ def serve(fleet: Fleet) -> Iterator[Serve]:
         fleet.as_tenant(VM, name, "systemctl --user stop serve")
 
 
-def test_the_visitors_password_is_for_the_door_and_no_instance_gets_it(fleet: Fleet, serve: Serve) -> None:
+def test_the_visitors_password_is_for_the_proxy_and_no_instance_gets_it(fleet: Fleet, serve: Serve) -> None:
     serve("ana", "127.0.0.1")
     assert fleet.page(VM, ANA)[0] == 401
     status, got = fleet.page(VM, ANA, user=VISITOR)
@@ -231,7 +231,7 @@ def test_an_engine_that_never_answers_keeps_no_other_instance_from_being_stopped
 
 def test_an_engine_that_never_answers_keeps_no_other_instance_from_being_started(fleet: Fleet, deaf: None) -> None:
     fleet.as_tenant(VM, "ben", "docker compose -p ben stop")
-    # As the door does for each request, ana's the first.
+    # As the reverse proxy does for each request, ana's the first.
     fleet.inside(VM, "sh", "-c", "cd /var/lib/olympia/wake && echo x > ana && echo x > ben")
     wait_until(lambda: runs(fleet), "ben's instance is started", seconds=120)
 

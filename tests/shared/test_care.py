@@ -105,7 +105,7 @@ def test_whom_the_operator_lets_use_the_machines_engine_is_said_to_be_as_much_as
     assert fleet.as_tenant(VM, "cay", "true", key="ana").returncode == 255
 
 
-def test_the_door_takes_a_given_certificate_and_lets_in_whom_the_operator_names(fleet: Fleet) -> None:
+def test_the_proxy_takes_a_given_certificate_and_lets_in_whom_the_operator_names(fleet: Fleet) -> None:
     make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 2 -subj /CN=given"
     names = f"-addext subjectAltName=DNS:{VM},DNS:*.{VM} -addext keyUsage=digitalSignature,keyCertSign"
     files = "-keyout /root/given.key -out /root/given.crt"
@@ -113,9 +113,9 @@ def test_the_door_takes_a_given_certificate_and_lets_in_whom_the_operator_names(
     authority = fleet.inside(VM, "cat", "/root/given.crt")
     word = fleet.inside(VM, "openssl", "passwd", "-apr1", "open sesame")
     fleet.settings = {
-        "olympia_door_certificate": "/root/given.crt",
-        "olympia_door_key": "/root/given.key",
-        "olympia_door_users": {"visitor": word},
+        "olympia_proxy_certificate": "/root/given.crt",
+        "olympia_proxy_key": "/root/given.key",
+        "olympia_proxy_users": {"visitor": word},
     }
     fleet.write()
     done = fleet.run("ansible-playbook", "playbooks/bootstrap.yml")

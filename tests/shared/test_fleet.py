@@ -55,7 +55,7 @@ def containers(fleet: Fleet, name: str) -> str:
     return fleet.inside(machine_of(name), *docker_of, "inspect", "--format={{.Name}} {{.State.StartedAt}}", *running)
 
 
-def test_everybody_works_through_the_door(fleet: Fleet) -> None:
+def test_everybody_works_through_the_proxy(fleet: Fleet) -> None:
     for name in PEOPLE:
         status, text = fleet.page(machine_of(name), site_of(name))
         assert status == 200, (name, text)
@@ -108,7 +108,7 @@ def test_a_machine_that_is_down_stops_no_other(fleet: Fleet) -> None:
         fleet.restart(down)
     back = fleet.run("olympia", "fleet")
     assert back.code == 0, back.output
-    test_everybody_works_through_the_door(fleet)
+    test_everybody_works_through_the_proxy(fleet)
 
 
 def test_a_machine_that_restarts_in_the_middle_of_a_run_stops_no_other_and_comes_back(fleet: Fleet) -> None:
@@ -128,7 +128,7 @@ def test_a_machine_that_restarts_in_the_middle_of_a_run_stops_no_other_and_comes
     fleet.restart(MACHINES[1])
     back = fleet.run("olympia", "fleet")
     assert back.code == 0, back.output
-    test_everybody_works_through_the_door(fleet)
+    test_everybody_works_through_the_proxy(fleet)
 
 
 def test_an_engine_is_upgraded_while_instances_run(fleet: Fleet) -> None:

@@ -50,7 +50,7 @@ def test_a_second_time_nothing_changes(fleet: Fleet) -> None:
     assert (again.code, changes(again.output)) == (0, {ANA: 0}), again.output
 
 
-def test_the_door_leads_to_the_instance_and_to_no_other(fleet: Fleet) -> None:
+def test_the_proxy_leads_to_the_instance_and_to_no_other(fleet: Fleet) -> None:
     status, text = fleet.page(VM, ANA)
     assert status == 200, text
     assert "version" in json.loads(text)

@@ -100,8 +100,8 @@ def test_a_digest_leads_nowhere_else(digest: str) -> None:
         blob(digest)
 
 
-class Door(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder to whom knows the password, as the door of a machine does."""
+class Proxy(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder to whom knows the password, as the reverse proxy of a machine does."""
 
     def do_GET(self) -> None:
         word = base64.b64encode(b"builds:secret").decode()
@@ -123,7 +123,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     names = ["-subj", "/CN=vm1.example.org", "-addext", "subjectAltName=DNS:vm1.example.org"]
     command = ["openssl", "req", "-x509", *kind, *names, "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Door, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Proxy, directory=str(folder)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -283,9 +283,21 @@ def test_what_several_tenants_run_is_built_once_and_the_others_read_its_cache(in
     assert told.get_host("vm1").get_vars()["olympia_machine_builds"] == []
 
 
-def test_without_a_door_the_site_is_on_its_port(inventory: Inventory) -> None:
-    told = inventory({"olympia_tenants": [ANA], "olympia_door_enabled": False})
+def test_without_a_proxy_the_site_is_on_its_port(inventory: Inventory) -> None:
+    told = inventory({"olympia_tenants": [ANA], "olympia_proxy_enabled": False})
     assert "olympia_stack_site_url" not in told.get_host("ana.vm1").get_vars()
+
+
+def test_settings_of_the_proxy_are_read_by_their_former_names(
+    inventory: Inventory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    former = {"olympia_door_enabled": False, "olympia_door_key": "/old.key", "olympia_proxy_key": "/new.key"}
+    told = inventory({"olympia_tenants": [ANA], **former})
+    machine = told.get_host("vm1").get_vars()
+    assert machine["olympia_proxy_enabled"] is False
+    assert "olympia_proxy_key" not in machine, "the new name counts, and is where it was given"
+    assert "olympia_stack_site_url" not in told.get_host("ana.vm1").get_vars()
+    assert "olympia_door_enabled is now called olympia_proxy_enabled" in " ".join(capsys.readouterr().err.split())
 
 
 def test_an_instance_knows_when_its_tenants_time_is_over(inventory: Inventory) -> None:
