@@ -206,7 +206,7 @@ class Fleet:
             machine: Where.
             name: The tenant.
             command: The command.
-            key: Whose key opens the reverse proxy's pages; the tenant's own where it is empty.
+            key: Whose key is used; the tenant's own where it is empty.
         """
         options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "IdentitiesOnly=yes"]
         options += ["-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-i", str(self.folder / (key or name))]
@@ -227,8 +227,9 @@ class Fleet:
             machine: The machine.
             host: Name of the site.
             authority: Certificate that the reverse proxy's is signed by; the machine's own authority's where it is empty.
-            user: Name and password, with a colon between them, if any.
+            user: Name and password, with a colon between them; those of the instance's tenant where it is empty.
         """
+        user = user or self._login(machine, host.partition(".")[0])
         if not authority:
             plain = http.client.HTTPConnection(self.addresses[machine], timeout=30)
             plain.request("GET", "/ca.crt", headers={"Host": machine})
@@ -242,8 +243,16 @@ class Fleet:
             socket.create_connection((self.addresses[machine], 443), timeout=60), server_hostname=host
         )
         word = base64.b64encode(user.encode()).decode()
-        connection.request("GET", "/__version__", headers={"Authorization": f"Basic {word}"} if user else {})
+        connection.request("GET", "/__version__", headers={"Authorization": f"Basic {word}"})
         return connection.getresponse()
+
+    def _login(self, machine: str, tenant: str) -> str:
+        """Return a tenant's name and generated password, or with an empty password where there is none."""
+        there = subprocess.run(
+            ["docker", "exec", machine, "cat", f"/etc/olympia/proxy/passwords/{tenant}"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return f"{tenant}:{there.stdout.strip()}"
 
     def remove(self) -> None:
         """Throw the machines away."""

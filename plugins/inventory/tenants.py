@@ -130,7 +130,9 @@ class InventoryModule(BaseInventoryPlugin):
         """Give a machine the settings that it has under their old names."""
         for old, new in RENAMED.items():
             if old in variables and new not in variables:
-                self.display.warning(f"{old} is now called {new}. Rename it in the inventory: the next release ignores it.")
+                self.display.warning(
+                    f"{old} is now called {new}. Rename it in the inventory: the next release ignores it."
+                )
                 variables[new] = variables[old]
                 inventory.set_variable(machine, new, variables[new])
 

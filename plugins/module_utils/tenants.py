@@ -45,6 +45,7 @@ class Tenant:
         cpus: Limit, in processors.
         disk_gb: Size of the home directory, in GiB.
         idle_minutes: After how many minutes without anybody's use the instance is stopped; 0 for never.
+        public: Whether everybody may open the instance who reaches the machine.
         expires: Day from which on the tenant is reported, as ISO 8601 writes it; empty for never.
         state: `present`, `absent`, or `destroyed` with all data.
         settings: The instance's settings, by variable.
@@ -60,6 +61,7 @@ class Tenant:
     cpus: float = 2.0
     disk_gb: int = 30
     idle_minutes: int = 0
+    public: bool = False
     expires: str = ""
     state: str = "present"
     settings: dict[str, Any] = field(default_factory=dict)

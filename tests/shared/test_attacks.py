@@ -95,7 +95,7 @@ def serve(fleet: Fleet) -> Iterator[Serve]:
 
 def test_the_visitors_password_is_for_the_proxy_and_no_instance_gets_it(fleet: Fleet, serve: Serve) -> None:
     serve("ana", "127.0.0.1")
-    assert fleet.page(VM, ANA)[0] == 401
+    assert fleet.page(VM, ANA, user="visitor:")[0] == 401
     status, got = fleet.page(VM, ANA, user=VISITOR)
     assert (status, json.loads(got)["Host"]) == (200, ANA)
     assert "Authorization" not in json.loads(got)

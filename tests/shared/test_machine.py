@@ -60,6 +60,16 @@ def test_the_proxy_leads_to_the_instance_and_to_no_other(fleet: Fleet) -> None:
     assert (status, text.strip()) == (404, f"{VM} has no such instance.")
 
 
+def test_an_instance_opens_to_its_tenant_alone(fleet: Fleet) -> None:
+    word = "cat /etc/olympia/proxy/passwords/{}"
+    anas, bens = (fleet.as_tenant(VM, name, word.format(name)).stdout.strip() for name in ("ana", "ben"))
+    assert fleet.page(VM, ANA, user=f"ana:{anas}")[0] == 200
+    for stranger in (f"ben:{bens}", f"ana:{bens}", "ana:"):
+        assert fleet.page(VM, ANA, user=stranger)[0] == 401, stranger
+    refused = fleet.as_tenant(VM, "ben", word.format("ana"))
+    assert "Permission denied" in refused.stderr, refused.stdout
+
+
 def test_what_both_run_is_built_once_and_read_from_a_cache_that_neither_writes(fleet: Fleet) -> None:
     metadata = json.loads(fleet.inside(VM, "cat", f"{PROJECT}/build-metadata.json"))
     made = [step["name"] for step in metadata["steps"] if "RUN" in step["name"] and not step["cached"]]

@@ -61,7 +61,9 @@ VERBS = (
     changing("push", "build the application's image and publish it under its version"),
     changing("init", "initialize again: migrations, search index, first content"),
     changing("test-site", "bring the stack up and run the site's own tests in it"),
-    changing("bootstrap", "make shared machines ready: engine, an account with an engine for each tenant, one reverse proxy"),
+    changing(
+        "bootstrap", "make shared machines ready: engine, an account with an engine for each tenant, one reverse proxy"
+    ),
     changing("fleet", "bootstrap shared machines, and bring everybody's instance up"),
     changing("nightly", "save a snapshot of every instance that holds data, and remove the oldest nightly ones"),
     changing("prune", "clear the builder's cache"),
