@@ -55,7 +55,8 @@ class ActionModule(LiveAction):
         if not file:
             return self.module(MODULE, arguments, task_vars)
         tell = teller({"file": file, "host": str(task_vars["inventory_hostname"])})
-        command = f"docker ps --all --filter {label} --format {shlex.quote(FORMAT)}"
+        # An engine that no longer answers must not keep the look, which is waited for, from its end.
+        command = f"timeout {ENGINE_TIMEOUT} docker ps --all --filter {label} --format {shlex.quote(FORMAT)}"
 
         def look(seen: States | None) -> States:
             states = parse(self.output_of(command))
