@@ -13,7 +13,7 @@ BOOTSTRAP = $(PYTHON) scripts/bootstrap
 OLYMPIA = .venv/bin/olympia
 
 .DEFAULT_GOAL := help
-VERBS = up down build push init test-site bootstrap fleet nightly prune destroy status url list explain render doctor sbom snapshot data_export data_restore
+VERBS = up down restart rebuild build push init test-site bootstrap fleet nightly prune destroy status url list explain render doctor sbom snapshot data_export data_restore
 INSIDE = logs exec shell rootshell djshell report
 
 .PHONY: help $(VERBS) $(INSIDE) build_docker_image verify test lint bench lock docs clean
@@ -22,7 +22,7 @@ help: ## list the verbs
 	@sed -n 's/^\([a-z_ -]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 28
 	@echo; echo 'Settings follow the verb: make up HTTP_PORT=8080. Others: INVENTORY=ci, ARGS="--check --diff -K", PYTHON=python3.13.'
 
-up down build push test-site prune: ## run the stack, take it down (data stays), build or publish its image, run the site's tests, clear the build cache
+up down restart rebuild build push test-site prune: ## run the stack, take it down (data stays), restart it, build anew and run, build or publish its image, run the site's tests, clear the build cache
 bootstrap fleet nightly: ## make shared machines ready (INVENTORY=PATH); and bring everybody's instance up; save a snapshot of each
 init destroy: ## initialize again; remove the instance with ALL its data (asks first)
 snapshot data_export data_restore: ## what the instance holds (ARGS="save|restore|list|rm NAME"); its database as plain SQL (ARGS=FILE)

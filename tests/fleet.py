@@ -199,7 +199,9 @@ class Fleet:
         """Run a command on a machine as root; it must succeed."""
         return docker("exec", machine, *command)
 
-    def as_tenant(self, machine: str, name: str, command: str, key: str = "") -> subprocess.CompletedProcess[str]:
+    def as_tenant(
+        self, machine: str, name: str, command: str, key: str = "", within: int = 120
+    ) -> subprocess.CompletedProcess[str]:
         """Run a shell command over SSH as a tenant.
 
         Args:
@@ -207,12 +209,13 @@ class Fleet:
             name: The tenant.
             command: The command.
             key: Whose key is used; the tenant's own where it is empty.
+            within: Seconds after which it is a failure that it still runs.
         """
         options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "IdentitiesOnly=yes"]
         options += ["-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-i", str(self.folder / (key or name))]
         return subprocess.run(
             ["ssh", *options, f"{name}@{self.addresses[machine]}", command],
-            capture_output=True, text=True, check=False, timeout=120,
+            capture_output=True, text=True, check=False, timeout=within,
         )  # fmt: skip
 
     def page(self, machine: str, host: str, authority: str = "", user: str = "") -> tuple[int, str]:

@@ -104,6 +104,7 @@ class ActionModule(ReachingAction):
             *settings.unknown_settings({*task_vars, *self._extra_vars()}, specs),
             *(settings.Problem(**problem) for problem in resolution["problems"]),
             *checks.check_values(resolution["values"]),
+            *settings.changed_by_others(settings.Resolution(**resolution), task_vars.get("__olympia_stack_fixed", ())),
             *application.check_purpose(resolution["values"], purpose),
         ]
         # A refused value was replaced by its default, about which nobody asked.

@@ -10,7 +10,7 @@ description:
   - Reads the machines, group C(olympia_machines) of the sources before it, and their variable C(olympia_tenants), which
     R(the role olympia_tenant,ansible_collections.addons.olympia.olympia_tenant_role) describes.
   - Adds a host for each tenant, named INSTANCE.MACHINE, in the groups C(olympia_instances) and C(tenant_NAME).
-  - It is reached as its machine is, and becomes the tenant there.
+  - It is reached as its machine is, and becomes the tenant there, whose name is its variable C(olympia_tenant_name).
   - Its variable C(olympia_tenant_expires) is the day from which on the tenant is reported as expired, if there is one.
   - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there, and C(olympia_machine_builds), what of
     theirs is built once, with C(key), C(machine), which builds it, and C(cache), its folder.
@@ -172,6 +172,7 @@ class InventoryModule(BaseInventoryPlugin):
             inventory.add_host(name, one)
         own = {
             "ansible_become_user": tenant.name,
+            "olympia_tenant_name": tenant.name,
             "olympia_stack_instance": tenant.instance,
             "olympia_stack_host_name": name,
             "olympia_stack_http_port": tenant.http_port,

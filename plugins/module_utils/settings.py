@@ -121,6 +121,28 @@ def unknown_settings(names: Iterable[str], known: Iterable[str]) -> list[Problem
     ]
 
 
+def changed_by_others(resolution: Resolution, fixed: Iterable[str]) -> list[Problem]:
+    """Return a problem for each setting that only the inventory may give, and that has another value now.
+
+    Args:
+        resolution: The resolved settings.
+        fixed: Their variables.
+    """
+    problems = []
+    for name in (name for name in fixed if resolution.sources[name] in SOURCES[:3]):
+        given = next(weaker["value"] for weaker in resolution.overruled[name] if weaker["source"] not in SOURCES[:3])
+        if given != resolution.values[name]:
+            problems.append(
+                Problem(
+                    what=f"{short_name(name)} is up to the operator of this machine",
+                    setting=name,
+                    evidence=f"it is '{encode(given)}', and the {resolution.sources[name]} has '{encode(resolution.values[name])}'",
+                    way_out=f"Leave it out, or take a kept choice back: olympia up {short_name(name)}=",
+                )
+            )
+    return problems
+
+
 def environment_layer(environment: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
     """Return the settings that a process environment gives: variables in upper case, and a few short names.
 

@@ -30,6 +30,7 @@ MACHINE = {
     "/etc/systemd/system/olympia-wake.service": "machine/olympia-wake.service.j2",
     "/etc/systemd/system/olympia-wake@.service": "machine/olympia-wake@.service.j2",
     "/etc/systemd/user/olympia-engine.service": "machine/olympia-engine.service.j2",
+    "/usr/local/bin/olympia": "machine/olympia.sh.j2",
     "/usr/local/libexec/olympia-idle": "machine/idle.sh.j2",
     "/usr/local/libexec/olympia-instance": "machine/instance.sh.j2",
     "/usr/local/libexec/olympia-wake": "machine/wake.sh.j2",
@@ -40,6 +41,8 @@ TENANT = {
     "/etc/systemd/system/user-{uid}.slice.d/olympia.conf": "tenant/slice.conf.j2",
     "/etc/systemd/system/user@{uid}.service.d/olympia.conf": "tenant/manager.conf.j2",
 }
+# Written by the role once the account is there, which may read it.
+INVENTORY = "/etc/olympia/tenants/{name}/inventory.yml"
 DAEMON_JSON = "/etc/olympia/tenants/{name}/daemon.json"
 
 
@@ -63,7 +66,7 @@ def paths(tenant: Tenant) -> list[str]:
         tenant: The tenant.
     """
     words = {"name": tenant.name, "uid": tenant.uid, "unit": tenant.mount_unit}
-    return [path.format(**words) for path in (*TENANT, DAEMON_JSON)]
+    return [path.format(**words) for path in (*TENANT, INVENTORY, DAEMON_JSON)]
 
 
 def render(tenants: Sequence[Tenant], settings: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -67,6 +67,14 @@ class Stack:
         """Remove containers and networks. Data stays."""
         return self._run("down", check)
 
+    def restart(self, *, check: bool = False) -> Result:
+        """Restart the services, and wait until they are healthy."""
+        return self._run("restart", check)
+
+    def rebuild(self, *, check: bool = False) -> Result:
+        """Build the image and fill `./deps` again, whatever is current, and run it."""
+        return self._run("rebuild", check)
+
     def build(self, *, check: bool = False) -> Result:
         """Build the application's image."""
         return self._run("build", check)

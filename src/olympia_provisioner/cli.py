@@ -72,7 +72,11 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
         parser: The verb's parser.
     """
     parser.add_argument(
-        "-i", default="local", metavar="local|ci|PATH", dest="inventory", help="the inventory (default: local)"
+        "-i",
+        default=os.environ.get("OLYMPIA_INVENTORY") or "local",
+        metavar="local|ci|PATH",
+        dest="inventory",
+        help="the inventory (default: OLYMPIA_INVENTORY of the environment, or local)",
     )
     parser.add_argument("--limit", default="", metavar="HOSTS", help="only these hosts of the inventory")
     parser.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for the password of sudo first")

@@ -13,28 +13,39 @@ INSTANCE = "addons-server"
 
 
 def collection_root() -> Path:
-    """Return the checkout whose playbooks, roles and inventories are run.
+    """Return the collection whose playbooks, roles and inventories are run: the checkout, or the one that the wheel carries.
 
     Raises:
         OlympiaError: The package is installed apart from the collection.
     """
-    root = Path(__file__).resolve().parents[2]
-    if not (root / "galaxy.yml").is_file():
-        raise OlympiaError(
-            "The collection addons.olympia is not beside this command",
-            where=str(root),
-            way_out="Run it from a checkout: scripts/bootstrap makes .venv/bin/olympia there",
-        )
-    return root
+    package = Path(__file__).resolve().parent
+    roots = (package.parents[1], package / "collections/ansible_collections/addons/olympia")
+    for root in roots:
+        if (root / "meta/runtime.yml").is_file():
+            return root
+    raise OlympiaError(
+        "The collection addons.olympia is not beside this command",
+        where=str(package),
+        way_out="Run it from a checkout: scripts/bootstrap makes .venv/bin/olympia there. Or install the wheel of scripts/wheel",
+    )
+
+
+def collections_path(root: Path) -> Path:
+    """Return the folder that holds `ansible_collections` with a collection in it.
+
+    Args:
+        root: The collection: the checkout, which has a link to itself there, or an installed one.
+    """
+    return root / "collections" if (root / "collections").is_dir() else root.parents[2]
 
 
 def make_importable(root: Path) -> None:
     """Let `ansible_collections.addons.olympia`, the collection's own code, be imported.
 
     Args:
-        root: The checkout.
+        root: The collection.
     """
-    collections = str(root / "collections")
+    collections = str(collections_path(root))
     if collections not in sys.path:
         sys.path.insert(0, collections)
 

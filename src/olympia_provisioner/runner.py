@@ -20,6 +20,7 @@ from . import artifacts, locks, record
 from .console import Observer, Silent, style
 from .errors import ExitCode, OlympiaError
 from .interruption import Interruption
+from .paths import collections_path
 from .playbook import Options, Outcome, arguments, pasteable
 from .progress import Progress
 from .report import Report
@@ -69,7 +70,11 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
     # Of a user's own configuration, SSH, Vault and callbacks count; of this collection's callback it cannot know. The collection
     # itself is found beside the playbooks.
     callbacks = ["addons.olympia.phases", *environment.get("ANSIBLE_CALLBACKS_ENABLED", "").split(",")]
-    return {
+    # A checkout's playbooks have them beside them.
+    installed = (
+        {} if (root / "playbooks/collections").exists() else {"ANSIBLE_COLLECTIONS_PATH": str(collections_path(root))}
+    )
+    return installed | {
         "ANSIBLE_CONFIG": environment.get("ANSIBLE_CONFIG", str(root / "ansible.cfg")),
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, callbacks)),
         # One that is not there ends Ansible; this one is everywhere.

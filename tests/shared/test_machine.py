@@ -165,6 +165,38 @@ def test_a_tenant_has_no_more_than_the_limits(fleet: Fleet) -> None:
     assert "No space left on device" in full.stderr
 
 
+def test_a_tenant_works_with_her_own_instance_alone_and_without_root(fleet: Fleet) -> None:
+    def olympia(command: str, code: int = 0) -> str:
+        done = fleet.as_tenant(VM, "ana", f"olympia {command}", within=300)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    assert "changed=0 " in olympia("up")
+    assert "healthy" in olympia("status")
+    assert "web" in olympia("logs --tail=1 web")
+    assert olympia("exec web id --user --name").strip() == "root", "of an engine that ana owns"
+    for setting in ("HTTP_PORT=10020", "IMAGE_ORIGIN=registry", "BIND_ADDRESS=0.0.0.0"):
+        assert "is up to the operator of this machine" in olympia(f"up {setting}", code=2)
+
+    def since(service: str) -> str:
+        return fleet.as_tenant(VM, "ana", f"docker inspect --format={{{{.State.StartedAt}}}} ana-{service}-1").stdout
+
+    before = since("redis"), since("web")
+    olympia("restart")
+    restarted = since("redis"), since("web")
+    assert not {*before} & {*restarted}
+    marker = f"{PROJECT}/deps/lib"
+    assert fleet.as_tenant(VM, "ana", f"mv {marker} {PROJECT}/elsewhere").returncode == 0
+    olympia("rebuild")
+    assert fleet.as_tenant(VM, "ana", f"rm -r {PROJECT}/elsewhere && ls {marker}").stdout
+    assert (since("redis"), since("web") != restarted[1]) == (restarted[0], True)
+    assert fleet.page(VM, ANA)[0] == 200
+    olympia("snapshot save mine")
+    assert "mine" in olympia("snapshot list")
+    again = fleet.run("ansible-playbook", "playbooks/up.yml", "-e", "tenant=ana")
+    assert (again.code, changes(again.output)) == (0, {ANA: 0}), again.output
+
+
 @pytest.mark.full
 def test_status_and_url_tell_of_the_instances(fleet: Fleet) -> None:
     told = fleet.run("olympia", "status")

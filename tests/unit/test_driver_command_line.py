@@ -69,6 +69,7 @@ def test_state_is_kept_where_xdg_says(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_inventory_is_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "hosts.yml").touch()
     monkeypatch.chdir(tmp_path)
+    assert paths.collections_path(ROOT) == ROOT / "collections"
     assert paths.find_inventory("ci", ROOT) == ROOT / "inventories/ci"
     assert paths.find_inventory("hosts.yml", ROOT) == tmp_path / "hosts.yml"
     with pytest.raises(OlympiaError, match="no inventory prod") as caught:

@@ -70,6 +70,24 @@ def test_an_empty_value_takes_a_choice_back() -> None:
     assert resolution.choices == {}
 
 
+@pytest.mark.parametrize(
+    ("source", "value", "refused"),
+    [
+        ("command line", "8080", True),
+        ("environment", "8080", True),
+        ("persisted choice", "8080", True),
+        ("command line", "10010", False),
+        ("inventory", 10010, False),
+    ],
+)
+def test_what_only_the_inventory_may_give_is_changed_by_nobody_else(source: str, value: Any, refused: bool) -> None:
+    layers = {"inventory": {"olympia_stack_http_port": 10010}} | {source: {"olympia_stack_http_port": value}}
+    told = settings.changed_by_others(settings.resolve(layers, SPECS), ["olympia_stack_http_port"])
+    assert [(one.what, one.evidence) for one in told] == [
+        ("HTTP_PORT is up to the operator of this machine", f"it is '10010', and the {source} has '8080'")
+    ] * refused
+
+
 def test_what_a_value_overrules_is_told_strongest_first() -> None:
     layers: dict[str, dict[str, object]] = {
         "command line": {"olympia_stack_http_port": "80"},

@@ -57,6 +57,8 @@ def changing(name: str, summary: str) -> Verb:
 VERBS = (
     Verb("up", "bring the stack up, changing only what differs", up, add_up_arguments, changes=True),
     changing("down", "remove containers and networks; data stays"),
+    changing("restart", "restart the services, and wait until they are healthy"),
+    changing("rebuild", "build and fill ./deps again, whatever is current, and run it"),
     changing("build", "build the application's image"),
     changing("push", "build the application's image and publish it under its version"),
     changing("init", "initialize again: migrations, search index, first content"),
