@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "collections")]
 
-from bench import bare_machine, builds, caches, fleet, local, registry, shared, snapshots, told  # noqa: E402
+from bench import bare_machine, builds, caches, fleet, local, registry, shared, snapshots, tenants, told  # noqa: E402
 from bench.measuring import CommandError, Found  # noqa: E402
 
 RESULTS = ROOT / "bench/results"
@@ -59,6 +59,7 @@ def main() -> int:
         "registry": lambda options: registry.measure(options.long_rounds, options.port),
         "caches": lambda options: caches.measure(options.long_rounds),
         "shared": lambda options: shared.measure(options.long_rounds),
+        "tenants": lambda options: tenants.measure(options.rounds, options.port),
         "snapshots": lambda options: snapshots.measure(options.port),
     }
     parser.add_argument(
