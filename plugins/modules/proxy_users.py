@@ -103,7 +103,7 @@ def group_of(name: str) -> int:
 
 
 def password(path: Path) -> str:
-    """Return the password in a file, or a new one where there is none.
+    """Return the password in a file, or a new one if there is no file.
 
     Args:
         path: The file.

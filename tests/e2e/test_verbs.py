@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,11 @@ def start(stack: Stack, *arguments: str) -> subprocess.Popen[str]:
         cwd=ROOT, env=stack.environment | {"OLYMPIA_STACK_INSTANCE": stack.instance}, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
+
+
+def started(stack: Stack) -> dict[str, str]:
+    """Return since when each service's container runs."""
+    return {service: stack.container(service)["State"]["StartedAt"] for service in SERVICES}
 
 
 def olympia(stack: Stack, *arguments: str) -> Run:
@@ -167,6 +173,31 @@ def test_init_runs_again_and_keeps_the_data(stack: Stack) -> None:
     assert run.changed == 1
     assert stack.olympia("djshell", stdin=count).output == before
     assert stack.olympia("up").changed == 0
+
+
+@pytest.mark.full
+def test_restart_restarts_every_service_and_waits(stack: Stack) -> None:
+    before = started(stack)
+    run = stack.olympia("restart")
+    assert run.code == 0, run.output
+    after = started(stack)
+    assert before.keys() == after.keys()
+    assert {service for service, since in before.items() if after[service] == since} == set()
+    assert stack.get("/__version__")[0] == 200
+
+
+@pytest.mark.full
+def test_rebuild_fills_the_dependencies_again_and_has_them_loaded(stack: Stack) -> None:
+    (stack.project / "deps/bin").rename(stack.project / "elsewhere")
+    before = started(stack)
+    try:
+        run = stack.olympia("rebuild")
+        assert run.code == 0, run.output
+    finally:
+        shutil.rmtree(stack.project / "elsewhere")
+    assert (stack.project / "deps/bin/celery").exists()
+    after = started(stack)
+    assert {service for service, since in before.items() if after[service] != since} == {"web", "worker"}
 
 
 @pytest.mark.full
