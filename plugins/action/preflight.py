@@ -82,6 +82,8 @@ class ActionModule(ReachingAction):
         specs = load_specs(COLLECTION / "roles")
         layers = self._layers(task_vars, specs)
         local = self._play_context.connection == "local" or task_vars.get("ansible_connection") == "local"
+        # A collection that belongs to somebody else, as on a shared machine, is no tree to mount and to work in.
+        local = local and os.access(COLLECTION / "app", os.W_OK)
         embedded = {} if local else copied(source_files(str(COLLECTION / "app")))
         probe: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.host_probe",
@@ -187,7 +189,8 @@ class ActionModule(ReachingAction):
         ]
         for variable in (variable for variable, source in resolution["sources"].items() if source == "environment"):
             text, name = settings.encode(resolution["values"][variable]), settings.short_name(variable)
-            if {"source": "persisted choice", "value": text} not in resolution["overruled"][variable]:
+            known = [settings.encode(weaker["value"]) for weaker in resolution["overruled"][variable][:-1]]
+            if text not in known:
                 remarks.append(f"{name}={text} comes from the environment, and is kept: make up {name}= takes it back")
         return [str(mask(remark)) for remark in remarks]
 
