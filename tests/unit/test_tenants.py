@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from functools import partial
@@ -313,6 +314,14 @@ def test_what_is_built_for_all_is_built_from_no_cache_that_one_of_them_names() -
     (build,) = builds(people, {"ana": "vm1", "ben": "vm1"}, {})
     assert build.settings == {"olympia_stack_source_repo": "https://example.org/fork"}
     assert build.key == source_key("https://example.org/fork", "HEAD")
+
+
+def test_each_source_has_cache_mounts_of_its_own() -> None:
+    files = [ROOT / "roles/olympia_stack/templates" / name for name in ("Dockerfile.j2", "tests/Dockerfile.j2")]
+    mounts = [mount for file in files for mount in re.findall(r"--mount=(type=cache\S*)", file.read_text())]
+    assert len(mounts) == 7
+    assert [mount for mount in mounts if not re.match(r"type=cache,id=[a-z-]+-\{\{$", mount)] == []
+    assert len({source_key("", "HEAD"), source_key("x", "HEAD"), source_key("x", "y")}) == 3
 
 
 def test_the_builder_has_an_account_like_a_tenants_that_no_tenant_can_have() -> None:
