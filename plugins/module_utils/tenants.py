@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.addons.olympia.plugins.module_utils.settings import PREFIXES
+
 # What useradd accepts everywhere, and what can be a part of a host name and name an instance.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 # Types as `ssh -Q key` has them. sshd takes a first word that is none for options, and these can do more than let somebody in.
@@ -161,6 +163,10 @@ def _check(tenant: Tenant) -> Iterable[str]:
         yield f"The UID of {tenant.name} is {tenant.uid}, and has to be from {LOWEST_UID} to {HIGHEST_UID}."
     if tenant.expires and not DAY.fullmatch(tenant.expires):
         yield f"'{tenant.expires}' of {tenant.name} is not a day: write it as 2027-01-31."
+    for name in tenant.settings:
+        # Others, such as ansible_become_user, would say as whom and where root's tasks run.
+        if not name.startswith(PREFIXES):
+            yield f"'{name}' of {tenant.name} is no setting of an instance: those begin with {' or '.join(PREFIXES)}."
     for key in tenant.keys:
         if not KEY.fullmatch(key):
             yield f"'{key}' of {tenant.name} is not a public SSH key: give a line of an authorized_keys file, without options."

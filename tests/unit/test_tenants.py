@@ -57,6 +57,7 @@ SETTINGS = {"disks_dir": "/disks", "build_cache_limit": "1GB", "log_max_size": "
         ({"name": "ana", "uid": 2001, "instance": "ana; server {}"}, "cannot name an instance"),
         ({"name": "ana", "uid": 3200}, "3200, and has to be from 1000 to 3199"),
         ({"name": "olympia-build", "uid": 2001}, "is the builder's"),
+        ({"name": "ana", "uid": 2001, "settings": {"ansible_become_user": "root"}}, "is no setting of an instance"),
         ({"name": "ana", "uid": 2001, "disk": 3}, "disk"),
     ],
 )
