@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .hosts import BIN, Outcome, docker, load_images, mount_build_cache
+from ansible_collections.addons.olympia.plugins.module_utils.tenants import BUILDER_UID
+
+from .hosts import BIN, BUILD_CACHE, Outcome, docker, load_images, mount_build_cache
 from .parts import ROOT
 
 OPERATOR = "vm-operator"
@@ -108,6 +110,7 @@ class Fleet:
             )  # fmt: skip
         for machine in self.machines:
             self._prepare(machine, images)
+            self.inside(machine, "chgrp", str(BUILDER_UID), BUILD_CACHE)
         self.write()
 
     def restart(self, machine: str) -> None:

@@ -109,10 +109,10 @@ def pytest_part(name: str, after: Part | None = None, everyday: bool = True) -> 
 
 
 def make_build_cache() -> Path:
-    """Make the folder of the build cache, which tenants of test machines may not read, and return it."""
+    """Make the folder of the build cache, which no tenants of test machines may read but their builder, and return it."""
     BUILD_CACHE.mkdir(parents=True, exist_ok=True)
     # The engine has made it for everybody to read, if a scenario that was run alone has mounted it first.
-    BUILD_CACHE.chmod(0o700)
+    BUILD_CACHE.chmod(0o750)
     return BUILD_CACHE
 
 

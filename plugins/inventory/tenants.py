@@ -13,7 +13,7 @@ description:
   - It is reached as its machine is, and becomes the tenant there, whose name is its variable C(olympia_tenant_name).
   - Its variable C(olympia_tenant_expires) is the day from which on the tenant is reported as expired, if there is one.
   - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there, and C(olympia_machine_builds), what of
-    theirs is built once, with C(key), C(machine), which builds it, and C(cache), its folder.
+    theirs is built once, with C(key), C(machine), which builds it, C(cache), its folder, and C(readers), those of them who have it.
   - Adds a host for each source and version that more than one tenant has, named olympia-build-KEY.MACHINE, in the group
     C(olympia_builds). It writes a build cache, and the instances of these tenants read it. C(olympia_builds_enabled=false) leaves
     that out.
@@ -46,15 +46,21 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 from ansible_collections.addons.olympia.plugins.module_utils.settings import PREFIXES
-from ansible_collections.addons.olympia.plugins.module_utils.tenants import Build, Tenant, TenantsError, builds, place
+from ansible_collections.addons.olympia.plugins.module_utils.tenants import (
+    BUILDER,
+    CACHE_FROM,
+    CACHE_TO,
+    Build,
+    Tenant,
+    TenantsError,
+    builds,
+    place,
+)
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import tenants_of
 
 MACHINES = "olympia_machines"
 INSTANCES = "olympia_instances"
 BUILDS = "olympia_builds"
-# What names where a build cache is read and written.
-CACHE_FROM = "olympia_stack_cache_from"
-CACHE_TO = "olympia_stack_cache_to"
 # Of a machine that does not say how much memory its tenants may have, in MiB: as much as anybody wants.
 UNLIMITED_MB = 1 << 30
 # The role olympia_proxy was olympia_door. The old names of its settings are read for one release.
@@ -106,9 +112,9 @@ class InventoryModule(BaseInventoryPlugin):
             here = [name for name, where in placed.items() if where == machine.name]
             inventory.set_variable(machine.name, "olympia_machine_tenants", here)
             of_here = [
-                {"key": build.key, "machine": build.machine, "cache": build.cache}
+                {"key": build.key, "machine": build.machine, "cache": build.cache, "readers": readers}
                 for build in shared
-                if set(build.tenants) & set(here)
+                if (readers := [name for name in build.tenants if name in here])
             ]
             inventory.set_variable(machine.name, "olympia_machine_builds", of_here)
         for build in shared:
@@ -147,9 +153,9 @@ class InventoryModule(BaseInventoryPlugin):
         }
 
     def _add_build(self, inventory: InventoryData, build: Build, variables: dict[str, Any]) -> None:
-        """Add the host that stands for a build: an instance of the machine's own engine, which never runs."""
+        """Add the host that stands for a build: an instance of the builder's engine, which never runs."""
         own = {
-            "ansible_become_user": "root",
+            "ansible_become_user": BUILDER,
             "olympia_stack_instance": build.instance,
             "olympia_stack_http_port": UNUSED_PORT,
             "olympia_stack_frontend_port": UNUSED_PORT + 1,

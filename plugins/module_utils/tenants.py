@@ -12,9 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.addons.olympia.plugins.module_utils.settings import PREFIXES
+
 # What useradd accepts everywhere, and what can be a part of a host name and name an instance.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
-KEY = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+ \S+( .*)?")
+# Types as `ssh -Q key` has them. sshd takes a first word that is none for options, and these can do more than let somebody in.
+KEY = re.compile(
+    r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) "
+    r"[A-Za-z0-9+/]+=*( [^\x00-\x1f\x7f]*)?"
+)
 DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 LOWEST_UID, HIGHEST_UID = 1000, 3199
 # Each UID has ten ports, all of them below those that the kernel gives to outgoing connections (ip_local_port_range).
@@ -22,8 +28,12 @@ LOWEST_PORT, PORTS = 10000, 10
 # Above those that useradd gives by itself (login.defs(5): up to 600100000).
 FIRST_SUBID, SUBIDS = 600200000, 65536
 GROUP = "olympia-tenants"
-# Below it, a folder for the build cache of each source that several tenants run; they may read it.
+# The account that builds what several tenants run: set up like theirs, and nobody logs in to it.
+BUILDER, BUILDER_UID = "olympia-build", HIGHEST_UID + 1
+# Below it, a folder for the build cache of each source that several tenants run. Those who have the source may read it.
 BUILDS_DIR = "/var/lib/olympia/builds"
+# Name where build caches are read and written.
+CACHE_FROM, CACHE_TO = "olympia_stack_cache_from", "olympia_stack_cache_to"
 
 
 class TenantsError(ValueError):
@@ -149,10 +159,16 @@ def _check(tenant: Tenant) -> Iterable[str]:
         yield f"'{tenant.name}' cannot name a tenant: use 2 to 32 of a-z, 0-9 and '-', with a letter first."
     if not NAME.fullmatch(tenant.instance):
         yield f"'{tenant.instance}' of {tenant.name} cannot name an instance: use 2 to 32 of a-z, 0-9 and '-', with a letter first."
-    if not LOWEST_UID <= tenant.uid <= HIGHEST_UID:
+    if tenant.name == BUILDER and tenant.uid != BUILDER_UID:
+        yield f"The account {BUILDER} is the builder's: choose another name."
+    elif not LOWEST_UID <= tenant.uid <= HIGHEST_UID + (tenant.name == BUILDER):
         yield f"The UID of {tenant.name} is {tenant.uid}, and has to be from {LOWEST_UID} to {HIGHEST_UID}."
     if tenant.expires and not DAY.fullmatch(tenant.expires):
         yield f"'{tenant.expires}' of {tenant.name} is not a day: write it as 2027-01-31."
+    for name in tenant.settings:
+        # Others, such as ansible_become_user, would say as whom and where root's tasks run.
+        if not name.startswith(PREFIXES):
+            yield f"'{name}' of {tenant.name} is no setting of an instance: those begin with {' or '.join(PREFIXES)}."
     for key in tenant.keys:
         if not KEY.fullmatch(key):
             yield f"'{key}' of {tenant.name} is not a public SSH key: give a line of an authorized_keys file, without options."
@@ -214,6 +230,16 @@ class Build:
         return f"{BUILDS_DIR}/{self.key}"
 
 
+def source_key(repo: str, version: str) -> str:
+    """Return what tells a source from others.
+
+    Args:
+        repo: Its repository; empty for the embedded application.
+        version: Branch, tag or commit.
+    """
+    return hashlib.sha256(f"{repo}@{version}".encode()).hexdigest()[:12]
+
+
 def builds(tenants: Iterable[Tenant], placed: Mapping[str, str], defaults: Mapping[str, Any]) -> list[Build]:
     """Return what is built once: each source and version that more than one tenant has.
 
@@ -224,19 +250,23 @@ def builds(tenants: Iterable[Tenant], placed: Mapping[str, str], defaults: Mappi
         placed: The machine of each, by name; others are left out.
         defaults: Settings of those who say nothing else.
     """
-    sharing: dict[tuple[str, str], list[Tenant]] = {}
+    sharing: dict[str, list[Tenant]] = {}
     for tenant in (one for one in tenants if one.name in placed):
         settings = {**defaults, **tenant.settings}
         source = (settings.get("olympia_stack_source_repo", ""), settings.get("olympia_stack_source_version", "HEAD"))
-        sharing.setdefault(source, []).append(tenant)
+        sharing.setdefault(source_key(*source), []).append(tenant)
     return [
         Build(
-            key=hashlib.sha256("@".join(source).encode()).hexdigest()[:12],
+            key=key,
             machine=placed[people[0].name],
-            # What it listens on is the tenant's.
-            settings={name: value for name, value in people[0].settings.items() if not name.endswith("_port")},
+            # Ports are the tenant's. What a tenant's own cache says of a step would get into the builder's, for all sources.
+            settings={
+                name: value
+                for name, value in people[0].settings.items()
+                if not name.endswith("_port") and name != CACHE_FROM
+            },
             tenants=[tenant.name for tenant in people],
         )
-        for source, people in sharing.items()
+        for key, people in sharing.items()
         if len(people) > 1
     ]

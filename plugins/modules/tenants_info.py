@@ -94,13 +94,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, host, registry
+from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, host, machine, registry
 from ansible_collections.addons.olympia.plugins.module_utils.engine import problem
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES, in_registry
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROUP
 
-# What an engine without root, an account's own systemd manager, a fence and a home directory of fixed size need.
+# What an engine without root, an account's own systemd manager, a fence, a home directory of fixed size and build caches need.
 PACKAGES = (
+    "acl",
     "dbus-user-session",
     "e2fsprogs",
     "iproute2",
@@ -113,6 +114,8 @@ PACKAGES = (
 # Debian has the two apart, Docker's packages in one.
 ROOTLESS = {"docker-ce": ["docker-ce-rootless-extras"], "docker.io": ["rootlesskit"]}
 UNIT = "olympia-tenants.service"
+# What pam-auth-update makes of /usr/share/pam-configs/olympia.
+PAM = (Path("/etc/pam.d/common-session"), Path("/etc/pam.d/common-session-noninteractive"))
 LINGER = Path("/var/lib/systemd/linger")
 GIB = 1 << 30
 EXT4_MAGIC = b"\x53\xef"
@@ -378,6 +381,8 @@ def main() -> None:
     needs = [f"install {', '.join(packages)}"] if packages else []
     needs += [f"write {', '.join(files)}"] if files else []
     needs += [] if active else [f"start {UNIT}"]
+    pam = not all("pam_namespace.so" in host.read_text(path) for path in PAM)
+    needs += ["let each tenant have a /tmp and /var/tmp of their own"] if pam else []
     leaving = {tenant["name"]: left for tenant in module.params["gone"] if (left := leftovers(tenant, disks))}
     needs += [f"remove {name}: {', '.join(left)}" for name, left in leaving.items()]
     plans = {}
@@ -397,6 +402,7 @@ def main() -> None:
         "packages": packages,
         "files": files,
         "unit": not active,
+        "pam": pam,
         "tenants": plans,
         "gone": [
             tenant | {"has_mount_unit": Path("/etc/systemd/system", tenant["mount_unit"]).exists()}
@@ -404,6 +410,8 @@ def main() -> None:
             if tenant["name"] in leaving
         ],
     }
+    if more := machine.overcommitted(machine.room(disks), machine.growth(tenants, disks), str(disks)):
+        module.warn(f"{more}: lower disk_gb of some in olympia_tenants, or watch the doctor's check disk-machine.")
     origin = module.params["image_origin"]
     if origin == "auto":
         answer = host.registry_answer(host.run, in_registry(module.params["registry"], REGISTRY_IMAGES["memcached"]))

@@ -15,6 +15,7 @@ from ansible_collections.addons.olympia.plugins.module_utils import dotenv
 from ansible_collections.addons.olympia.plugins.module_utils.instances import PORT_BLOCK
 from ansible_collections.addons.olympia.plugins.module_utils.settings import encode
 from ansible_collections.addons.olympia.plugins.module_utils.stack import PRIVATE_FILE
+from ansible_collections.addons.olympia.plugins.module_utils.tenants import source_key
 from ansible_collections.addons.olympia.plugins.plugin_utils.templates import MANAGED
 from ansible_collections.addons.olympia.plugins.plugin_utils.templates import environment as templates_of
 
@@ -82,6 +83,8 @@ def render(
         },
         "build_secrets": build_secrets(settings),
         "managed": MANAGED,
+        # For the names of a build's cache mounts: what one source's build leaves there is for no other source's.
+        "source": source_key(settings["source_repo"], settings["source_version"]),
     }
     return {
         name: environment.get_template(file.template).render(variables)

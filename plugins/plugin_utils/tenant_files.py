@@ -20,12 +20,14 @@ MACHINE = {
     "/etc/olympia/fence.nft": "machine/fence.nft.j2",
     # Read by the scripts olympia-idle, olympia-instance and olympia-wake: a tenant, UID, instance and number of minutes a line.
     "/etc/olympia/instances": "machine/instances.j2",
+    "/etc/security/namespace.d/olympia.conf": "machine/namespace.conf.j2",
     "/etc/ssh/sshd_config.d/olympia-tenants.conf": "machine/sshd.conf.j2",
     "/etc/systemd/system/nftables.service.d/olympia.conf": "machine/nftables.conf.j2",
     "/etc/systemd/system/olympia-idle.service": "machine/olympia-idle.service.j2",
     "/etc/systemd/system/olympia-idle@.service": "machine/olympia-idle@.service.j2",
     "/etc/systemd/system/olympia-idle.timer": "machine/olympia-idle.timer.j2",
     "/etc/systemd/system/olympia-tenants.service": "machine/olympia-tenants.service.j2",
+    "/etc/systemd/system/olympia-tmp@.service": "machine/olympia-tmp@.service.j2",
     "/etc/systemd/system/olympia-wake.path": "machine/olympia-wake.path.j2",
     "/etc/systemd/system/olympia-wake.service": "machine/olympia-wake.service.j2",
     "/etc/systemd/system/olympia-wake@.service": "machine/olympia-wake@.service.j2",
@@ -33,7 +35,9 @@ MACHINE = {
     "/usr/local/bin/olympia": "machine/olympia.sh.j2",
     "/usr/local/libexec/olympia-idle": "machine/idle.sh.j2",
     "/usr/local/libexec/olympia-instance": "machine/instance.sh.j2",
+    "/usr/local/libexec/olympia-tmp": "machine/tmp.py.j2",
     "/usr/local/libexec/olympia-wake": "machine/wake.sh.j2",
+    "/usr/share/pam-configs/olympia": "machine/pam.j2",
 }
 TENANT = {
     "/etc/olympia/tenants/{name}/authorized_keys": "tenant/authorized_keys.j2",

@@ -25,7 +25,7 @@ SITE, DATABASE, OWN = 20010, 20012, 20019
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Return one machine with two tenants, of whom ana's instance is up."""
     fleet = two_people(tmp_path_factory.mktemp("shared"), VM, {"olympia_stack_mysql_port": DATABASE})
-    # For what root builds for both.
+    # For what is built for both.
     fleet.settings = {"olympia_stack_cache_from": [f"type=local,src={BUILD_CACHE}/development"]}
     try:
         fleet.start(list(make_service_images().values()))
@@ -76,6 +76,9 @@ def test_what_both_run_is_built_once_and_read_from_a_cache_that_neither_writes(f
     assert not made, made
     assert "Permission denied" in fleet.as_tenant(VM, "ana", f"ls {BUILD_CACHE}").stderr
     (folder,) = fleet.inside(VM, "sh", "-c", "echo /var/lib/olympia/builds/*").split()
+    owners = set(fleet.inside(VM, "find", folder, "-printf", "%u\n").split())
+    assert owners == {"olympia-build"}, "neither root nor a tenant has built it"
+    assert not fleet.inside(VM, "docker", "image", "ls", "--quiet", "--filter", "label=addons.olympia.created-by")
     assert fleet.as_tenant(VM, "ana", f"cat {folder}/index.json").returncode == 0
     assert "Permission denied" in fleet.as_tenant(VM, "ana", f"touch {folder}/index.json").stderr
 

@@ -91,7 +91,7 @@ def test_all_is_well_on_a_good_machine() -> None:
         ("engines", "warning", "ana runs 25.0.1", "ana@.host", {"engines": {"ana": "25.0.1", "ben": "26.1.5+dfsg1"}}),
         ("engines", "ok", "version unknown", "", {"installed": ""}),
         ("engines", "ok", "0 answer", "", {"engines": {}}),
-        ("disk-machine", "warning", "70.0 GiB are free at /disks, 70%, and", "larger", {"growth": 71 * GIB}),
+        ("disk-machine", "warning", "70.0 GiB are free at /disks, and", "larger", {"growth": 71 * GIB}),
         ("disk-machine", "failed", "4.9 GiB", "larger", {"room": Room(95 * GIB + GIB // 10, 5 * GIB - GIB // 10), "growth": 0}),
         ("disk-machine", "ok", "5.0 GiB", "", {"room": Room(95 * GIB, 5 * GIB), "growth": 0}),
         ("disk-tenants", "warning", "ben has used 91%", "tenant=ben", {"homes": {"ana": Room(1, 9), "ben": Room(91, 9)}}),
@@ -152,13 +152,21 @@ def test_the_page_has_every_check_and_titles_fit_into_their_column() -> None:
         assert len(check.title) <= WIDTH - 26, check.title
 
 
-def test_a_home_directory_can_grow_by_what_its_file_does_not_take(tmp_path: Path) -> None:
-    for name in ("ana.img", "ben.img", "other"):
-        with (tmp_path / name).open("wb") as file:
-            file.write(b"x" * 4096)
-            file.truncate(1 << 20)
-    assert machine_info.growth(tmp_path) == 2 * ((1 << 20) - 4096)
-    assert machine_info.growth(tmp_path / "nowhere") == 0
+def test_what_is_promised_to_tenants_counts_whether_it_is_made_or_not(tmp_path: Path) -> None:
+    with (tmp_path / "ana.img").open("wb") as file:
+        file.write(b"x" * 4096)
+        file.truncate(GIB)
+    # Of somebody who was removed: it is not mounted, and does not grow.
+    (tmp_path / "old.img").touch()
+    ana, ben = ({"image": f"{name}.img", "disk_gb": 2} for name in ("ana", "ben"))
+    assert machine.growth([ana], tmp_path) == 2 * GIB - 4096
+    assert machine.growth([ana, ben], tmp_path) == 4 * GIB - 4096
+
+
+def test_more_promised_than_there_is_is_said_with_numbers() -> None:
+    assert machine.overcommitted(Room(0, 10 * GIB), 10 * GIB, "/disks") == ""
+    said = machine.overcommitted(Room(0, 10 * GIB), 11 * GIB, "/disks")
+    assert said == "10.0 GiB are free at /disks, and the home directories may take 11.0 GiB more"
 
 
 def test_what_is_mounted_last_counts() -> None:
@@ -168,4 +176,4 @@ def test_what_is_mounted_last_counts() -> None:
 
 
 def test_room_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
-    assert machine_info.room(tmp_path / "not/yet").share == pytest.approx(machine_info.room(tmp_path).share, abs=0.01)
+    assert machine.room(tmp_path / "not/yet").share == pytest.approx(machine.room(tmp_path).share, abs=0.01)

@@ -20,6 +20,7 @@ def rows(head: str) -> list[list[str]]:
 
 
 LINES = rows("| what | how | checked by |")
+SHARED = rows("| attack or promise | what stops or keeps it | checked by |")
 UNTRUSTED = rows("| place | what a host could send | what is done | test |")
 NAMED = re.compile(r"`([\w./]+\.py)::(\w+)`")
 
@@ -31,10 +32,10 @@ def names_in(file: str) -> set[str]:
 
 
 def test_the_tables_are_there() -> None:
-    assert LINES and UNTRUSTED
+    assert LINES and SHARED and UNTRUSTED
 
 
-@pytest.mark.parametrize("line", [*LINES, *UNTRUSTED], ids=lambda line: line[0][:60])
+@pytest.mark.parametrize("line", [*LINES, *SHARED, *UNTRUSTED], ids=lambda line: line[0][:60])
 def test_the_line_says_what_how_and_by_which_tests(line: list[str]) -> None:
     *said, checked_by = line
     assert len(said) in (2, 3) and all(said)
@@ -49,6 +50,13 @@ def test_the_table_has_every_test_of_security(file: str) -> None:
     named = {test for line in LINES for where, test in NAMED.findall(line[-1]) if where == file}
     beside = {"test_the_bill_of_materials_of_no_image_is_a_sentence"}
     assert names_in(file) - beside == named
+
+
+@pytest.mark.parametrize("name", ["attacks", "more_attacks", "proxy_attacks"])
+def test_the_table_has_every_attack_on_a_shared_machine(name: str) -> None:
+    file = f"tests/shared/test_{name}.py"
+    named = {test for line in SHARED for where, test in NAMED.findall(line[-1]) if where == file}
+    assert names_in(file) - {"test_bootstrap_says_when_more_is_promised_than_there_is"} == named
 
 
 def test_the_page_says_what_is_not_protected() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from functools import partial
@@ -18,10 +19,19 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible_collections.addons.olympia.plugins.filter.tenants import examined, instances, machines, tenants
 from ansible_collections.addons.olympia.plugins.inventory.tenants import InventoryModule
-from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError, place
+from ansible_collections.addons.olympia.plugins.module_utils.tenants import (
+    BUILDER,
+    BUILDER_UID,
+    Tenant,
+    TenantsError,
+    builds,
+    place,
+    source_key,
+)
 from ansible_collections.addons.olympia.plugins.modules.tenants_info import Found, assess, file_system_size, strangers
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import render, tenants_of
 
+ROOT = Path(__file__).parents[2]
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExampl ana"
 ANA = {"name": "ana", "uid": 2001, "keys": [KEY]}
 BEN = {"name": "ben-b", "uid": 2002, "engine": "shared"}
@@ -36,6 +46,18 @@ SETTINGS = {"disks_dir": "/disks", "build_cache_limit": "1GB", "log_max_size": "
         ({"name": "ana", "uid": 999}, "999, and has to be from 1000"),
         ({"name": "ana", "uid": 2001, "engine": "podman"}, "podman"),
         ({"name": "ana", "uid": 2001, "keys": ["from='x' " + KEY]}, "is not a public SSH key"),
+        ({"name": "ana", "uid": 2001, "keys": ["ssh-x,no-pty " + KEY]}, "is not a public SSH key"),
+        ({"name": "ana", "uid": 2001, "keys": [KEY + "\n" + KEY]}, "is not a public SSH key"),
+        ({"name": "ana", "uid": 2001, "keys": [KEY + "\r" + KEY]}, "is not a public SSH key"),
+        ({"name": "ana\n", "uid": 2001}, "cannot name a tenant"),
+        ({"name": "ana;id", "uid": 2001}, "cannot name a tenant"),
+        ({"name": "../ana", "uid": 2001}, "cannot name a tenant"),
+        ({"name": "an\u00e4", "uid": 2001}, "cannot name a tenant"),
+        ({"name": "an\u0430", "uid": 2001}, "cannot name a tenant"),
+        ({"name": "ana", "uid": 2001, "instance": "ana; server {}"}, "cannot name an instance"),
+        ({"name": "ana", "uid": 3200}, "3200, and has to be from 1000 to 3199"),
+        ({"name": "olympia-build", "uid": 2001}, "is the builder's"),
+        ({"name": "ana", "uid": 2001, "settings": {"ansible_become_user": "root"}}, "is no setting of an instance"),
         ({"name": "ana", "uid": 2001, "disk": 3}, "disk"),
     ],
 )
@@ -268,7 +290,7 @@ def test_what_several_tenants_run_is_built_once_and_the_others_read_its_cache(in
     variables = {host.name: host.get_vars() for host in told.get_hosts()}
     build, key = variables[name], name.partition(".")[0].removeprefix("olympia-build-")
     assert (name, build["ansible_host"]) == (f"olympia-build-{key}.vm1", "192.0.2.1")
-    assert build["ansible_become_user"] == "root"
+    assert build["ansible_become_user"] == BUILDER
     assert build["olympia_stack_source_repo"] == "https://example.org/fork"
     assert "olympia_stack_mysql_port" not in build
     folder = f"/var/lib/olympia/builds/{key}"
@@ -276,11 +298,40 @@ def test_what_several_tenants_run_is_built_once_and_the_others_read_its_cache(in
     assert variables["ana.vm1"]["olympia_stack_cache_from"] == [f"type=local,src={folder}"]
     assert variables["cay.vm2"]["olympia_stack_cache_from"] == ["mine", f"type=local,src={folder}"]
     assert "olympia_stack_cache_from" not in variables["ben-b.vm2"]
-    for machine in ("vm1", "vm2"):
-        assert variables[machine]["olympia_machine_builds"] == [{"key": key, "machine": "vm1", "cache": folder}]
+    for machine, reader in (("vm1", "ana"), ("vm2", "cay")):
+        (told_of,) = variables[machine]["olympia_machine_builds"]
+        assert told_of == {"key": key, "machine": "vm1", "cache": folder, "readers": [reader]}
     told = inventory({"olympia_tenants": people, "olympia_builds_enabled": False})
     assert told.get_groups_dict()["olympia_builds"] == []
     assert told.get_host("vm1").get_vars()["olympia_machine_builds"] == []
+
+
+def test_what_is_built_for_all_is_built_from_no_cache_that_one_of_them_names() -> None:
+    foreign = {
+        "olympia_stack_source_repo": "https://example.org/fork",
+        "olympia_stack_cache_from": ["type=registry,ref=x"],
+    }
+    people = [Tenant(name, uid, settings=foreign) for name, uid in (("ana", 2001), ("ben", 2002))]
+    (build,) = builds(people, {"ana": "vm1", "ben": "vm1"}, {})
+    assert build.settings == {"olympia_stack_source_repo": "https://example.org/fork"}
+    assert build.key == source_key("https://example.org/fork", "HEAD")
+
+
+def test_each_source_has_cache_mounts_of_its_own() -> None:
+    files = [ROOT / "roles/olympia_stack/templates" / name for name in ("Dockerfile.j2", "tests/Dockerfile.j2")]
+    mounts = [mount for file in files for mount in re.findall(r"--mount=(type=cache\S*)", file.read_text())]
+    assert len(mounts) == 7
+    assert [mount for mount in mounts if not re.match(r"type=cache,id=[a-z-]+-\{\{$", mount)] == []
+    assert len({source_key("", "HEAD"), source_key("x", "HEAD"), source_key("x", "y")}) == 3
+
+
+def test_the_builder_has_an_account_like_a_tenants_that_no_tenant_can_have() -> None:
+    role = yaml.safe_load((ROOT / "roles/olympia_tenant/vars/main.yml").read_text())
+    builder = role["__olympia_tenant_builder"]
+    assert (builder["name"], builder["uid"]) == (BUILDER, BUILDER_UID)
+    (told,) = tenants([ANA, {"name": BUILDER, "uid": BUILDER_UID}], [BUILDER])
+    assert told["subids"] != Tenant("ana", 3199).subids
+    assert told["last_port"] < 32768
 
 
 def test_without_a_proxy_the_site_is_on_its_port(inventory: Inventory) -> None:
