@@ -17,6 +17,8 @@ from ansible_collections.addons.olympia.plugins.plugin_utils import refused
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import paths, render, tenants_of
 
 COLLECTION = Path(__file__).resolve().parents[2]
+# Where the reverse proxy writes who is asked for, a file for each instance.
+WAKE_DIR = "/var/lib/olympia/wake"
 # Groups of an inventory of shared machines; the plugin for tenants makes the second one.
 MACHINES, INSTANCES = "olympia_machines", "olympia_instances"
 
@@ -43,7 +45,11 @@ def gone_tenants(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Args:
         entries: The variable `olympia_tenants`.
     """
-    return [_told(tenant) | {"paths": paths(tenant)} for tenant in tenants_of(entries) if tenant.state != "present"]
+    return [
+        _told(tenant) | {"paths": [*paths(tenant), f"{WAKE_DIR}/{tenant.instance}"]}
+        for tenant in tenants_of(entries)
+        if tenant.state != "present"
+    ]
 
 
 def _told(tenant: Tenant) -> dict[str, Any]:

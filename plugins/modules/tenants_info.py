@@ -99,13 +99,17 @@ from ansible_collections.addons.olympia.plugins.module_utils.engine import probl
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES, in_registry
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROUP
 
-# What an engine without root, an account's own systemd manager, a fence and a home directory of fixed size need.
+# What an engine without root, an account's own systemd manager, firewall rules and a home directory of fixed size need; and git,
+# with what it reaches repositories by: no tenant can install it.
 PACKAGES = (
+    "ca-certificates",
     "dbus-user-session",
     "e2fsprogs",
+    "git",
     "iproute2",
     "libpam-systemd",
     "nftables",
+    "openssh-client",
     "procps",
     "slirp4netns",
     "uidmap",
