@@ -102,6 +102,8 @@ class ActionModule(ReachingAction):
             return probe
         # Of several people's, if it is one: the host itself does not know.
         resolution, facts = probe["settings"], probe["facts"] | {"machine": task_vars.get("olympia_machine", "")}
+        # A server, on which nobody opens a browser.
+        facts["over_ssh"] = self._connection.transport in ("paramiko", "ssh")
         wrong_settings = [
             *settings.unknown_settings({*task_vars, *self._extra_vars()}, specs),
             *(settings.Problem(**problem) for problem in resolution["problems"]),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,14 @@ from ansible.errors import AnsibleFilterError
 from ansible.release import __version__
 from ansible_collections.addons.olympia.plugins.module_utils import machine
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError
+from ansible_collections.addons.olympia.plugins.plugin_utils import refused
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import paths, render, tenants_of
 
 COLLECTION = Path(__file__).resolve().parents[2]
+# Where the reverse proxy writes who is asked for, a file for each instance.
+WAKE_DIR = "/var/lib/olympia/wake"
+# Groups of an inventory of shared machines; the plugin for tenants makes the second one.
+MACHINES, INSTANCES = "olympia_machines", "olympia_instances"
 
 
 def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -40,7 +45,11 @@ def gone_tenants(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Args:
         entries: The variable `olympia_tenants`.
     """
-    return [_told(tenant) | {"paths": paths(tenant)} for tenant in tenants_of(entries) if tenant.state != "present"]
+    return [
+        _told(tenant) | {"paths": [*paths(tenant), f"{WAKE_DIR}/{tenant.instance}"]}
+        for tenant in tenants_of(entries)
+        if tenant.state != "present"
+    ]
 
 
 def _told(tenant: Tenant) -> dict[str, Any]:
@@ -62,14 +71,15 @@ def tenant_files(
     return render([tenant for tenant in tenants_of(entries) if tenant.name in names], settings)
 
 
-def supported(hosts: list[str]) -> list[str]:
-    """Return the hosts that a playbook is for, if this Ansible can run it. Ansible itself only warns, and goes on.
+def supported(hosts: list[str], groups: Container[str]) -> list[str]:
+    """Return the hosts that a playbook is for, if it can be run. Ansible itself only warns of what is wrong here, and goes on.
 
     Args:
         hosts: The hosts.
+        groups: Ansible's variable of that name.
 
     Raises:
-        AnsibleFilterError: It is older or newer than what meta/runtime.yml says.
+        AnsibleFilterError: This Ansible is older or newer than what meta/runtime.yml says, or the inventory is not whole.
     """
     # Comes with Ansible, and not with ansible-test's check of imports.
     from packaging.specifiers import SpecifierSet
@@ -81,6 +91,15 @@ def supported(hosts: list[str]) -> list[str]:
             f"{'.'.join(map(str, sys.version_info[:2]))}. With Python 3.11 or newer: "
             f"pip install 'ansible-core{runtime['requires_ansible']}'. In the project's checkout, make brings its own."
         )
+    if refused.inventories:
+        reasons = " ".join(f"{path}: {reason}" for path, reason in refused.inventories.items())
+        raise AnsibleFilterError(f"The inventory cannot be used, and nothing was run. {reasons}")
+    if MACHINES in groups and INSTANCES not in groups:
+        raise AnsibleFilterError(
+            f"The inventory has the group {MACHINES} and no instances, and nothing was run. Put a file with the line "
+            "'plugin: addons.olympia.tenants' beside that with the machines; where there is one, a warning of Ansible's says why "
+            "it was not read."
+        )
     return hosts
 
 
@@ -89,22 +108,21 @@ def instances(groups: Mapping[str, Sequence[str]], tenant: str = "") -> list[str
 
     Args:
         groups: Ansible's variable of that name.
-        tenant: The name of one whose instance it is about; empty for all.
+        tenant: The name of one whose instance it is about, or several with commas between them; empty for all.
 
     Raises:
         AnsibleFilterError: There is no such tenant.
     """
-    if "olympia_instances" not in groups:
-        if tenant:
-            raise AnsibleFilterError(f"There is no tenant {tenant}; the inventory has none.")
-        return supported(["all"])
+    everybody = supported([INSTANCES if INSTANCES in groups else "all"], groups)
     if not tenant:
-        return supported(["olympia_instances"])
-    group = f"tenant_{tenant.replace('-', '_')}"
-    if group not in groups:
+        return everybody
+    chosen = {name: f"tenant_{name.replace('-', '_')}" for name in tenant.split(",")}
+    if wrong := [name for name, group in chosen.items() if group not in groups]:
         known = sorted(name.removeprefix("tenant_").replace("_", "-") for name in groups if name.startswith("tenant_"))
-        raise AnsibleFilterError(f"There is no tenant {tenant}; the inventory has {', '.join(known) or 'none'}.")
-    return supported([group])
+        raise AnsibleFilterError(
+            f"There is no tenant {', '.join(wrong)}; the inventory has {', '.join(known) or 'none'}."
+        )
+    return list(chosen.values())
 
 
 def machines(groups: Mapping[str, Sequence[str]]) -> list[str]:
@@ -113,7 +131,7 @@ def machines(groups: Mapping[str, Sequence[str]]) -> list[str]:
     Args:
         groups: Ansible's variable of that name.
     """
-    return supported(["olympia_machines" if "olympia_machines" in groups else "all"])
+    return supported([MACHINES if MACHINES in groups else "all"], groups)
 
 
 def examined(groups: Mapping[str, Sequence[str]], tenant: str = "", checks: str | Sequence[str] = ()) -> list[str]:
@@ -132,8 +150,8 @@ def examined(groups: Mapping[str, Sequence[str]], tenant: str = "", checks: str 
     of_machines = {check.name for check in machine.CHECKS}
     if names and names <= of_machines:
         chosen = []
-    if "olympia_machines" in groups and not tenant and (not names or names & of_machines):
-        chosen.append("olympia_machines")
+    if MACHINES in groups and not tenant and (not names or names & of_machines):
+        chosen.append(MACHINES)
     if not chosen:
         about = "it is asked about a tenant's instance" if tenant else "the inventory has none"
         raise AnsibleFilterError(f"{', '.join(sorted(names))}: about machines that people share, and {about}.")

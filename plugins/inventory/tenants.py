@@ -18,6 +18,8 @@ description:
     C(olympia_builds). It writes a build cache, and the instances of these tenants read it. C(olympia_builds_enabled=false) leaves
     that out.
   - Who names no machine lives on the one with the most memory left, by the machines' variable C(olympia_machine_memory_mb).
+  - A list that makes no sense, or has somebody for whom there is no room, is only a warning for Ansible. The collection's playbooks
+    then end with the reason, before they do anything on a host.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   plugin:
@@ -56,6 +58,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.tenants import (
     builds,
     place,
 )
+from ansible_collections.addons.olympia.plugins.plugin_utils import refused
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import tenants_of
 
 MACHINES = "olympia_machines"
@@ -84,20 +87,32 @@ class InventoryModule(BaseInventoryPlugin):
             cache: Not used: there is nothing that would take long.
         """
         super().parse(inventory, loader, path)
+        refused.inventories.pop(path, None)
+        try:
+            self._parse(inventory, loader, path)
+        except Exception as error:
+            refused.inventories[path] = str(error)
+            raise
+
+    def _parse(self, inventory: InventoryData, loader: DataLoader, path: str) -> None:
         self._read_config_data(path)
         # Else the groups of now have no parents yet, not even 'all'.
         inventory.reconcile_inventory()
         machines = inventory.groups[MACHINES].get_hosts() if MACHINES in inventory.groups else []
+        if not machines:
+            raise AnsibleParserError(
+                f"The group {MACHINES} has no host. Name the machines in a file that Ansible reads before this one."
+            )
         # The folder that this file is in has not been read to its end yet, so that it is not among those.
         sources = [*inventory.processed_sources, str(Path(path).parent)]
         variables = {machine.name: self._variables(machine, loader, sources) for machine in machines}
         for name, found in variables.items():
             self._rename(inventory, name, found)
-        lists = [found.get("olympia_tenants") or [] for found in variables.values()]
-        if any(one != lists[0] for one in lists):
+        entries, *others = (found.get("olympia_tenants") or [] for found in variables.values())
+        if any(one != entries for one in others):
             raise AnsibleParserError("The machines do not have the same olympia_tenants: put it into group_vars/all.")
         try:
-            tenants = tenants_of(lists[0] if lists else [])
+            tenants = tenants_of(entries)
             memory = {
                 name: int(found.get("olympia_machine_memory_mb", UNLIMITED_MB)) for name, found in variables.items()
             }
@@ -106,7 +121,7 @@ class InventoryModule(BaseInventoryPlugin):
             raise AnsibleParserError(f"olympia_tenants: {error}") from error
         for group in (INSTANCES, BUILDS):
             inventory.add_group(group)
-        common = next(iter(variables.values()), {})
+        common = next(iter(variables.values()))
         shared = builds(tenants, placed, common) if common.get("olympia_builds_enabled", True) else []
         for machine in machines:
             here = [name for name, where in placed.items() if where == machine.name]

@@ -37,8 +37,8 @@ ENGINE_FIRST = "See the check daemon first."
 FACTS = (
     "application", "ca_bundle", "client_error", "client_path", "compose_files_present", "containers", "disk_free_mb",
     "engine", "env_error", "image_origin", "image_sources", "initialized", "instance", "listening_ports", "local_names",
-    "machine", "max_map_count", "memory_mb", "owner", "port_owners", "project_dir", "rendered", "site_error", "source_dir",
-    "source_missing", "source_tight", "source_windows", "strangers", "unprivileged_port", "volume_created",
+    "machine", "max_map_count", "memory_mb", "over_ssh", "owner", "port_owners", "project_dir", "rendered", "site_error",
+    "source_dir", "source_missing", "source_tight", "source_windows", "strangers", "unprivileged_port", "volume_created",
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
@@ -284,6 +284,10 @@ def _port(variable: str) -> Callable[[Findings], Verdict]:
 
 def _hosts_entry(findings: Findings) -> Verdict:
     name, found = findings.settings["host_name"], findings.seen["addresses"]
+    if findings.values["olympia_stack_site_url"]:
+        return Verdict(OK, f"people reach the site at {findings.values['olympia_stack_site_url']}")
+    if findings.facts["over_ssh"]:
+        return Verdict(OK, "nobody opens the site on this host; olympia url says how to reach it from elsewhere")
     expected = {*LOOPBACK, findings.settings["bind_address"]}
     if name in findings.facts["local_names"] or (found and set(found) <= expected):
         return Verdict(OK, f"{name} is this host")

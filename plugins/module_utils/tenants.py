@@ -181,7 +181,7 @@ def place(tenants: Iterable[Tenant], memory_mb: Mapping[str, int]) -> dict[str, 
 
     Args:
         tenants: The tenants.
-        memory_mb: Memory for tenants by machine, in MiB, in the order of preference among equals.
+        memory_mb: Memory for tenants by machine, in MiB, in the order of preference among equals; at least one machine.
 
     Raises:
         TenantsError: A tenant names a machine that there is not, or has no room on any.
@@ -191,12 +191,17 @@ def place(tenants: Iterable[Tenant], memory_mb: Mapping[str, int]) -> dict[str, 
     for tenant in (one for one in tenants if one.state == "present"):
         unknown = [name for name in tenant.hosts if name not in left]
         if unknown:
-            raise TenantsError(f"{tenant.name} is to live on {', '.join(unknown)}, which the inventory does not have.")
-        best = max(tenant.hosts or left, key=lambda name: left[name], default="")
-        if not best or left[best] < tenant.memory_mb:
             raise TenantsError(
-                f"There is no room for {tenant.name}: {tenant.memory_mb} MiB are wanted, and "
-                f"{f'{best} has the most, {left[best]} MiB' if best else 'there is no machine'}."
+                f"{tenant.name} is to live on {', '.join(unknown)}, which the inventory does not have. "
+                f"Name one of these machines in `hosts` of {tenant.name}: {', '.join(left) or 'there is none'}."
+            )
+        best = max(tenant.hosts or left, key=lambda name: left[name])
+        if left[best] < tenant.memory_mb:
+            raise TenantsError(
+                f"There is no room for {tenant.name}: {tenant.memory_mb} MiB are wanted, and {best} has the most, "
+                f"{left[best]} MiB. Give {tenant.name} less memory_mb, or take {tenant.name} out of the list again. "
+                "Before you add a machine, or raise olympia_machine_memory_mb, name in `hosts` the machine that each of the others "
+                "lives on: so nobody moves."
             )
         left[best] -= tenant.memory_mb
         placed[tenant.name] = best

@@ -18,7 +18,7 @@ requirements:
   - git
 attributes:
   check_mode:
-    description: Tells whether it would be cloned; of a clone that is there, nobody asks the repository.
+    description: Tells whether it would be cloned or moved on. The repository is asked, and nothing is fetched.
     support: full
   diff_mode:
     description: The commits before and after are all that it shows.
@@ -186,27 +186,32 @@ class Clone:
             return branch, commit
         return "", self.git("rev-parse", "--verify", f"{version}^{{commit}}")
 
-    def update(self, repo: str, version: str) -> str:
-        """Move the clone on, and return why it stays as it is, in a sentence; empty where it does not.
+    def not_to_touch(self, repo: str) -> str:
+        """Return why the clone stays as it is, whatever the repository has; empty where nothing of that kind is in the way.
 
         Args:
             repo: The repository's address.
-            version: What it is to be on.
 
         Raises:
             GitError: A command failed that does not on a clone in good order.
         """
         if without_credentials(self.git("remote", "get-url", "origin", check=False)) != without_credentials(repo):
             return f"it is not a clone of {without_credentials(repo)}"
-        self.git("remote", "set-url", "origin", repo)
         # What git does not track it does not overwrite, either.
         if self.git("status", "--porcelain", "--untracked-files=no"):
             return "it has changes that are not committed"
-        try:
-            self.git("fetch", "--quiet", "--tags", "--force", "origin")
-        except GitError as error:
-            return f"the repository cannot be asked: {error}"
-        branch, commit = self.target(version)
+        return ""
+
+    def not_to_move(self, version: str) -> str:
+        """Return why the clone stays on the commit that it is on; empty where nothing keeps it there.
+
+        Args:
+            version: What it is to be on.
+
+        Raises:
+            GitError: The repository has no such version, as far as the clone knows.
+        """
+        branch, _commit = self.target(version)
         here = self.git("branch", "--show-current")
         if self.git("config", CHOSEN, check=False) not in ("", version):
             # The setting has changed since, and nobody has gone anywhere else meanwhile.
@@ -217,6 +222,53 @@ class Clone:
             return f"it is on {here or 'a commit'} and not on {branch or version}"
         if self.git("rev-list", "--max-count=1", "HEAD", "--not", "--remotes=origin", "--tags"):
             return "it has commits of its own"
+        return ""
+
+    def plan(self, repo: str, version: str) -> tuple[str, bool]:
+        """Return what `update` would, and whether it would move the clone; nothing is fetched.
+
+        Args:
+            repo: The repository's address.
+            version: What it is to be on.
+
+        Raises:
+            GitError: A command failed that does not on a clone in good order.
+        """
+        if why := self.not_to_touch(repo):
+            return why, False
+        try:
+            why = self.not_to_move(version)
+            branch, commit = self.target(version)
+        except GitError:
+            # Only the repository knows it.
+            return "", True
+        if branch:
+            try:
+                commit = self.git("ls-remote", "--", repo, f"refs/heads/{branch}").partition("\t")[0]
+            except GitError as error:
+                return f"the repository cannot be asked: {error}", False
+        return why, not why and commit != self.commit()
+
+    def update(self, repo: str, version: str) -> str:
+        """Move the clone on, and return why it stays as it is, in a sentence; empty where it does not.
+
+        Args:
+            repo: The repository's address.
+            version: What it is to be on.
+
+        Raises:
+            GitError: A command failed that does not on a clone in good order.
+        """
+        if why := self.not_to_touch(repo):
+            return why
+        self.git("remote", "set-url", "origin", repo)
+        try:
+            self.git("fetch", "--quiet", "--tags", "--force", "origin")
+        except GitError as error:
+            return f"the repository cannot be asked: {error}"
+        if why := self.not_to_move(version):
+            return why
+        branch, commit = self.target(version)
         try:
             if not branch:
                 self.git("checkout", "--quiet", "--detach", commit)
@@ -255,7 +307,7 @@ def main() -> None:
     if module.check_mode and not there:
         module.exit_json(changed=True, told="", commit="")
     before = clone.commit() if there else ""
-    told = ""
+    told, moves = "", False
     try:
         if not there:
             clone.clone(repo, version)
@@ -263,7 +315,9 @@ def main() -> None:
             module.fail_json(
                 msg=f"{clone.dest} holds files and is no clone. Move them away, or name it with SOURCE_DIR."
             )
-        elif module.params["update"] and not module.check_mode:
+        elif module.params["update"] and module.check_mode:
+            told, moves = clone.plan(repo, version)
+        elif module.params["update"]:
             told = clone.update(repo, version)
     except GitError as error:
         address = without_credentials(repo)
@@ -272,7 +326,7 @@ def main() -> None:
         )
     after = clone.commit()
     module.exit_json(
-        changed=before != after, told=told, commit=after, diff={"before": f"{before}\n", "after": f"{after}\n"}
+        changed=moves or before != after, told=told, commit=after, diff={"before": f"{before}\n", "after": f"{after}\n"}
     )
 
 

@@ -99,14 +99,18 @@ from ansible_collections.addons.olympia.plugins.module_utils.engine import probl
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES, in_registry
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROUP
 
-# What an engine without root, an account's own systemd manager, a fence, a home directory of fixed size and build caches need.
+# What rootless Docker, an account's own systemd manager, firewall rules, a home directory of fixed size and build caches need; and
+# git, with what it reaches repositories by: no tenant can install it.
 PACKAGES = (
     "acl",
+    "ca-certificates",
     "dbus-user-session",
     "e2fsprogs",
+    "git",
     "iproute2",
     "libpam-systemd",
     "nftables",
+    "openssh-client",
     "procps",
     "slirp4netns",
     "uidmap",

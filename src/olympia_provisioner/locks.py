@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import getpass
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -16,29 +17,32 @@ from urllib.parse import quote
 from .errors import ExitCode, OlympiaError
 
 
-def lock_file(state: Path, instance: str) -> Path:
+def lock_file(state: Path, instance: str, inventory: str = "") -> Path:
     """Return the file that a run locks.
 
     Args:
         state: The folder for what the provisioner keeps.
         instance: The instance's name, as it was given: nobody has refused a wrong one yet.
+        inventory: Whose instance of that name, where several inventories may have one: the path of the inventory.
     """
-    return state / "locks" / f"{quote(instance, safe='')}.lock"
+    digest = f"-{hashlib.sha256(inventory.encode()).hexdigest()[:12]}" if inventory else ""
+    return state / "locks" / f"{quote(instance, safe='')}{digest}.lock"
 
 
 @contextlib.contextmanager
-def held(state: Path, instance: str, verb: str) -> Iterator[None]:
+def held(state: Path, instance: str, verb: str, inventory: str = "") -> Iterator[None]:
     """Be the one run of an instance meanwhile. The kernel ends it with the process, however that ends.
 
     Args:
         state: The folder for what the provisioner keeps.
         instance: The instance.
         verb: What is run.
+        inventory: As `lock_file` takes it.
 
     Raises:
         OlympiaError: Another run is in progress, or the lock cannot be made.
     """
-    path = lock_file(state, instance)
+    path = lock_file(state, instance, inventory)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Not truncated: it says who holds it, and that may be somebody else.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from olympia_provisioner.errors import ExitCode, OlympiaError
 from olympia_provisioner.report import Report
 from olympia_provisioner.runner import ansible_environment
 from olympia_provisioner.verbs import Context, inside
+from olympia_provisioner.verbs.reach import place
 from olympia_provisioner.words import closest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,3 +181,27 @@ def test_a_shell_without_a_stack_names_the_others(
     (tmp_path / "olympia/other/docker-compose.yml").touch()
     assert main(["shell", "INSTANCE=missing"]) == ExitCode.PREFLIGHT
     assert "Instances beside it: other" in capsys.readouterr().err
+
+
+REACHED = {
+    "project_dir": "/home/ana/.local/state/o'lympia/ana", "services": ["web"], "connection": "ssh", "host": "vm1", "port": "2222",
+    "user": "operator", "key": "/keys/id", "options": "-o ProxyJump=hop  -C", "become": "ana",
+}  # fmt: skip
+
+
+def test_a_command_inside_another_hosts_instance_goes_over_ssh_as_its_tenant() -> None:
+    command = place("ana.vm1", REACHED, terminal=True).command(
+        ["docker", "compose", "exec", "web", "echo", "$(id); 'x'"]
+    )
+    *ssh, line = command
+    assert ssh == ["ssh", "-o", "ProxyJump=hop", "-C", "-t", "-p2222", "-i/keys/id", "--", "operator@vm1"]
+    sudo = shlex.split(line)
+    assert sudo[:6] == ["sudo", "--set-home", "--user=ana", "--", "sh", "-c"]
+    assert shlex.split(sudo[6]) == [
+        *("cd", "/home/ana/.local/state/o'lympia/ana", "&&", "exec"),
+        *("docker", "compose", "exec", "web", "echo", "$(id); 'x'"),
+    ]
+    assert place("vm1", REACHED | {"become": "", "user": ""}, terminal=False).command(["true"])[-3:-1] == ["--", "vm1"]
+    assert place("here", REACHED | {"connection": "local"}, terminal=False).ssh == ()
+    with pytest.raises(OlympiaError, match="only SSH gives a terminal"):
+        place("box", REACHED | {"connection": "community.docker.docker"}, terminal=False)

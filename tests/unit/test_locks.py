@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -48,6 +49,77 @@ def test_a_run_holds_the_lock_to_its_end(driver: Driver) -> None:
     assert driver.run("up", "INSTANCE=two")[0] == 0
     with held(driver.state / "olympia", "two", "down"):
         pass
+
+
+@pytest.fixture
+def shared(driver: Driver) -> Path:
+    """Return an inventory of a machine that ana, ben-b and cay share."""
+    folder = driver.path / "shared"
+    folder.mkdir()
+    people = [{"name": name, "uid": 2001 + number} for number, name in enumerate(("ana", "ben-b", "cay"))]
+    machines = {"hosts": {"vm1": {}}, "vars": {"olympia_tenants": people}}
+    (folder / "hosts.yml").write_text(json.dumps({"olympia_machines": machines}))
+    (folder / "instances.yml").write_text("plugin: addons.olympia.tenants\n")
+    return folder
+
+
+def test_who_shares_a_machine_is_alone_with_an_instance_and_not_with_the_machine(driver: Driver, shared: Path) -> None:
+    with held(driver.state / "olympia", "ben-b", "up", str(shared)):
+        assert driver.run("up", "-i", str(shared), "tenant=ana")[0] == 0
+        assert driver.run("up", "-i", str(shared), "--limit=cay.vm1")[0] == 0
+        # Somebody of that name elsewhere, and the instance of that name on this machine, are others.
+        assert driver.run("up", "INSTANCE=ben-b")[0] == 0
+        driver.calls.clear()
+        for verb, tenant in (("up", "ben-b"), ("up", "ana,ben-b"), ("up", ""), ("bootstrap", ""), ("fleet", "ana")):
+            code, _output, errors = driver.run(verb, "-i", str(shared), *([f"tenant={tenant}"] if tenant else []))
+            assert (code, driver.calls) == (ExitCode.CONFLICT, []), (verb, tenant, errors)
+            assert "Another run for the instance ben-b is in progress" in errors
+    assert driver.run("up", "-i", str(shared))[0] == 0
+    assert driver.run("fleet", "-i", str(shared), "tenant=ana")[0] == 0
+    assert driver.calls[-1].settings["tenant"] == "ana"
+
+
+def test_a_night_saves_the_others_and_waits_for_whom_another_run_is_changing(driver: Driver, shared: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(held(driver.state / "olympia", "ben-b", "up", str(shared)))
+
+        def end(_call: object) -> None:
+            # The other run ends when the night has begun with the others.
+            stack.close()
+
+        driver.player.effects["nightly"] = end
+        code, _output, errors = driver.run("nightly", "-i", str(shared))
+    assert code == 0, errors
+    assert [call.settings["tenant"] for call in driver.calls] == ["ana,cay", "ben-b"]
+    assert "Waiting for at most 60 minutes: Another run for the instance ben-b is in progress" in errors
+    driver.calls.clear()
+    assert driver.run("nightly", "-i", str(shared))[0] == 0
+    assert ["tenant" in call.settings for call in driver.calls] == [False], "one night for all"
+
+
+def test_a_night_does_not_wait_for_ever(driver: Driver, shared: Path) -> None:
+    with held(driver.state / "olympia", "ben-b", "up", str(shared)):
+        driver.plays("done", "failed", playbook="nightly")
+        code, _output, errors = driver.run("nightly", "-i", str(shared), "--wait=0")
+    assert code == ExitCode.CONFLICT, errors
+    others, last = driver.calls
+    assert (others.settings["tenant"], last.settings["tenant"]) == ("ana,cay", "ben-b")
+    assert "Another run for the instance ben-b is in progress" in last.settings["__olympia_stack_busy"]
+
+
+def test_a_night_that_has_failed_for_some_is_no_success_for_the_others(driver: Driver, shared: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(held(driver.state / "olympia", "ben-b", "up", str(shared)))
+        driver.player.effects["nightly"] = lambda _call: stack.close()
+        driver.plays("failed", "done", playbook="nightly")
+        assert driver.run("nightly", "-i", str(shared))[0] == 1
+    assert len(driver.calls) == 2
+
+
+def test_a_plan_of_a_night_waits_for_nobody(driver: Driver, shared: Path) -> None:
+    with held(driver.state / "olympia", "ben-b", "up", str(shared)):
+        assert driver.run("nightly", "-i", str(shared), "--check")[0] == 0
+    assert len(driver.calls) == 1
 
 
 @pytest.fixture

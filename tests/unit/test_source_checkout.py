@@ -76,6 +76,22 @@ def test_a_clean_clone_is_moved_on(repository: Repository, clone: Clone) -> None
     assert content(clone) == "two"
 
 
+def test_a_plan_says_what_a_run_does_and_fetches_nothing(repository: Repository, clone: Clone) -> None:
+    address = str(repository.path)
+    assert clone.plan(address, "HEAD") == ("", False)
+    repository.commit("two")
+    before = clone.git("show-ref")
+    assert clone.plan(address, "HEAD") == clone.plan(address, "main") == ("", True)
+    assert clone.plan(address, "next") == clone.plan(address, "v1") == ("", False), "they are where it is"
+    assert (clone.git("show-ref"), content(clone)) == (before, "one")
+    repository.git("branch", "newer")
+    assert clone.plan(address, "newer") == ("", True)
+    commit(clone, "mine")
+    assert clone.plan(address, "HEAD") == (clone.update(address, "HEAD"), False) == ("it has commits of its own", False)
+    (clone.dest / "file").write_text("edited")
+    assert clone.plan(address, "HEAD") == (clone.update(address, "HEAD"), False)
+
+
 def test_one_of_a_release_before_is_moved_on(repository: Repository, clone: Clone) -> None:
     clone.git("config", "--unset", CHOSEN)
     repository.commit("two")

@@ -17,7 +17,13 @@ from ansible.errors import AnsibleFilterError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
-from ansible_collections.addons.olympia.plugins.filter.tenants import examined, instances, machines, tenants
+from ansible_collections.addons.olympia.plugins.filter.tenants import (
+    examined,
+    instances,
+    machines,
+    supported,
+    tenants,
+)
 from ansible_collections.addons.olympia.plugins.inventory.tenants import InventoryModule
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import (
     BUILDER,
@@ -204,9 +210,17 @@ def test_playbooks_are_for_all_hosts_but_where_machines_are_shared_for_instances
     assert instances({"all": ["localhost"]}) == machines({"all": ["localhost"]}) == ["all"]
     assert instances(shared) == ["olympia_instances"]
     assert instances(shared, "ben-b") == ["tenant_ben_b"]
+    assert instances(shared | {"tenant_ana": ["ana.vm1"]}, "ana,ben-b") == ["tenant_ana", "tenant_ben_b"]
     assert machines(shared) == ["olympia_machines"]
     with pytest.raises(AnsibleFilterError, match="no tenant cay; the inventory has ben-b"):
-        instances(shared, "cay")
+        instances(shared, "ben-b,cay")
+
+
+def test_no_playbook_has_hosts_where_machines_have_no_instances() -> None:
+    shared = {"all": [], "olympia_machines": ["vm1"]}
+    for hosts in (instances, machines, examined, partial(supported, ["olympia_machines"])):
+        with pytest.raises(AnsibleFilterError, match=r"no instances, and nothing was run\. Put a file"):
+            hosts(groups=shared)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,8 @@ def test_every_play_keeps_a_users_own_python_packages_out_of_modules(playbook: P
 
 @pytest.mark.parametrize("folder", ["playbooks", "roles"])
 def test_no_task_runs_on_the_controller(folder: str) -> None:
-    # Its arguments would be what a host has answered.
-    for path in (ROOT / folder).rglob("*.yml"):
+    # Its arguments would be what a host has answered. The operator's alert gets that as its standard input, as plain text.
+    alert = ROOT / "roles/olympia_stack/tasks/alert.yml"
+    for path in {*(ROOT / folder).rglob("*.yml")} - {alert}:
         text = path.read_text()
         assert "delegate_to: localhost" not in text and "local_action" not in text, path

@@ -3,7 +3,20 @@
 
 from __future__ import annotations
 
-from . import completion, destroy, doctor, explain, inside, instances, playbooks, render, report, sbom, snapshot, status
+from . import (
+    completion,
+    destroy,
+    doctor,
+    explain,
+    inside,
+    instances,
+    playbooks,
+    render,
+    report,
+    sbom,
+    snapshot,
+    status,
+)
 from .base import Context, Verb
 
 VERBS: tuple[Verb, ...] = (

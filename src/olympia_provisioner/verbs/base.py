@@ -6,17 +6,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import locks, settings
+from .. import locks, settings, tenants
 from ..console import Observer
 from ..errors import ExitCode
 from ..paths import INSTANCE, find_inventory, state_dir
 from ..playbook import Options
 from ..report import Report
-from ..runner import Run
+from ..runner import Run, ansible_environment
 
 # The inventories of this project whose only host is this machine.
 THIS_MACHINE = ("local", "ci")
@@ -122,15 +122,49 @@ class Context:
 
         return instance_of(Path(self.setting("olympia_stack_source_dir") or self.root / "app").expanduser())
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context in which no other run changes the instance; a plan changes nothing, and waits for nobody.
+    def people(self) -> list[str]:
+        """Return the tenants whose instances a run is about; nobody where the inventory has no shared machines.
+
+        Nobody, too, where Ansible cannot read the inventory: the run itself says why.
+
+        Raises:
+            OlympiaError: There is no such inventory.
+        """
+        inventory = find_inventory(self.arguments.inventory, self.root)
+        if not tenants.names_plugin(inventory):
+            return []
+        if named := self.given.get(settings.TENANT):
+            return sorted(set(named.split(",")))
+        return tenants.listed(
+            inventory, self.arguments.limit, ansible_environment(os.environ, self.root, terminal=False)
+        )
+
+    def lock(self, name: str, shared: bool) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which no other run changes an instance.
+
+        Args:
+            name: The instance, or the tenant.
+            shared: Whether it is a tenant of the inventory.
 
         Raises:
             OlympiaError: On entering: another run is in progress.
         """
-        if self.arguments.check:
-            return contextlib.nullcontext()
-        return locks.held(state_dir(os.environ), self.instance, self.arguments.verb)
+        inventory = str(find_inventory(self.arguments.inventory, self.root)) if shared else ""
+        return locks.held(state_dir(os.environ), name, self.arguments.verb, inventory)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs from changing the instances meanwhile; a plan changes nothing, and waits for nobody.
+
+        Raises:
+            OlympiaError: Another run is in progress for one of them.
+        """
+        with contextlib.ExitStack() as stack:
+            if not self.arguments.check:
+                people = self.people()
+                for name in people or [self.instance]:
+                    stack.enter_context(self.lock(name, bool(people)))
+            yield
 
 
 def all_assignments(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Commands inside a running stack, in place of this process."""
+"""Commands inside a running stack, here or on a host of an inventory, in place of this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import NoReturn
 from ..errors import ExitCode, OlympiaError
 from ..paths import state_dir
 from ..words import did_you_mean
-from .base import Context, Verb, words_and_assignments
+from . import reach
+from .base import THIS_MACHINE, Context, Verb, words_and_assignments
 
 # What programs on a terminal know of it.
 TERMINAL = ("COLORTERM", "COLUMNS", "LANG", "LC_ALL", "LINES", "PAGER", "TERM")
@@ -151,6 +152,30 @@ def become(arguments: list[str]) -> NoReturn:
     os.execvp(arguments[0], arguments)
 
 
+def become_inside(context: Context, command: list[str], services: Sequence[str] = ()) -> NoReturn:
+    """Become a command in the project directory of the instance that is meant, on its host.
+
+    Args:
+        context: The command line.
+        command: The command.
+        services: What it names as services.
+
+    Raises:
+        OlympiaError: There is no such stack or service, or no way to it.
+    """
+    if context.arguments.inventory in THIS_MACHINE:
+        enter(project_dir(context))
+        if services:
+            check_services(services, known_services())
+        become(command)
+    found = reach.find(context)
+    check_services(services, found.services)
+    if found.ssh:
+        become(found.command(command))
+    enter(found.directory)
+    become(command)
+
+
 def shell(name: str, summary: str, inside: Sequence[str], root: bool = False) -> Verb:
     """Return a verb that becomes a command in the web container.
 
@@ -162,10 +187,9 @@ def shell(name: str, summary: str, inside: Sequence[str], root: bool = False) ->
     """
 
     def run(context: Context) -> NoReturn:
-        enter(project_dir(context))
-        become(exec_command("web", inside, sys.stdin.isatty(), root))
+        become_inside(context, exec_command("web", inside, sys.stdin.isatty(), root))
 
-    return Verb(name, summary, run, on_hosts=False)
+    return Verb(name, summary, run)
 
 
 def run_exec(context: Context) -> NoReturn:
@@ -182,9 +206,7 @@ def run_exec(context: Context) -> NoReturn:
         raise OlympiaError(
             "exec takes a service and a command", way_out="olympia exec web python3 --version", code=ExitCode.USAGE
         )
-    enter(project_dir(context))
-    check_services([service], known_services())
-    become(exec_command(service, inside, sys.stdin.isatty()))
+    become_inside(context, exec_command(service, inside, sys.stdin.isatty()), [service])
 
 
 def run_logs(context: Context) -> NoReturn:
@@ -196,9 +218,8 @@ def run_logs(context: Context) -> NoReturn:
     Raises:
         OlympiaError: There is no such stack or service.
     """
-    enter(project_dir(context))
-    check_services(context.words, known_services())
-    become(logs_command(context.words, context.arguments.follow, context.arguments.tail))
+    command = logs_command(context.words, context.arguments.follow, context.arguments.tail)
+    become_inside(context, command, context.words)
 
 
 def add_exec_arguments(parser: argparse.ArgumentParser) -> None:
@@ -207,7 +228,7 @@ def add_exec_arguments(parser: argparse.ArgumentParser) -> None:
     Args:
         parser: Its parser.
     """
-    parser.usage = "olympia exec [-h] [-e NAME=value] [NAME=value ...] SERVICE COMMAND [ARGUMENT ...]"
+    parser.usage = "olympia exec [-h] [-i INVENTORY] [-e NAME=value] [NAME=value ...] SERVICE COMMAND [ARGUMENT ...]"
 
 
 def add_log_arguments(parser: argparse.ArgumentParser) -> None:
@@ -226,7 +247,6 @@ VERBS = (
         "print the services' logs",
         run_logs,
         add_log_arguments,
-        on_hosts=False,
         divide=words_and_assignments,
         words="SERVICE",
     ),
@@ -235,7 +255,6 @@ VERBS = (
         "run a command in a service's container; in web and worker as the application's user",
         run_exec,
         add_exec_arguments,
-        on_hosts=False,
         divide=command_after_service,
         words="SERVICE COMMAND",
     ),

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
+from .. import settings
+from . import nightly
 from .base import Context, Verb
 
 
@@ -35,6 +38,22 @@ def up(context: Context) -> None:
     run(context)
 
 
+def run_machines(context: Context) -> None:
+    """Make shared machines ready, which concerns everybody on them.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: It did not end well.
+    """
+    named = context.given.pop(settings.TENANT, None)
+    with context.alone():
+        if named:
+            context.given[settings.TENANT] = named
+        context.prepare(context.arguments.verb).execute()
+
+
 def add_up_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `up`.
 
@@ -44,14 +63,15 @@ def add_up_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adopt", action="store_true", help="take the instance over from another project directory")
 
 
-def changing(name: str, summary: str) -> Verb:
+def changing(name: str, summary: str, do: Callable[[Context], None] = run) -> Verb:
     """Return a verb that changes something by running the playbook of its name.
 
     Args:
         name: What it is called.
         summary: What it does.
+        do: Does it.
     """
-    return Verb(name, summary, run, changes=True)
+    return Verb(name, summary, do, changes=True)
 
 
 VERBS = (
@@ -64,9 +84,11 @@ VERBS = (
     changing("init", "initialize again: migrations, search index, first content"),
     changing("test-site", "bring the stack up and run the site's own tests in it"),
     changing(
-        "bootstrap", "make shared machines ready: engine, an account with an engine for each tenant, one reverse proxy"
+        "bootstrap",
+        "make shared machines ready: engine, an account with an engine for each tenant, one reverse proxy",
+        run_machines,
     ),
-    changing("fleet", "bootstrap shared machines, and bring everybody's instance up"),
-    changing("nightly", "save a snapshot of every instance that holds data, and remove the oldest nightly ones"),
+    changing("fleet", "bootstrap shared machines, and bring everybody's instance up", run_machines),
+    *nightly.VERBS,
     changing("prune", "clear the builder's cache"),
 )
