@@ -43,6 +43,17 @@ def gone_tenants(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [_told(tenant) | {"paths": paths(tenant)} for tenant in tenants_of(entries) if tenant.state != "present"]
 
 
+def listed(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what a list of people says of those who have one of some names: nothing that could be a secret.
+
+    Args:
+        entries: The variable `olympia_tenants`.
+        names: The names.
+    """
+    told = ("name", "instance", "memory_mb", "disk_gb", "expires")
+    return [{key: tenant[key] for key in told} for tenant in tenants(entries, names)]
+
+
 def _told(tenant: Tenant) -> dict[str, Any]:
     names = ("home", "http_port", "image", "last_port", "mount_unit", "socket", "subids")
     # Not asdict: that makes copies of the settings, which Ansible's own dictionaries do not bear.
@@ -149,6 +160,7 @@ class FilterModule:
             "examined": examined,
             "gone_tenants": gone_tenants,
             "instances": instances,
+            "listed": listed,
             "machines": machines,
             "supported": supported,
             "tenant_files": tenant_files,

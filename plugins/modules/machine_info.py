@@ -89,7 +89,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, doctor, host, machine
+from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, doctor, homes, host, machine
 
 WORKERS = 8
 OWN_CERTIFICATE = "/etc/olympia/proxy/proxy.crt"
@@ -121,29 +121,6 @@ def engine_versions(tenants: Sequence[dict[str, Any]]) -> dict[str, str]:
     own = [tenant for tenant in tenants if tenant["engine"] == "rootless"]
     with ThreadPoolExecutor(WORKERS) as pool:
         return dict(zip((tenant["name"] for tenant in own), pool.map(version, own), strict=True))
-
-
-def room(path: Path) -> machine.Room:
-    """Return the room where a path is, or would be.
-
-    Args:
-        path: The path.
-    """
-    while not host.exists(path):
-        path = path.parent
-    found = os.statvfs(path)
-    return machine.Room((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_bavail * found.f_frsize)
-
-
-def growth(folder: Path) -> int:
-    """Return how many bytes the files of home directories do not take yet of those that they have.
-
-    Args:
-        folder: Where they are.
-    """
-    files = [path.stat() for path in folder.glob("*.img")]
-    # stat(2): blocks are of 512 bytes.
-    return sum(max(0, file.st_size - file.st_blocks * 512) for file in files)
 
 
 def proc_options(mounts: str) -> list[str]:
@@ -198,10 +175,12 @@ def look(module: AnsibleModule) -> machine.Machine:
         proc=proc_options(host.read_text(Path("/proc/mounts"))),
         installed=version[1] if version else "",
         engines=engine_versions(tenants),
-        room=room(disks),
+        room=homes.room(disks),
         disks_dir=str(disks),
-        growth=growth(disks),
-        homes={tenant["name"]: room(Path(tenant["home"])) for tenant in tenants if os.path.ismount(tenant["home"])},
+        growth=homes.growth(disks),
+        homes={
+            tenant["name"]: homes.room(Path(tenant["home"])) for tenant in tenants if os.path.ismount(tenant["home"])
+        },
         memory_mb=host.memory_mb(),
         reverse_proxy=parameters["reverse_proxy"],
         web_server=not host.run(["systemctl", "is-active", "--quiet", "nginx"])[0],

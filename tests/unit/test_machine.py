@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import doctor, machine
+from ansible_collections.addons.olympia.plugins.module_utils import doctor, homes, machine
 from ansible_collections.addons.olympia.plugins.module_utils.engine import problem
 from ansible_collections.addons.olympia.plugins.module_utils.machine import GIB, Room
 from ansible_collections.addons.olympia.plugins.modules import machine_info
@@ -157,8 +157,8 @@ def test_a_home_directory_can_grow_by_what_its_file_does_not_take(tmp_path: Path
         with (tmp_path / name).open("wb") as file:
             file.write(b"x" * 4096)
             file.truncate(1 << 20)
-    assert machine_info.growth(tmp_path) == 2 * ((1 << 20) - 4096)
-    assert machine_info.growth(tmp_path / "nowhere") == 0
+    assert homes.growth(tmp_path) == 2 * ((1 << 20) - 4096)
+    assert homes.growth(tmp_path / "nowhere") == 0
 
 
 def test_what_is_mounted_last_counts() -> None:
@@ -168,4 +168,4 @@ def test_what_is_mounted_last_counts() -> None:
 
 
 def test_room_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
-    assert machine_info.room(tmp_path / "not/yet").share == pytest.approx(machine_info.room(tmp_path).share, abs=0.01)
+    assert homes.room(tmp_path / "not/yet").share == pytest.approx(homes.room(tmp_path).share, abs=0.01)

@@ -3,7 +3,21 @@
 
 from __future__ import annotations
 
-from . import completion, destroy, doctor, explain, inside, instances, playbooks, render, report, sbom, snapshot, status
+from . import (
+    completion,
+    destroy,
+    doctor,
+    explain,
+    inside,
+    instances,
+    playbooks,
+    render,
+    report,
+    sbom,
+    snapshot,
+    status,
+    tenant,
+)
 from .base import Context, Verb
 
 VERBS: tuple[Verb, ...] = (
@@ -12,6 +26,7 @@ VERBS: tuple[Verb, ...] = (
     *snapshot.VERBS,
     *status.VERBS,
     *instances.VERBS,
+    *tenant.VERBS,
     *explain.VERBS,
     *render.VERBS,
     *inside.VERBS,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import settings
-from . import snapshot
+from . import snapshot, tenant
 from .base import Context, Verb
 
 # Verbs whose words are services; those of `explain` are settings.
@@ -89,6 +89,8 @@ def choices(verbs: Mapping[str, argparse.ArgumentParser], root: Path) -> dict[st
             return tuple(SCRIPTS)
         if verb == "snapshot":
             return (*snapshot.ACTIONS, *assignments)
+        if verb == "tenant":
+            return (*tenant.ACTIONS, *assignments)
         more = tuple(names) if verb == "explain" else SERVICES if verb in OF_SERVICES else ()
         return (*more, *assignments)
 
