@@ -41,6 +41,9 @@ homes:
     name:
       description: Whose it is.
       type: str
+    id:
+      description: What tells it from any other one that the tenant has had.
+      type: str
     account:
       description: Whether there is an account of that name.
       type: bool
@@ -55,6 +58,10 @@ kept:
   returned: success
   type: list
   elements: str
+moves:
+  description: How far moves of tenants to this machine have got, by name, where they are not finished.
+  returned: success
+  type: dict
 free:
   description: What is free on the file system of O(disks_dir), in bytes.
   returned: success
@@ -84,6 +91,7 @@ def main() -> None:
         changed=False,
         homes=[one | {"account": one["name"] in accounts} for one in homes.found(disks)],
         kept=[str(path) for path in sorted((disks / homes.KEPT).glob("*.img"))],
+        moves={path.stem: homes.progress(path.stem) for path in homes.MOVES.glob("*.json")},
         free=homes.room(disks).free,
         memory_mb=host.memory_mb(),
     )

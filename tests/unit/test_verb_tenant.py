@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.addons.olympia.plugins.filter.tenants import listed
 from ansible_collections.addons.olympia.plugins.module_utils import homes
+from tests.playback import Driver
 
-from olympia_provisioner.verbs import tenant
+from olympia_provisioner.errors import ExitCode
+from olympia_provisioner.verbs import backup, tenant
 
 NOW = datetime(2027, 1, 2, 12, 0, tzinfo=UTC)
 GIB = 1 << 30
@@ -85,3 +88,29 @@ def test_a_home_directorys_file_says_whose_it_is_and_what_it_takes(tmp_path: Pat
 def test_what_a_list_says_of_somebody_has_no_settings_in_it() -> None:
     ana = {"name": "ana", "uid": 2001, "settings": {"olympia_stack_source_repo": "https://token@git.example.org/fork"}}
     assert "token" not in str(listed([ana], ["ana"]))
+
+
+@pytest.mark.parametrize("words", [[], ["move"], ["move", "ana"], ["list", "ana"], ["add", "ana"]])
+def test_words_that_say_nothing_are_answered_with_those_that_do(words: list[str], driver: Driver) -> None:
+    assert driver.run("tenant", *words)[0] == ExitCode.USAGE
+
+
+def test_a_move_names_tenant_and_machine_to_its_playbook(driver: Driver) -> None:
+    driver.plays("done")
+    assert driver.run("tenant", "move", "ana", "vm2", "--check")[0] == ExitCode.DONE
+    (call,) = driver.calls
+    assert call.settings == {"tenant": "ana", "__olympia_tenant_move_to": "vm2"}
+    assert "--check" in call.arguments
+
+
+@pytest.mark.parametrize("words", [[], ["list", "one"], ["fetch", "one", "two"], ["save"]])
+def test_a_backup_is_listed_or_fetched(words: list[str], driver: Driver) -> None:
+    assert driver.run("backup", *words)[0] == ExitCode.USAGE
+
+
+def test_what_has_left_the_machine_is_a_table() -> None:
+    found = [{"name": "auto-1-nightly", "machine": "vm1", "created": "2027-01-01T11:00:00+00:00", "bytes": 3 * 10**6}]
+    assert backup.as_text(found, NOW).splitlines() == [
+        "NAME            AGE  SIZE    SAVED ON",
+        "auto-1-nightly  1 d  3.0 MB  vm1",
+    ]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from . import (
+    backup,
     completion,
     destroy,
     doctor,
@@ -24,6 +25,7 @@ VERBS: tuple[Verb, ...] = (
     *playbooks.VERBS,
     *destroy.VERBS,
     *snapshot.VERBS,
+    *backup.VERBS,
     *status.VERBS,
     *instances.VERBS,
     *tenant.VERBS,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The people who share machines: who lives where."""
+"""The people who share machines: who lives where, and how somebody gets elsewhere."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import ExitCode, OlympiaError
+from ..settings import TENANT
 from .base import Context, Verb, words_and_assignments
 from .instances import readable
 from .status import expiry, table, without_empty
 
-ACTIONS = ("list",)
+ACTIONS = ("list", "move")
 MIB, GIB = 1 << 20, 1 << 30
 
 
@@ -104,6 +105,22 @@ def _left(size: int) -> str:
     return readable(size) if size > 0 else f"-{readable(-size)}" if size else "0"
 
 
+def move(context: Context, name: str, machine: str) -> None:
+    """Take somebody, with all data, to the machine where the list of tenants says that they live.
+
+    Args:
+        context: The command.
+        name: The tenant.
+        machine: That machine, so that nobody is moved by mistake.
+
+    Raises:
+        OlympiaError: It was not done, or not to its end: the same command goes on.
+    """
+    context.given |= {TENANT: name, "__olympia_tenant_move_to": machine}
+    with context.alone():
+        context.prepare("tenant_move").execute()
+
+
 def run(context: Context) -> None:
     """Do with tenants what the words say.
 
@@ -111,14 +128,20 @@ def run(context: Context) -> None:
         context: The command.
 
     Raises:
-        OlympiaError: The words say nothing, or a machine did not answer.
+        OlympiaError: The words say nothing, or it was not done.
     """
-    if context.words != ["list"]:
-        raise OlympiaError(
-            f"'{' '.join(context.words)}' does not say what is to be done with tenants",
-            way_out="olympia tenant list -i PATH",
-            code=ExitCode.USAGE,
-        )
+    match context.words:
+        case ["move", name, machine]:
+            move(context, name, machine)
+            return
+        case ["list"]:
+            pass
+        case words:
+            raise OlympiaError(
+                f"'{' '.join(words)}' does not say what is to be done with tenants",
+                way_out="olympia tenant list | move NAME MACHINE, with -i PATH",
+                code=ExitCode.USAGE,
+            )
     answers, error = context.prepare("tenant_list").ask_each()
     found = document(answers)
     print(json.dumps(found, indent=2) if context.arguments.json else as_text(found, datetime.now(UTC)))
@@ -132,16 +155,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     Args:
         parser: Its parser.
     """
+    parser.add_argument("--check", action="store_true", help="with move: say from where to where, and do nothing")
     parser.add_argument("--json", action="store_true", help="with list: for a program")
 
 
 VERBS = (
     Verb(
         "tenant",
-        "list who lives on which shared machine, with the room left",
+        "list who lives on which shared machine, with the room left; move somebody to another one",
         run,
         add_arguments,
         divide=words_and_assignments,
-        words="list",
+        words="list|move NAME MACHINE",
     ),
 )
