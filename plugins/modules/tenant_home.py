@@ -97,8 +97,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, homes
 from ansible_collections.addons.olympia.plugins.module_utils.flow import SECONDS, FlowError, flow
 
-# An engine's images, containers and volumes: what is in the instance's comes as a snapshot.
-ENGINE_DATA = "./.local/share/docker"
+# An engine's images, containers and volumes: what is in the instance's comes as a snapshot. And what is the file system's own.
+LEFT_OUT = ("./.local/share/docker", "./lost+found")
 PROJECTS = ".local/state/olympia"
 
 
@@ -113,15 +113,8 @@ def pack(given: dict[str, Any], file: Path) -> Path:
         FlowError: Not all of them are packed.
     """
     unfinished = file.with_suffix(".part")
-    packing = [
-        "tar",
-        "--create",
-        "--file=-",
-        "--sparse",
-        f"--exclude={ENGINE_DATA}",
-        f"--directory=/home/{given['account']}",
-        ".",
-    ]
+    left_out = [f"--exclude={path}" for path in LEFT_OUT]
+    packing = ["tar", "--create", "--file=-", "--sparse", *left_out, f"--directory=/home/{given['account']}", "."]
     source = as_tenant.unit_of(given["account"], given["uid"], packing, SECONDS)
     try:
         flow(source, ["dd", f"of={unfinished}", "bs=1M", "conv=fsync", "status=none"], given["limit_gb"] << 30)
