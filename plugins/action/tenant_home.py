@@ -44,10 +44,10 @@ class ActionModule(ActionBase):
             return result
         if state == "unpacked":
             here = held(account)
-            there = self._connection._shell.join_path(self._make_tmp_path(), "home.tar")
+            # Which Ansible removes at the end.
+            there = self._connection._shell.join_path(self._connection._shell.tmpdir, "home.tar")
             self._transfer_file(str(here), there)
             result = self._module({"file": there}, task_vars)
-            self._remove_tmp_path(self._connection._shell.tmpdir)
             if not result.get("failed"):
                 here.unlink()
             return result
