@@ -13,7 +13,7 @@ BOOTSTRAP = $(PYTHON) scripts/bootstrap
 OLYMPIA = .venv/bin/olympia
 
 .DEFAULT_GOAL := help
-VERBS = up down restart rebuild build push init test-site bootstrap fleet nightly prune destroy status url list explain render doctor sbom snapshot data_export data_restore
+VERBS = up down restart rebuild build push init test-site bootstrap fleet nightly tenant backup prune destroy status url list explain render doctor sbom snapshot data_export data_restore
 INSIDE = logs exec shell rootshell djshell report
 
 .PHONY: help $(VERBS) $(INSIDE) build_docker_image verify test lint bench lock docs clean
@@ -24,6 +24,7 @@ help: ## list the verbs
 
 up down restart rebuild build push test-site prune: ## run the stack, take it down (data stays), restart it, build anew and run, build or publish its image, run the site's tests, clear the build cache
 bootstrap fleet nightly: ## make shared machines ready (INVENTORY=PATH); and bring everybody's instance up; save a snapshot of each
+tenant backup: ## who lives on which shared machine, with the room left (INVENTORY=PATH ARGS="list|move NAME MACHINE"); snapshots that have left one (ARGS="list|fetch NAME")
 init destroy: ## initialize again; remove the instance with ALL its data (asks first)
 snapshot data_export data_restore: ## what the instance holds (ARGS="save|restore|list|rm NAME"); its database as plain SQL (ARGS=FILE)
 status url list explain render doctor sbom: ## how it is, where the site is, which instances there are, where settings come from (ARGS=HTTP_PORT), what would be written, what is wrong, what the image is made of

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.release import __version__
 from ansible_collections.addons.olympia.plugins.module_utils import machine
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import Tenant, TenantsError
-from ansible_collections.addons.olympia.plugins.plugin_utils import refused
+from ansible_collections.addons.olympia.plugins.plugin_utils import moves, refused
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import paths, render, tenants_of
 
 COLLECTION = Path(__file__).resolve().parents[2]
@@ -50,6 +50,43 @@ def gone_tenants(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for tenant in tenants_of(entries)
         if tenant.state != "present"
     ]
+
+
+def move_plan(found: Mapping[str, Mapping[str, Any]], name: str, to: str, asked: str = "") -> dict[str, Any]:
+    """Return what a move of a tenant is, as `moves.plan` says it; or `problem`, why they cannot be moved like that.
+
+    Args:
+        found: The answer of homes_info, by machine.
+        name: The tenant.
+        to: Where the list of tenants says that they live.
+        asked: Where they are to be moved; empty where nobody has said it.
+    """
+    try:
+        return moves.plan(found, name, to, asked)
+    except moves.MoveError as error:
+        return {"problem": str(error)}
+
+
+def leaving(entries: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """Return one of a list as `gone_tenants` does, who leaves a machine without having left the list.
+
+    Args:
+        entries: The variable `olympia_tenants`.
+        name: The tenant.
+    """
+    (tenant,) = (one for one in tenants_of(entries) if one.name == name)
+    return _told(tenant) | {"paths": paths(tenant), "state": "absent"}
+
+
+def listed(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what a list of people says of those who have one of some names: nothing that could be a secret.
+
+    Args:
+        entries: The variable `olympia_tenants`.
+        names: The names.
+    """
+    told = ("name", "instance", "memory_mb", "disk_gb", "expires")
+    return [{key: tenant[key] for key in told} for tenant in tenants(entries, names)]
 
 
 def _told(tenant: Tenant) -> dict[str, Any]:
@@ -167,7 +204,11 @@ class FilterModule:
             "examined": examined,
             "gone_tenants": gone_tenants,
             "instances": instances,
+            "leaving": leaving,
+            "listed": listed,
             "machines": machines,
+            "move_plan": move_plan,
+            "old_host": moves.old_host,
             "supported": supported,
             "tenant_files": tenant_files,
             "tenants": tenants,

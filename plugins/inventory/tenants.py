@@ -10,7 +10,8 @@ description:
   - Reads the machines, group C(olympia_machines) of the sources before it, and their variable C(olympia_tenants), which
     R(the role olympia_tenant,ansible_collections.addons.olympia.olympia_tenant_role) describes.
   - Adds a host for each tenant, named INSTANCE.MACHINE, in the groups C(olympia_instances) and C(tenant_NAME).
-  - It is reached as its machine is, and becomes the tenant there, whose name is its variable C(olympia_tenant_name).
+  - It is reached as its machine is, and becomes the tenant there.
+  - Its variables C(olympia_tenant_name), C(olympia_tenant_uid) and C(olympia_tenant_disk_gb) are the tenant's.
   - Its variable C(olympia_tenant_expires) is the day from which on the tenant is reported as expired, if there is one.
   - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there, and C(olympia_machine_builds), what of
     theirs is built once, with C(key), C(machine), which builds it, C(cache), its folder, and C(readers), those of them who have it.
@@ -64,6 +65,8 @@ from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import
 MACHINES = "olympia_machines"
 INSTANCES = "olympia_instances"
 BUILDS = "olympia_builds"
+# What says where snapshots of the instances are copied to.
+BACKUP = "olympia_tenant_backup_"
 # Of a machine that does not say how much memory its tenants may have, in MiB: as much as anybody wants.
 UNLIMITED_MB = 1 << 30
 # The role olympia_proxy was olympia_door. The old names of its settings are read for one release.
@@ -160,7 +163,7 @@ class InventoryModule(BaseInventoryPlugin):
     @staticmethod
     def _reached_as(machine: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Return the variables of a host that is reached as a machine is."""
-        kept = {key: value for key, value in variables.items() if key.startswith(("ansible_", *PREFIXES))}
+        kept = {key: value for key, value in variables.items() if key.startswith(("ansible_", BACKUP, *PREFIXES))}
         return kept | {
             "ansible_host": variables.get("ansible_host", machine),
             "ansible_become": True,
@@ -194,6 +197,8 @@ class InventoryModule(BaseInventoryPlugin):
         own = {
             "ansible_become_user": tenant.name,
             "olympia_tenant_name": tenant.name,
+            "olympia_tenant_uid": tenant.uid,
+            "olympia_tenant_disk_gb": tenant.disk_gb,
             "olympia_stack_instance": tenant.instance,
             "olympia_stack_host_name": name,
             "olympia_stack_http_port": tenant.http_port,

@@ -11,7 +11,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from ansible_collections.addons.olympia.plugins.module_utils import environment
@@ -23,6 +23,22 @@ MEMORY = "1G"  # for the command, within the tenant's own limit
 # Root's and without `config.json`: the tenant's own can be anything, and names programs that the client would run.
 DOCKER = ("docker", "--config", "/etc/olympia")
 TIMED_OUT, TOO_LONG = 124, 125  # 124 as timeout(1) has it
+
+
+def unit_of(name: str, uid: int, command: Sequence[str], seconds: int) -> list[str]:
+    """Return the command line that runs a command as a tenant, with nothing of the environment of whoever calls it.
+
+    Args:
+        name: The account.
+        uid: Its UID.
+        command: The command and its arguments.
+        seconds: How long it may take; systemd ends it then.
+    """
+    return [
+        "systemd-run", "--quiet", "--collect", "--pipe", "--wait", f"--uid={name}", f"--slice=user-{uid}.slice",
+        f"--setenv=XDG_RUNTIME_DIR=/run/user/{uid}", f"--property=RuntimeMaxSec={seconds}", "--property=KillSignal=SIGKILL",
+        "--property=TimeoutStopSec=1", f"--property=MemoryMax={MEMORY}", "--property=NoNewPrivileges=yes", "--", *command,
+    ]  # fmt: skip
 
 
 def run(
@@ -37,11 +53,7 @@ def run(
         seconds: How long it may take.
         stdin: Its standard input; empty if None.
     """
-    unit = [
-        "systemd-run", "--quiet", "--collect", "--pipe", "--wait", f"--uid={name}", f"--slice=user-{uid}.slice",
-        f"--setenv=XDG_RUNTIME_DIR=/run/user/{uid}", f"--property=RuntimeMaxSec={seconds}", "--property=KillSignal=SIGKILL",
-        "--property=TimeoutStopSec=1", f"--property=MemoryMax={MEMORY}", "--property=NoNewPrivileges=yes", "--", *command,
-    ]  # fmt: skip
+    unit = unit_of(name, uid, command, seconds)
     began = time.monotonic()
     # systemd ends all that the command has left; whoever holds its output open elsewhere is not waited for.
     code, output, errors = bounded(unit, seconds + GRACE, stdin=stdin)
@@ -66,7 +78,11 @@ def engine(
 
 
 def bounded(
-    command: Sequence[str], seconds: float, limit: int = LIMIT, stdin: IO[bytes] | None = None
+    command: Sequence[str],
+    seconds: float,
+    limit: int = LIMIT,
+    stdin: IO[bytes] | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> tuple[int, str, str]:
     """Run a command whose end and output nobody can rely on. Return its code, output and errors.
 
@@ -75,6 +91,7 @@ def bounded(
         seconds: How long it may take, with all that has its output open.
         limit: How many bytes it may print, output and errors together.
         stdin: Its standard input; empty if None.
+        more: What its environment has besides.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -83,7 +100,7 @@ def bounded(
             stdin=stdin or subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment.commands(),
+            env=environment.commands(more),
         )
     except (FileNotFoundError, PermissionError) as error:
         return 127, "", str(error)

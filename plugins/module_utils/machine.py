@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `olympia doctor` makes of a machine that several people share. Pure, but for `room` and `growth`."""
+"""What `olympia doctor` makes of a machine that several people share: a verdict for each check. Pure functions."""
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.doctor import (
@@ -51,34 +49,6 @@ class Room:
     def share(self) -> float:
         """The share that is taken, as df has it."""
         return self.used / ((self.used + self.free) or 1)
-
-
-def room(path: Path) -> Room:
-    """Return the room where a path is, or would be.
-
-    Args:
-        path: The path.
-    """
-    while not path.exists():
-        path = path.parent
-    found = os.statvfs(path)
-    return Room((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_bavail * found.f_frsize)
-
-
-def growth(tenants: Iterable[Mapping[str, Any]], folder: Path) -> int:
-    """Return how many bytes home directories do not take yet of those that their tenants are promised, made or not.
-
-    Args:
-        tenants: The tenants, as the filter `tenants` gives them.
-        folder: Where the home directories' files are.
-    """
-    left = 0
-    for tenant in tenants:
-        path = folder / tenant["image"]
-        # stat(2): blocks are of 512 bytes.
-        taken = path.stat().st_blocks * 512 if path.exists() else 0
-        left += max(0, tenant["disk_gb"] * GIB - taken)
-    return left
 
 
 def overcommitted(room: Room, growth: int, disks_dir: str) -> str:

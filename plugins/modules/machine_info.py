@@ -89,7 +89,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, doctor, host, machine
+from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, doctor, homes, host, machine
 
 WORKERS = 8
 OWN_CERTIFICATE = "/etc/olympia/proxy/proxy.crt"
@@ -175,11 +175,11 @@ def look(module: AnsibleModule) -> machine.Machine:
         proc=proc_options(host.read_text(Path("/proc/mounts"))),
         installed=version[1] if version else "",
         engines=engine_versions(tenants),
-        room=machine.room(disks),
+        room=homes.room(disks),
         disks_dir=str(disks),
-        growth=machine.growth(tenants, disks),
+        growth=homes.growth(tenants, disks),
         homes={
-            tenant["name"]: machine.room(Path(tenant["home"])) for tenant in tenants if os.path.ismount(tenant["home"])
+            tenant["name"]: homes.room(Path(tenant["home"])) for tenant in tenants if os.path.ismount(tenant["home"])
         },
         memory_mb=host.memory_mb(),
         reverse_proxy=parameters["reverse_proxy"],

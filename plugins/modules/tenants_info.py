@@ -35,6 +35,11 @@ options:
     description: Folder of the files that are mounted as home directories.
     type: path
     required: true
+  packages:
+    description: Packages that are needed besides those that every machine with tenants needs.
+    type: list
+    elements: str
+    default: []
   image_origin:
     description: Where service images come from; V(auto) asks the engine whether it reaches a registry.
     type: str
@@ -94,7 +99,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, host, machine, registry
+from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, homes, host, machine, registry
 from ansible_collections.addons.olympia.plugins.module_utils.engine import problem
 from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES, in_registry
 from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROUP
@@ -138,15 +143,19 @@ else:
 WORKERS = 8
 
 
-def missing_packages() -> list[str]:
-    """Return the packages that are not installed."""
-    wanted = [*PACKAGES, *(name for names in ROOTLESS.values() for name in names)]
+def missing_packages(more: Sequence[str]) -> list[str]:
+    """Return the packages that are not installed.
+
+    Args:
+        more: Those that are needed besides the usual ones.
+    """
+    wanted = [*PACKAGES, *more, *(name for names in ROOTLESS.values() for name in names)]
     _code, out, _errors = host.run(
         ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\n", *wanted, *ROOTLESS]
     )
     installed = {line.split()[1] for line in out.splitlines() if line.startswith("installed ")}
     engine = next((name for name in ROOTLESS if name in installed), "docker.io")
-    return [name for name in [*PACKAGES, *ROOTLESS[engine]] if name not in installed]
+    return [name for name in [*PACKAGES, *more, *ROOTLESS[engine]] if name not in installed]
 
 
 def differing(files: dict[str, dict[str, str]]) -> list[str]:
@@ -347,7 +356,7 @@ def strangers(names: Sequence[str], disks: Path) -> list[dict[str, Any]]:
             f"{name} lives here, and is to live on another machine: nothing would come along",
             str(disks / f"{name}.img"),
             "there is a home directory",
-            f"name this machine in `hosts` of {name}; or save a snapshot, and remove the tenant here first",
+            f"name this machine in `hosts` of {name}; or take everything to the other one: olympia tenant move {name} MACHINE",
             "olympia_tenants",
         )
         for name in names
@@ -364,6 +373,7 @@ def main() -> None:
             "elsewhere": {"type": "list", "elements": "str", "default": []},
             "files": {"type": "dict", "required": True},
             "disks_dir": {"type": "path", "required": True},
+            "packages": {"type": "list", "elements": "str", "default": []},
             "image_origin": {"type": "str", "choices": ["auto", "packages", "registry"], "default": "registry"},
             "registry": {"type": "str", "default": ""},
         },
@@ -380,7 +390,7 @@ def main() -> None:
                 "use a machine that was booted with systemd",
             )
         )
-    packages, files = missing_packages(), differing(module.params["files"])
+    packages, files = missing_packages(module.params["packages"]), differing(module.params["files"])
     active = not host.run(["systemctl", "is-active", "--quiet", UNIT])[0]
     needs = [f"install {', '.join(packages)}"] if packages else []
     needs += [f"write {', '.join(files)}"] if files else []
@@ -414,7 +424,7 @@ def main() -> None:
             if tenant["name"] in leaving
         ],
     }
-    if more := machine.overcommitted(machine.room(disks), machine.growth(tenants, disks), str(disks)):
+    if more := machine.overcommitted(homes.room(disks), homes.growth(tenants, disks), str(disks)):
         module.warn(f"{more}: lower disk_gb of some in olympia_tenants, or watch the doctor's check disk-machine.")
     origin = module.params["image_origin"]
     if origin == "auto":

@@ -11,9 +11,19 @@ from .conftest import ROOT, run
 
 
 def test_the_command_of_the_wheel_runs_its_own_collection(tmp_path: Path) -> None:
-    build = [sys.executable, ROOT / "scripts/wheel"]
+    build: list[str | Path] = [sys.executable, ROOT / "scripts/wheel"]
     wheel = subprocess.run(build, check=True, capture_output=True, text=True).stdout.strip()
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "there", wheel]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        tmp_path / "there",
+        wheel,
+    ]
     subprocess.run(pip, check=True, capture_output=True)
     # -P: the working directory is on no path. The checkout's own package would come after this one.
     program = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import doctor, machine
+from ansible_collections.addons.olympia.plugins.module_utils import doctor, homes, machine
 from ansible_collections.addons.olympia.plugins.module_utils.engine import problem
 from ansible_collections.addons.olympia.plugins.module_utils.machine import GIB, Room
 from ansible_collections.addons.olympia.plugins.modules import machine_info
@@ -159,8 +159,8 @@ def test_what_is_promised_to_tenants_counts_whether_it_is_made_or_not(tmp_path: 
     # Of somebody who was removed: it is not mounted, and does not grow.
     (tmp_path / "old.img").touch()
     ana, ben = ({"image": f"{name}.img", "disk_gb": 2} for name in ("ana", "ben"))
-    assert machine.growth([ana], tmp_path) == 2 * GIB - 4096
-    assert machine.growth([ana, ben], tmp_path) == 4 * GIB - 4096
+    assert homes.growth([ana], tmp_path) == 2 * GIB - 4096
+    assert homes.growth([ana, ben], tmp_path) == 4 * GIB - 4096
 
 
 def test_more_promised_than_there_is_is_said_with_numbers() -> None:
@@ -176,4 +176,4 @@ def test_what_is_mounted_last_counts() -> None:
 
 
 def test_room_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
-    assert machine.room(tmp_path / "not/yet").share == pytest.approx(machine.room(tmp_path).share, abs=0.01)
+    assert homes.room(tmp_path / "not/yet").share == pytest.approx(homes.room(tmp_path).share, abs=0.01)

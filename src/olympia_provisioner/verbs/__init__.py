@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from . import (
+    backup,
     completion,
     destroy,
     doctor,
@@ -16,6 +17,7 @@ from . import (
     sbom,
     snapshot,
     status,
+    tenant,
 )
 from .base import Context, Verb
 
@@ -23,8 +25,10 @@ VERBS: tuple[Verb, ...] = (
     *playbooks.VERBS,
     *destroy.VERBS,
     *snapshot.VERBS,
+    *backup.VERBS,
     *status.VERBS,
     *instances.VERBS,
+    *tenant.VERBS,
     *explain.VERBS,
     *render.VERBS,
     *inside.VERBS,

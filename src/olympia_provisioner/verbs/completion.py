@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import settings
-from . import snapshot
+from . import backup, snapshot, tenant
 from .base import Context, Verb
 
 # Verbs whose words are services; those of `explain` are settings.
@@ -54,6 +54,9 @@ _olympia() {
 compdef _olympia olympia
 """
 
+# Words that stand after a verb.
+ACTIONS = {"backup": backup.ACTIONS, "snapshot": snapshot.ACTIONS, "tenant": tenant.ACTIONS}
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -87,8 +90,8 @@ def choices(verbs: Mapping[str, argparse.ArgumentParser], root: Path) -> dict[st
     def words(verb: str) -> tuple[str, ...]:
         if verb == "completion":
             return tuple(SCRIPTS)
-        if verb == "snapshot":
-            return (*snapshot.ACTIONS, *assignments)
+        if actions := ACTIONS.get(verb):
+            return (*actions, *assignments)
         more = tuple(names) if verb == "explain" else SERVICES if verb in OF_SERVICES else ()
         return (*more, *assignments)
 

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What one command gives to another arrives as a whole, or the other one does not see its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.addons.olympia.plugins.module_utils.flow import FlowError, flow
+
+PLENTY = 1 << 30
+
+
+def shell(text: str, *arguments: Path) -> list[str]:
+    """Return a shell command."""
+    return ["sh", "-c", text, "sh", *map(str, arguments)]
+
+
+def keep(file: Path) -> list[str]:
+    """Return a command that keeps what it reads once it has seen the end."""
+    return shell('cat > "$1.part" && mv "$1.part" "$1"', file)
+
+
+def test_all_of_it_arrives(tmp_path: Path) -> None:
+    flow(shell("seq 2000000; echo said >&2"), keep(tmp_path / "kept"), PLENTY)
+    assert (tmp_path / "kept").read_text().split() == [str(number) for number in range(1, 2000001)]
+
+
+@pytest.mark.parametrize(
+    ("source", "limit", "seconds", "said"),
+    [
+        pytest.param("echo some; echo broken >&2; exit 3", PLENTY, 600, "broken \\(code 3\\)", id="fails"),
+        pytest.param("exec yes", 1000, 600, "more than 1000 bytes", id="has no end"),
+        pytest.param("echo some; exec sleep 20", PLENTY, 0.5, "not ended within 0.5 seconds", id="stops"),
+        pytest.param(
+            "sleep 20 & echo some", PLENTY, 0.5, "not ended within 0.5 seconds", id="leaves its output to another"
+        ),
+        pytest.param(
+            "exec >&-; exec sleep 20", PLENTY, 0.5, "not ended within 0.5 seconds", id="closes its output and stays"
+        ),
+    ],
+)
+def test_what_is_cut_off_is_not_taken(source: str, limit: int, seconds: float, said: str, tmp_path: Path) -> None:
+    with pytest.raises(FlowError, match=said):
+        flow(shell(source), keep(tmp_path / "kept"), limit, seconds=seconds)
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize(
+    ("sink", "said"),
+    [
+        pytest.param("echo full >&2; exit 4", "full \\(code 4\\)", id="fails"),
+        pytest.param("exec true", "not all of it was read", id="reads nothing"),
+        pytest.param("exec sleep 20", "not ended within 0.5 seconds", id="never reads"),
+    ],
+)
+def test_what_is_not_read_has_not_arrived(sink: str, said: str) -> None:
+    with pytest.raises(FlowError, match=said):
+        flow(["yes"], shell(sink), PLENTY, seconds=0.5)
