@@ -29,8 +29,9 @@ def test_the_command_of_the_wheel_runs_its_own_collection(tmp_path: Path) -> Non
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); from olympia_provisioner.cli import main; sys.exit(main())"
     )
-    command = [sys.executable, "-P", "-c", program, str(tmp_path / "there"), "render"]
-    told = run(*command, cwd=tmp_path, XDG_STATE_HOME=str(tmp_path / "state"), ANSIBLE_COLLECTIONS_PATH="/nowhere")
-    assert "docker-compose.yml" in told
+    command = [sys.executable, "-P", "-c", program, str(tmp_path / "there")]
+    where = {"XDG_STATE_HOME": str(tmp_path / "state"), "ANSIBLE_COLLECTIONS_PATH": "/nowhere"}
+    assert "docker-compose.yml" in run(*command, "render", cwd=tmp_path, **where)
+    assert "changed=0 " in run(*command, "down", cwd=tmp_path, **where)
     again = subprocess.run(build, check=True, capture_output=True, text=True).stdout.strip()
     assert again == wheel
