@@ -34,6 +34,7 @@ MACHINE = {
     "/etc/systemd/user/olympia-engine.service": "machine/olympia-engine.service.j2",
     "/usr/local/libexec/olympia-idle": "machine/idle.sh.j2",
     "/usr/local/libexec/olympia-instance": "machine/instance.sh.j2",
+    "/usr/local/libexec/olympia-slice": "machine/slice.sh.j2",
     "/usr/local/libexec/olympia-tmp": "machine/tmp.py.j2",
     "/usr/local/libexec/olympia-wake": "machine/wake.sh.j2",
     "/usr/share/pam-configs/olympia": "machine/pam.j2",
