@@ -35,6 +35,7 @@ MACHINE = {
     "/usr/local/bin/olympia": "machine/olympia.sh.j2",
     "/usr/local/libexec/olympia-idle": "machine/idle.sh.j2",
     "/usr/local/libexec/olympia-instance": "machine/instance.sh.j2",
+    "/usr/local/libexec/olympia-slice": "machine/slice.sh.j2",
     "/usr/local/libexec/olympia-tmp": "machine/tmp.py.j2",
     "/usr/local/libexec/olympia-wake": "machine/wake.sh.j2",
     "/usr/share/pam-configs/olympia": "machine/pam.j2",

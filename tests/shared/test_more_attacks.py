@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from tests.e2e.stack import wait_until
-from tests.fleet import Fleet
+from tests.fleet import OPERATOR, Fleet
 
 from .attacking import ANA, ANAS, BUILDS, COMMON, PATIENCE, VM, Serve, fails, works
 
@@ -22,7 +22,7 @@ WAYS = {
     # Its root's group memberships are gone, and it sees the machine's files as the engine does.
     "container": (
         "f=$(mktemp) && tar --create --dereference --file=$f /usr/bin/find $(ldd /usr/bin/find | grep -o '/[^ ]*') 2> /dev/null && "
-        "docker import --quiet $f finder > /dev/null && docker run --rm --network=none --volume=/:/machine finder {}"
+        "docker import $f finder > /dev/null && docker run --rm --network=none --volume=/:/machine finder {}"
     ),
 }
 
@@ -73,7 +73,7 @@ def test_a_link_in_place_of_the_folder_for_temporary_files_leads_root_nowhere(fl
     place = "/var/lib/olympia/tmp/ana"
     # Behind a folder that is closed to ana: what is mounted from there would be open to her.
     fleet.inside(VM, "sh", "-c", "mkdir -p /root/closed/open && chmod 0777 /root/closed/open")
-    swap = "while :; do rm -rf ~/.tmp; ln -s /root/closed/open ~/.tmp; rm ~/.tmp; mkdir ~/.tmp; done"
+    swap = "cd; while :; do mv .olympia-tmp kept; ln -s /root/closed/open .olympia-tmp; rm .olympia-tmp; mv kept .olympia-tmp; done"
     works(fleet, "ana", f"systemd-run --user --unit=swap sh -c '{swap}'")
     try:
         for _ in range(15):
@@ -84,9 +84,22 @@ def test_a_link_in_place_of_the_folder_for_temporary_files_leads_root_nowhere(fl
             assert "closed" not in mounted, (done.returncode, mounted)
             fleet.inside(VM, "sh", "-c", "systemctl reset-failed olympia-tmp@ana || true")
     finally:
-        works(fleet, "ana", "systemctl --user stop swap; rm -rf ~/.tmp")
+        works(
+            fleet,
+            "ana",
+            "systemctl --user stop swap; rm -f ~/.olympia-tmp; test ! -e ~/kept || mv -T ~/kept ~/.olympia-tmp",
+        )
     fleet.inside(VM, "systemctl", "restart", "olympia-tmp@ana")
-    assert "[/.tmp" in fleet.inside(VM, "findmnt", "--noheadings", "--output=SOURCE", place)
+    assert "[/.olympia-tmp/all]" in fleet.inside(VM, "findmnt", "--noheadings", "--output=SOURCE", place)
+    # Or nobody could log in as ana any more.
+    fails(fleet, "ana", "rm -rf ~/.olympia-tmp")
+    works(fleet, "ana", "echo x > /tmp/x")
+
+
+def test_what_the_operator_starts_as_a_tenant_has_the_tenants_limits(fleet: Fleet) -> None:
+    groups = "sudo --user={} cat /proc/self/cgroup"
+    assert "/user.slice/user-2001.slice/" in works(fleet, OPERATOR, groups.format("ana"))
+    assert "user-2001" not in works(fleet, OPERATOR, groups.format("root"))
 
 
 def test_root_follows_no_link_of_a_home_directory(fleet: Fleet) -> None:
@@ -128,7 +141,7 @@ ASKED = (
     "su --command=true ben < /dev/null",
     "/usr/sbin/nft list ruleset",
     "/usr/sbin/losetup --detach /dev/loop0",
-    "mount --bind /etc /home/ana/.tmp",
+    "mount --bind /etc /home/ana/.docker",
     "echo 2002 > /sys/fs/cgroup/user.slice/user-2002.slice/cgroup.freeze",
     "echo $$ > /sys/fs/cgroup/user.slice/cgroup.procs",
     "echo max > /sys/fs/cgroup/user.slice/user-2001.slice/memory.max",
