@@ -203,6 +203,8 @@ class InventoryModule(BaseInventoryPlugin):
             "olympia_stack_host_name": name,
             "olympia_stack_http_port": tenant.http_port,
             "olympia_stack_frontend_port": tenant.frontend_port,
+            # In memory, and closed to others: a full home directory would fail what makes room in it.
+            **({"ansible_remote_tmp": f"/run/user/{tenant.uid}/ansible"} if tenant.rootless else {}),
             **({"olympia_tenant_expires": tenant.expires} if tenant.expires else {}),
             **({"olympia_stack_site_url": f"https://{name}"} if variables.get("olympia_proxy_enabled", True) else {}),
         }

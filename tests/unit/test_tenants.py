@@ -287,6 +287,8 @@ def test_each_tenant_makes_a_host_that_is_reached_as_its_machine(inventory: Inve
     ana, ben, machine = (told.get_host(name).get_vars() for name in ("ana.vm1", "ben-b.vm2", "vm1"))
     assert (ana["ansible_host"], ana["ansible_port"]) == ("192.0.2.1", 2222)
     assert (ana["ansible_become"], ana["ansible_become_user"]) == (True, "ana")
+    # Who uses the machine's engine may have no such folder.
+    assert (ana["ansible_remote_tmp"], "ansible_remote_tmp" in ben) == ("/run/user/2001/ansible", False)
     assert ana["olympia_stack_site_url"] == "https://ana.vm1"
     assert (ben["ansible_host"], ben["olympia_stack_debug"]) == ("vm2", False)
     assert machine["olympia_machine_tenants"] == ["ana"]
