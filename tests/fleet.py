@@ -132,6 +132,9 @@ class Fleet:
         while (done := subprocess.run(ask, capture_output=True, text=True, check=False)).returncode:
             assert time.monotonic() < deadline, f"{machine} does not boot: {done.stdout}{done.stderr}"
             time.sleep(0.2)
+        # Loop devices belong to the kernel, so to all test hosts at once; a container has those that there were when it started.
+        nodes = "for n in $(seq 0 63); do [ -e /dev/loop$n ] || mknod --mode=0660 /dev/loop$n b 7 $n; done"
+        self.inside(machine, "sh", "-c", nodes)
         self.addresses[machine] = docker(
             "inspect", "--format", f'{{{{(index .NetworkSettings.Networks "{self.network}").IPAddress}}}}', machine
         )
