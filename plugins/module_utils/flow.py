@@ -21,10 +21,22 @@ CHUNK = 1 << 20  # bytes
 SAID = 1 << 14  # bytes of what a command has said last
 SECONDS = 4 * 60 * 60  # a first copy of much data over a slow line
 LINES = 10
+# systemd takes an end by SIGTERM for a good one, and its exit code with it: so a command says itself that it has come to its end.
+WHOLE = '"$@" && echo olympia-whole >&2'
+DONE = b"olympia-whole\n"
 
 
 class FlowError(Exception):
     """Not all of it has arrived; the message says why."""
+
+
+def said_when_whole(command: Sequence[str]) -> list[str]:
+    """Return a command that does the same, and that `flow` believes only when it has come to its end.
+
+    Args:
+        command: The command and its arguments.
+    """
+    return ["sh", "-c", WHOLE, "sh", *command]
 
 
 def flow(
@@ -86,7 +98,11 @@ def _pump(giver: subprocess.Popen[bytes], taker: subprocess.Popen[bytes], limit:
                     if part:
                         waiting.register(taker.stdin, selectors.EVENT_WRITE)
                         continue
-                    if giver.wait(max(0, deadline - time.monotonic())):
+                    code = giver.wait(max(0, deadline - time.monotonic()))
+                    os.set_blocking(giver.stderr.fileno(), False)
+                    with contextlib.suppress(BlockingIOError):
+                        said[giver.stderr] += os.read(giver.stderr.fileno(), CHUNK)
+                    if code or _cut_off(giver, said[giver.stderr]):
                         raise FlowError(_words(giver, said[giver.stderr]))
                     taker.stdin.close()
                 elif key.fileobj is taker.stdin:
@@ -106,11 +122,17 @@ def _pump(giver: subprocess.Popen[bytes], taker: subprocess.Popen[bytes], limit:
                     said[key.fileobj] = (said[key.fileobj] + text)[-SAID:]  # type: ignore[index]
                     if not text:
                         waiting.unregister(key.fileobj)
-    if taker.wait(max(0, deadline - time.monotonic())):
+    if taker.wait(max(0, deadline - time.monotonic())) or (taker.stdin.closed and _cut_off(taker, said[taker.stderr])):
         raise FlowError(_words(taker, said[taker.stderr]))
     if not taker.stdin.closed:
         raise FlowError("not all of it was read")
 
 
+def _cut_off(process: subprocess.Popen[bytes], said: bytes) -> bool:
+    return WHOLE in process.args and not said.endswith(DONE)  # type: ignore[operator]
+
+
 def _words(process: subprocess.Popen[bytes], said: bytes) -> str:
+    if not process.returncode:
+        return "it was ended before it was done"
     return f"{tail(said.decode(errors='replace').strip(), LINES)} (code {process.returncode})"

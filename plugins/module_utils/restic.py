@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils import as_tenant
-from ansible_collections.addons.olympia.plugins.module_utils.flow import SECONDS, FlowError, flow
+from ansible_collections.addons.olympia.plugins.module_utils.flow import SECONDS, FlowError, flow, said_when_whole
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import NAME
 
 CACHE = "/var/cache/olympia/restic"
@@ -131,9 +131,8 @@ class Repository:
         Raises:
             ResticError: It is not saved.
         """
-        pack = as_tenant.unit_of(
-            self.name, self.uid, ["tar", "--create", "--file=-", f"--directory={directory}", name], SECONDS
-        )
+        tar = ["tar", "--create", "--file=-", f"--directory={directory}", name]
+        pack = as_tenant.unit_of(self.name, self.uid, said_when_whole(tar), SECONDS)
         take = [
             "restic",
             "backup",
@@ -165,7 +164,8 @@ class Repository:
             raise ResticError(f"'{name}' in {self.address} cannot name a snapshot.")
         if not as_tenant.run(self.name, self.uid, ["test", "-e", f"{directory}/{name}"])[0]:
             return False
-        unpack = as_tenant.unit_of(self.name, self.uid, ["sh", "-c", UNPACK, "sh", directory, name], SECONDS)
+        unpacking = said_when_whole(["sh", "-c", UNPACK, "sh", directory, name])
+        unpack = as_tenant.unit_of(self.name, self.uid, unpacking, SECONDS)
         dump = ["restic", "dump", "--quiet", str(snapshot["id"]), FILE]
         self._flow(dump, unpack, f"{name} is not fetched from {self.address}")
         return True

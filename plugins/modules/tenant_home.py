@@ -95,7 +95,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, homes
-from ansible_collections.addons.olympia.plugins.module_utils.flow import SECONDS, FlowError, flow
+from ansible_collections.addons.olympia.plugins.module_utils.flow import SECONDS, FlowError, flow, said_when_whole
 
 # An engine's images, containers and volumes: what is in the instance's comes as a snapshot. And what is the file system's own.
 LEFT_OUT = ("./.local/share/docker", "./lost+found")
@@ -115,7 +115,7 @@ def pack(given: dict[str, Any], file: Path) -> Path:
     unfinished = file.with_suffix(".part")
     left_out = [f"--exclude={path}" for path in LEFT_OUT]
     packing = ["tar", "--create", "--file=-", "--sparse", *left_out, f"--directory=/home/{given['account']}", "."]
-    source = as_tenant.unit_of(given["account"], given["uid"], packing, SECONDS)
+    source = as_tenant.unit_of(given["account"], given["uid"], said_when_whole(packing), SECONDS)
     try:
         flow(source, ["dd", f"of={unfinished}", "bs=1M", "conv=fsync", "status=none"], given["limit_gb"] << 30)
     except FlowError:
@@ -145,7 +145,7 @@ def unpack(given: dict[str, Any], file: Path) -> Path:
             )
         homes.write_progress(name, reached | {"done": "begun"})
     unpacking = ["tar", "--extract", "--file=-", f"--directory={home}"]
-    flow(["cat", str(file)], as_tenant.unit_of(name, uid, unpacking, SECONDS), file.stat().st_size)
+    flow(["cat", str(file)], as_tenant.unit_of(name, uid, said_when_whole(unpacking), SECONDS), file.stat().st_size)
     homes.write_progress(name, reached | {"done": "unpacked"})
     return file
 

@@ -104,7 +104,8 @@ def test_a_copy_that_a_tenant_has_interrupted_is_no_snapshot(fleet: Fleet) -> No
     before = copied(fleet)
     # Large enough that it takes a while, and cannot be compressed.
     large = "$HOME/.local/share/docker/volumes/ana_storage/_data/large"
-    ends = "until pkill --uid ana --exact --parent 1 tar; do :; done"
+    # By SIGTERM, which systemd takes for a good end. What packs for the backup, and not what packs in a container before.
+    ends = 'until pkill --uid ana --full "[t]ar --create --file=- --directory=/home/ana"; do :; done'
     attack = f"head --bytes=400M /dev/urandom > {large} && systemd-run --user --collect --unit=ends sh -c '{ends}'"
     prepared = fleet.as_tenant(FIRST, "ana", attack)
     assert prepared.returncode == 0, prepared.stderr

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.flow import FlowError, flow
+from ansible_collections.addons.olympia.plugins.module_utils.flow import FlowError, flow, said_when_whole
 
 PLENTY = 1 << 30
 
@@ -57,3 +57,23 @@ def test_what_is_cut_off_is_not_taken(source: str, limit: int, seconds: float, s
 def test_what_is_not_read_has_not_arrived(sink: str, said: str) -> None:
     with pytest.raises(FlowError, match=said):
         flow(["yes"], shell(sink), PLENTY, seconds=0.5)
+
+
+# As systemd-run ends where its command was ended by SIGTERM.
+AS_SYSTEMD = ["sh", "-c", '"$@" || true', "sh"]
+
+
+def test_what_says_that_it_is_whole_is_believed(tmp_path: Path) -> None:
+    source = [*AS_SYSTEMD, *said_when_whole(shell("seq 100000"))]
+    flow(source, [*AS_SYSTEMD, *said_when_whole(keep(tmp_path / "kept"))], PLENTY)
+    assert len((tmp_path / "kept").read_text().split()) == 100000
+
+
+def test_what_was_ended_by_a_signal_is_not_whole_whatever_systemd_says(tmp_path: Path) -> None:
+    source = [*AS_SYSTEMD, *said_when_whole(shell("echo some; kill -TERM $$"))]
+    with pytest.raises(FlowError, match="ended before it was done"):
+        flow(source, keep(tmp_path / "kept"), PLENTY)
+    assert not (tmp_path / "kept").exists()
+    sink = [*AS_SYSTEMD, *said_when_whole(shell("cat > /dev/null; kill -TERM $$"))]
+    with pytest.raises(FlowError, match="ended before it was done"):
+        flow(["seq", "10"], sink, PLENTY)
