@@ -364,6 +364,26 @@ def strangers(names: Sequence[str], disks: Path) -> list[dict[str, Any]]:
     ]
 
 
+def others(gone: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a problem for each tenant who is to be removed, and whose name is that of another account.
+
+    Args:
+        gone: Those who are to be removed.
+    """
+    accounts = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
+    return [
+        problem(
+            f"{tenant['name']} is to be removed, and is another account",
+            "/etc/passwd",
+            f"it has the UID {accounts[tenant['name']]}, and the list says {tenant['uid']}",
+            "correct the name or the UID of that tenant, or take the entry out of the list",
+            "olympia_tenants",
+        )
+        for tenant in gone
+        if accounts.get(tenant["name"], tenant["uid"]) != tenant["uid"]
+    ]
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -380,7 +400,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     disks = Path(module.params["disks_dir"])
-    problems = strangers(module.params["elsewhere"], disks)
+    problems = strangers(module.params["elsewhere"], disks) + others(module.params["gone"])
     if not Path("/run/systemd/system").is_dir():
         problems.append(
             problem(

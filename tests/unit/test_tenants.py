@@ -34,7 +34,13 @@ from ansible_collections.addons.olympia.plugins.module_utils.tenants import (
     place,
     source_key,
 )
-from ansible_collections.addons.olympia.plugins.modules.tenants_info import Found, assess, file_system_size, strangers
+from ansible_collections.addons.olympia.plugins.modules.tenants_info import (
+    Found,
+    assess,
+    file_system_size,
+    others,
+    strangers,
+)
 from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import render, tenants_of
 
 ROOT = Path(__file__).parents[2]
@@ -203,6 +209,16 @@ def test_who_would_leave_data_behind_is_not_moved(tmp_path: Path) -> None:
     assert [problem["what"] for problem in strangers(["ana", "ben"], tmp_path)] == [
         "ana lives here, and is to live on another machine: nothing would come along"
     ]
+
+
+def test_no_account_is_removed_that_only_has_the_name_of_a_tenant() -> None:
+    gone = [{"name": "root", "uid": 2001}, {"name": "nobody-of-this-name", "uid": 2002}]
+    (problem,) = others(gone)
+    assert (problem["what"], problem["evidence"]) == (
+        "root is to be removed, and is another account",
+        "it has the UID 0, and the list says 2001",
+    )
+    assert others([{"name": "root", "uid": 0}]) == []
 
 
 def test_playbooks_are_for_all_hosts_but_where_machines_are_shared_for_instances_or_machines() -> None:
