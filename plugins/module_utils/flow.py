@@ -77,7 +77,8 @@ def flow(
 
 
 def _pump(giver: subprocess.Popen[bytes], taker: subprocess.Popen[bytes], limit: int, deadline: float) -> None:
-    assert giver.stdout and giver.stderr and taker.stdin and taker.stderr
+    if not (giver.stdout and giver.stderr and taker.stdin and taker.stderr):
+        raise ValueError("the two processes need pipes")
     os.set_blocking(taker.stdin.fileno(), False)
     said: dict[IO[bytes], bytes] = {giver.stderr: b"", taker.stderr: b""}
     part, total = b"", 0

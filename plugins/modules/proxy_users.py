@@ -33,6 +33,7 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Says which files it would write or remove.
   diff_mode:
     support: none
     description: What differs is secret.
@@ -70,7 +71,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.files import finish, write
 
-FOLDERS = (PASSWORDS, USERS) = ("passwords", "htpasswd")
+PASSWORDS = "passwords"
+USERS = "htpasswd"
 # Only root writes them; the file's group reads it.
 MODE = 0o640
 
@@ -135,7 +137,7 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
     """
     directory = Path(module.params["directory"])
     files = wanted(module)
-    there = {f"{folder}/{path.name}" for folder in FOLDERS for path in (directory / folder).glob("*")}
+    there = {f"{folder}/{path.name}" for folder in (PASSWORDS, USERS) for path in (directory / folder).glob("*")}
     differing = [name for name, (content, group) in files.items() if not is_right(directory / name, content, group)]
     unwanted = sorted(there - set(files))
     if not module.check_mode:
