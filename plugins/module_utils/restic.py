@@ -103,7 +103,7 @@ class Repository:
         return sorted(told, key=lambda one: str(one["created"]))
 
     def ensure(self) -> list[dict[str, Any]]:
-        """Make it where there is none, and return the snapshots in it.
+        """Create it if it does not exist, and return the snapshots in it.
 
         Raises:
             ResticError: It cannot be made, or read.

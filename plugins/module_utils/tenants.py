@@ -16,7 +16,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.settings import PRE
 
 # What useradd accepts everywhere, and what can be a part of a host name and name an instance.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
-# Types as `ssh -Q key` has them. sshd takes a first word that is none for options, and these can do more than let somebody in.
+# Types as `ssh -Q key` has them. sshd reads any other first word as options, which can do more than let somebody in.
 KEY = re.compile(
     r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) "
     r"[A-Za-z0-9+/]+=*( [^\x00-\x1f\x7f]*)?"

@@ -14,7 +14,7 @@ author: The Olympia provisioner authors (!UNKNOWN)
 options:
   state:
     description:
-      - V(saved) copies a snapshot to the repository, which is made where there is none, and removes what O(keep) lets go.
+      - V(saved) copies a snapshot to the repository, which is created if needed, and removes what O(keep) lets go.
       - V(fetched) copies one from there to the machine.
       - V(listed) only tells which there are.
     type: str
