@@ -168,6 +168,7 @@ def test_a_tenant_has_no_more_than_the_limits(fleet: Fleet) -> None:
     assert "No space left on device" in full.stderr
 
 
+@pytest.mark.full
 def test_a_tenant_works_with_her_own_instance_alone_and_without_root(fleet: Fleet) -> None:
     def olympia(command: str, code: int = 0) -> str:
         done = fleet.as_tenant(VM, "ana", f"olympia {command}", within=300)
