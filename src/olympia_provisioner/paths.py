@@ -21,7 +21,7 @@ def collection_root() -> Path:
     package = Path(__file__).resolve().parent
     roots = (package.parents[1], package / "collections/ansible_collections/addons/olympia")
     for root in roots:
-        if (root / "meta/runtime.yml").is_file():
+        if (root / "galaxy.yml").is_file():
             return root
     raise OlympiaError(
         "The collection addons.olympia is not beside this command",
