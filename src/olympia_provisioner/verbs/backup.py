@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 VERBS = (
     Verb(
         "backup",
-        "list the snapshots that have left a shared machine, or fetch one to the machine of now",
+        "list the snapshots that have left a shared machine, or fetch one to the current machine",
         run,
         add_arguments,
         divide=words_and_assignments,
