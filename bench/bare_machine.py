@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.addons.olympia.plugins.module_utils.client_config import pip_config
-from ansible_collections.addons.olympia.plugins.module_utils.images import (
+from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import pip_config
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     bake_project,
     base_options,
     image_files,

@@ -95,7 +95,10 @@ def readme(role: str) -> str:
 def settings_page() -> str:
     """Return the text of docs/settings.md."""
     sys.path.insert(0, str(ROOT / "collections"))
-    from ansible_collections.addons.olympia.plugins.module_utils.settings import STACK_PREFIX, short_name
+    from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import (
+        STACK_PREFIX,
+        short_name,
+    )
 
     text = (ROOT / "roles/olympia_stack/defaults/main.yml").read_text(encoding="utf-8")
     short_names = {name: short_name(name) for name in yaml.safe_load(text) if name.startswith(STACK_PREFIX)}

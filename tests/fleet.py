@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.tenants import BUILDER_UID
+from ansible_collections.addons.olympia.plugins.module_utils.shared.people import BUILDER_UID
 
 from .hosts import BIN, BUILD_CACHE, Outcome, docker, load_images, mount_build_cache
 from .parts import ROOT

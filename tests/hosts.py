@@ -15,7 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags, package_sources
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
+    image_files,
+    image_tags,
+    package_sources,
+)
 
 from tests.parts import ROOT, make_build_cache
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from olympia_provisioner import cli
+from olympia_provisioner.cli import main as cli
 
 from .recording import PLACEHOLDER, load
 

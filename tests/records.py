@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from olympia_provisioner.errors import ExitCode
-from olympia_provisioner.report import Report
+from olympia_provisioner.present.outcome import Report
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 TASKS = "/somewhere/roles/olympia_stack/tasks"

@@ -18,14 +18,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import (  # noqa: E402
+from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources import (  # noqa: E402
     debian_mirrors,
     read_host_sources,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.client_config import (  # noqa: E402
-    npm_config,
-    pip_config,
-)
+from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config  # noqa: E402
 
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
 SYSTEMD = ["ca-certificates", "dbus", "passwd", "python3", "python3-apt", "sudo", "systemd", "systemd-sysv"]

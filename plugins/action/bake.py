@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.addons.olympia.plugins.plugin_utils.live import LiveAction
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions.live import LiveAction
 
 
 class ActionModule(LiveAction):

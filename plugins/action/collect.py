@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
-from ansible_collections.addons.olympia.plugins.plugin_utils.collected import PROJECT, choose, write_all
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions.collected import PROJECT, choose, write_all
 
 
 class ActionModule(ActionBase):

@@ -12,10 +12,10 @@ import shlex
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils.environment import unset_others
-from ansible_collections.addons.olympia.plugins.module_utils.liveness import ENGINE_TIMEOUT
-from ansible_collections.addons.olympia.plugins.module_utils.progress import teller
-from ansible_collections.addons.olympia.plugins.plugin_utils.live import PROGRESS, LiveAction, meanwhile
+from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import unset_others
+from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import teller
+from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import ENGINE_TIMEOUT
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions.live import PROGRESS, LiveAction, meanwhile
 
 MODULE = "community.docker.docker_compose_v2"
 FORMAT = '{{.Label "com.docker.compose.service"}}\\t{{.Label "com.docker.compose.oneoff"}}\\t{{.State}}\\t{{.Status}}'

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.addons.olympia.plugins.plugin_utils.reaching import ReachingAction
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions.reaching import ReachingAction
 
 
 class ActionModule(ReachingAction):

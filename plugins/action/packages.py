@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils import package_lists
-from ansible_collections.addons.olympia.plugins.module_utils.package_lists import SourceFailure
+from ansible_collections.addons.olympia.plugins.module_utils.host import apt_lists as package_lists
+from ansible_collections.addons.olympia.plugins.module_utils.host.apt_lists import SourceFailure
 
 # The lists are those of a moment ago: without update_cache=false, ansible.builtin.apt may update them nevertheless.
 DEFAULTS = {"install_recommends": False, "lock_timeout": 600, "update_cache": False}

@@ -12,12 +12,15 @@ from typing import Any
 from ansible.module_utils.common.yaml import yaml_load
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils import application, checks, ownership, settings, stack
-from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags
-from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
-from ansible_collections.addons.olympia.plugins.plugin_utils.project import RENDERED
-from ansible_collections.addons.olympia.plugins.plugin_utils.reaching import ReachingAction
-from ansible_collections.addons.olympia.plugins.plugin_utils.source import copied, is_there, source_files
+from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
+from ansible_collections.addons.olympia.plugins.module_utils.stack import application, ownership
+from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import image_files, image_tags
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions.reaching import ReachingAction
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.app_source import copied, is_there, source_files
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.project import RENDERED
 
 COLLECTION = Path(__file__).parents[2]
 ROLES = ("olympia_stack", "olympia_docker", "olympia_images")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils.homes import MOVES
+from ansible_collections.addons.olympia.plugins.module_utils.shared.homes import MOVES
 
 
 def held(account: str) -> Path:

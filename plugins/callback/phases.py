@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.addons.olympia.plugins.module_utils.phases import phase_of
+from ansible_collections.addons.olympia.plugins.module_utils.core.phase_names import phase_of
 
 
 class CallbackModule(CallbackBase):

@@ -48,8 +48,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
-from ansible_collections.addons.olympia.plugins.module_utils.settings import PREFIXES
-from ansible_collections.addons.olympia.plugins.module_utils.tenants import (
+from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import PREFIXES
+from ansible_collections.addons.olympia.plugins.module_utils.shared.people import (
     BUILDER,
     CACHE_FROM,
     CACHE_TO,
@@ -59,8 +59,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.tenants import (
     builds,
     place,
 )
-from ansible_collections.addons.olympia.plugins.plugin_utils import refused
-from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import tenants_of
+from ansible_collections.addons.olympia.plugins.plugin_utils.shared import refused
+from ansible_collections.addons.olympia.plugins.plugin_utils.shared.tenant_files import tenants_of
 
 MACHINES = "olympia_machines"
 INSTANCES = "olympia_instances"

@@ -216,12 +216,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host
-from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import not_utf8
-from ansible_collections.addons.olympia.plugins.module_utils.buildkit import BuildLog
-from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_GONE, network_of_builds
-from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, DockerCli, tail
-from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
+from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs import not_utf8
+from ansible_collections.addons.olympia.plugins.module_utils.build.buildkit import BuildLog
+from ansible_collections.addons.olympia.plugins.module_utils.core.causes import ENGINE_GONE, network_of_builds
+from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import ARGUMENT, teller
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, DockerCli, tail
 
 NOT_UTF8 = "invalid UTF-8"  # what gRPC says of a name that it cannot send
 

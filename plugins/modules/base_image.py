@@ -94,8 +94,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, DockerCli, tail
-from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
+from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, DockerCli, tail
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LOCK = Path("/run/lock/addons.olympia.base_image")

@@ -65,8 +65,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host
-from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 
 LOG_LINES = 5000
 

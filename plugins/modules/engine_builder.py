@@ -77,7 +77,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
-from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
 
 
 def buildkit_configuration(cache_limit: str) -> str:

@@ -107,8 +107,11 @@ service_manager:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host
-from ansible_collections.addons.olympia.plugins.module_utils.engine import inspect_engine, options_from_vars
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import (
+    inspect_engine,
+    options_from_vars,
+)
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 
 
 def main() -> None:

@@ -86,32 +86,27 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import (
-    application,
-    build_inputs,
-    checks,
-    database,
-    dotenv,
-    engine,
-    host,
-    instances,
-    networks,
-    ownership,
-    registry,
-    settings,
-    stack,
+from ansible_collections.addons.olympia.plugins.module_utils.build import build_inputs, registry
+from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
+from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
+from ansible_collections.addons.olympia.plugins.module_utils.engine import engine_plan as engine
+from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config
+from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import (
+    ENGINE_SOCKET,
+    engine_socket,
+    hanging_engine,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
-from ansible_collections.addons.olympia.plugins.module_utils.images import (
+from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
+from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, ownership
+from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
+from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     REPOSITORIES,
     debian_mirror,
     mysql_source,
     package_sources,
-)
-from ansible_collections.addons.olympia.plugins.module_utils.liveness import (
-    ENGINE_SOCKET,
-    engine_socket,
-    hanging_engine,
 )
 
 # Why `auto` means which image origin.

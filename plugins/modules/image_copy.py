@@ -58,8 +58,8 @@ import subprocess
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant
-from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
+from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
+from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant
 
 # Gigabytes, on a busy machine.
 COPY_SECONDS = 1200

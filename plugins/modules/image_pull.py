@@ -91,9 +91,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import environment, host, registry
-from ansible_collections.addons.olympia.plugins.module_utils.liveness import watched
-from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
+from ansible_collections.addons.olympia.plugins.module_utils.build import registry
+from ansible_collections.addons.olympia.plugins.module_utils.core import command_environment as environment
+from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import ARGUMENT, teller
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import watched
 
 AT_ONCE = 3
 # What docker pull shows of a layer on a terminal.

@@ -67,7 +67,8 @@ import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host, registry
+from ansible_collections.addons.olympia.plugins.module_utils.build import registry
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 
 
 def main() -> None:

@@ -100,9 +100,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import database, host
-from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
-from ansible_collections.addons.olympia.plugins.module_utils.images import (
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.stack import database
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     LABEL,
     debian_mirror,
     mysql_source,

@@ -76,10 +76,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host
-from ansible_collections.addons.olympia.plugins.module_utils.causes import ENGINE_RESTARTED, ended_together
-from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli, tail
-from ansible_collections.addons.olympia.plugins.module_utils.failures import explain, message
+from ansible_collections.addons.olympia.plugins.module_utils.core.causes import ENGINE_RESTARTED, ended_together
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.stack.failures import explain, message
 
 LOG_LINES = 30
 COMES_BACK = 10  # seconds that an engine may take to start a service again

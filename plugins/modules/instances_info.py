@@ -80,10 +80,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import dotenv, host, instances
-from ansible_collections.addons.olympia.plugins.module_utils.cli import DockerCli
-from ansible_collections.addons.olympia.plugins.module_utils.liveness import engine_socket
-from ansible_collections.addons.olympia.plugins.module_utils.ownership import DIRECTORY
+from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import engine_socket
+from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
+from ansible_collections.addons.olympia.plugins.module_utils.stack.ownership import DIRECTORY
 
 INSTANCE = "addons.olympia.instance"
 PROJECT = "com.docker.compose.project"

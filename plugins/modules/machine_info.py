@@ -8,7 +8,7 @@ module: machine_info
 short_description: Judge what could stand in the way of the people who share a machine
 description:
   - Gives a verdict for each check of a machine, such as whether what keeps its tenants apart stands, and how much room there is.
-  - M(addons.olympia.doctor) does that for a stack.
+  - M(addons.olympia.instance_doctor) does that for a stack.
   - Only reads, and needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
@@ -45,7 +45,7 @@ options:
     type: str
     default: ""
   checks:
-    description: Names of the checks; empty for all. Those of M(addons.olympia.doctor) are left out.
+    description: Names of the checks; empty for all. Those of M(addons.olympia.instance_doctor) are left out.
     type: list
     elements: str
     default: []
@@ -57,7 +57,7 @@ attributes:
     support: none
     description: Changes nothing.
 seealso:
-  - module: addons.olympia.doctor
+  - module: addons.olympia.instance_doctor
   - module: addons.olympia.tenants_info
 """
 
@@ -74,7 +74,7 @@ RETURN = r"""
 checks:
   description: >-
     The verdicts, in the order of the table in the documentation. Each has C(name), C(title), C(state) (ok, warning, failed or
-    unknown), C(evidence), C(fix), C(safe) and C(done), as M(addons.olympia.doctor) gives them; nothing is mended here.
+    unknown), C(evidence), C(fix), C(safe) and C(done), as M(addons.olympia.instance_doctor) gives them; nothing is mended here.
   returned: success
   type: list
   elements: dict
@@ -89,7 +89,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, doctor, homes, host, machine
+from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
+from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
 
 WORKERS = 8
 OWN_CERTIFICATE = "/etc/olympia/proxy/proxy.crt"

@@ -69,8 +69,8 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import package_lists
-from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import read_host_sources
+from ansible_collections.addons.olympia.plugins.module_utils.host import apt_lists as package_lists
+from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources import read_host_sources
 
 LISTS = Path("/var/lib/apt/lists")
 LOCK_INTERVAL = 1.0  # seconds between two attempts

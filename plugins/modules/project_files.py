@@ -8,7 +8,7 @@ module: project_files
 short_description: Write a whole directory of rendered files at once
 description:
   - Writes files below one directory, each atomically, and removes those that are rendered no more.
-  - It is the module half of the action M(addons.olympia.render), which is what a playbook calls.
+  - It is the module half of the action M(addons.olympia.project_render), which is what a playbook calls.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   directory:
@@ -69,7 +69,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.files import finish, write
+from ansible_collections.addons.olympia.plugins.module_utils.core.files import finish, write
 
 
 def current(path: Path) -> tuple[str, int]:

@@ -69,7 +69,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.files import finish, write
+from ansible_collections.addons.olympia.plugins.module_utils.core.files import finish, write
 
 PASSWORDS = "passwords"
 USERS = "htpasswd"

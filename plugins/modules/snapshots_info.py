@@ -63,7 +63,7 @@ snapshots:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import snapshots
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots
 
 
 def main() -> None:

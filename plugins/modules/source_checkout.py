@@ -88,9 +88,9 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.cli import Completed, tail
-from ansible_collections.addons.olympia.plugins.module_utils.environment import commands
-from ansible_collections.addons.olympia.plugins.module_utils.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, tail
 
 # What of a clone this module has chosen, in its own configuration: another one was somebody else's choice.
 CHOSEN = "olympia.version"

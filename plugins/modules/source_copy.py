@@ -68,8 +68,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.checksums import read_list, record_of, sum_of, write_list
-from ansible_collections.addons.olympia.plugins.module_utils.files import finish, write
+from ansible_collections.addons.olympia.plugins.module_utils.core.checksums import (
+    read_list,
+    record_of,
+    sum_of,
+    write_list,
+)
+from ansible_collections.addons.olympia.plugins.module_utils.core.files import finish, write
 
 MISSING = ""
 # Of what is no file, or cannot be read.

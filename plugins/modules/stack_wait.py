@@ -89,16 +89,17 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import host, networks
-from ansible_collections.addons.olympia.plugins.module_utils.causes import (
+from ansible_collections.addons.olympia.plugins.module_utils.core.causes import (
     ENGINE_RESTARTED,
     ended_together,
     refusal,
     silence,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.failures import explain, message
-from ansible_collections.addons.olympia.plugins.module_utils.liveness import engine_socket, hanging_engine
-from ansible_collections.addons.olympia.plugins.module_utils.progress import ARGUMENT, teller
+from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import ARGUMENT, teller
+from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import engine_socket, hanging_engine
+from ansible_collections.addons.olympia.plugins.module_utils.stack.failures import explain, message
 
 POLL_SECONDS = 0.25
 RESTART_LIMIT = 5  # the Compose file's own limit: after that many restarts Docker gives up

@@ -53,7 +53,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant
+from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant
 
 # A first start makes the engine's folders.
 START_SECONDS = 120

@@ -94,8 +94,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, homes
-from ansible_collections.addons.olympia.plugins.module_utils.flow import SECONDS, FlowError, flow, said_when_whole
+from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.flow import (
+    SECONDS,
+    FlowError,
+    flow,
+    said_when_whole,
+)
 
 # An engine's images, containers and volumes: what is in the instance's comes as a snapshot. And what is the file system's own.
 LEFT_OUT = ("./.local/share/docker", "./lost+found")

@@ -99,10 +99,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant, homes, host, machine, registry
-from ansible_collections.addons.olympia.plugins.module_utils.engine import problem
-from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES, in_registry
-from ansible_collections.addons.olympia.plugins.module_utils.tenants import GROUP
+from ansible_collections.addons.olympia.plugins.module_utils.build import registry
+from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import problem
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
+from ansible_collections.addons.olympia.plugins.module_utils.shared.people import GROUP
+from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import REGISTRY_IMAGES, in_registry
 
 # What rootless Docker, an account's own systemd manager, firewall rules, a home directory of fixed size and build caches need; and
 # git, with what it reaches repositories by: no tenant can install it.

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .console import Silent
+from .cli.given import CONNECTION_PREFIX
+from .cli.verbs import Context, explain, playbooks, render, snapshot, status
+from .cli.verbs.base import all_assignments
 from .errors import ExitCode, OlympiaError
 from .paths import collection_root, make_importable
-from .report import Report
-from .settings import CONNECTION_PREFIX
-from .verbs import Context, explain, playbooks, render, snapshot, status
-from .verbs.base import all_assignments
+from .present.console import Silent
+from .present.outcome import Report
 
 Answer = TypeVar("Answer")
 
@@ -166,7 +166,7 @@ class Stack:
 
 
 def _assignment(name: str, value: Any) -> str:
-    from ansible_collections.addons.olympia.plugins.module_utils.settings import encode
+    from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import encode
 
     # Short names are upper-case on a command line, and full ones are known in either case.
     written = name if name.startswith(CONNECTION_PREFIX) else name.upper()

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from olympia_provisioner import page
+from olympia_provisioner.present import page
 from tests import records
 from tests.chromium import Chromium
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import yaml
 from ansible_collections.addons.olympia.plugins.action.preflight import load_specs
-from ansible_collections.addons.olympia.plugins.module_utils import checks, settings, stack
-from ansible_collections.addons.olympia.plugins.module_utils.files import write
-from ansible_collections.addons.olympia.plugins.plugin_utils import project
+from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
+from ansible_collections.addons.olympia.plugins.module_utils.core.files import write
+from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
+from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import project
 
 ROOT = Path(__file__).parents[2]
 ROLES = ROOT / "roles"

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import dotenv
+from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils.stack import PRIVATE_FILE
+from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import PRIVATE_FILE
 
 from .project import Project, host, inventory, rendered, resolve
 

@@ -14,17 +14,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.addons.olympia.plugins.action.preflight import report
-from ansible_collections.addons.olympia.plugins.module_utils import (
-    application,
-    checks,
-    dotenv,
-    host,
-    settings,
-    stack,
-)
-from ansible_collections.addons.olympia.plugins.module_utils.files import write
+from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
+from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
+from ansible_collections.addons.olympia.plugins.module_utils.core.files import write
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
+from ansible_collections.addons.olympia.plugins.module_utils.stack import application
+from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.modules.host_probe import persisted_layer, source_tree
-from ansible_collections.addons.olympia.plugins.plugin_utils import project
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import project
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import instances
+from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 
 from .stack import ROOT, SERVICES, Run, Stack
 

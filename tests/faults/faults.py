@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from olympia_provisioner.interruption import parents
+from olympia_provisioner.run.interruption import parents
 from tests.faults.stand import INSTANCE, PROJECT, STATE, Stand
 from tests.hosts import Outcome
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import METADATA, last_build
+from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs import METADATA, last_build
 
 from tests.registry import free_port
 

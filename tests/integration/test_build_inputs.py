@@ -6,7 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import Ignored, entries, tree_fingerprint
+from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs import (
+    Ignored,
+    entries,
+    tree_fingerprint,
+)
 
 from .conftest import docker
 

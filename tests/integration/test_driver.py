@@ -21,7 +21,7 @@ import pytest
 
 from olympia_provisioner import Stack
 from olympia_provisioner.errors import ExitCode
-from olympia_provisioner.locks import held
+from olympia_provisioner.run.locks import held
 from tests.checkout import Checkout, alive, wait_for
 from tests.playback import log
 from tests.recording import PLACEHOLDER, STORIES, load, recorded, shape
@@ -324,7 +324,7 @@ def test_a_step_is_drawn_while_its_module_runs_and_the_run_goes_on_when_its_term
 
 
 def test_a_silent_run_gives_signs_of_life(checkout: Checkout) -> None:
-    console = checkout.path / "src/olympia_provisioner/console.py"
+    console = checkout.path / "src/olympia_provisioner/present/console.py"
     source = console.read_text()
     assert source.count("HEARTBEAT = 30.0") == 1
     console.write_text(source.replace("HEARTBEAT = 30.0", "HEARTBEAT = 0.5"))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 import threading
 
-from ansible_collections.addons.olympia.plugins.module_utils.engine import probe_url
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import probe_url
 
 
 def test_the_probe_gives_up_on_a_server_that_never_gets_to_the_end() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import host
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 
 from .conftest import docker
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.images import package_sources
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import package_sources
 
 from .conftest import docker
 

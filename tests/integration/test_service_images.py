@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.images import (
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     SERVICES,
     bake_project,
     image_files,

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.images import image_files, image_tags, package_sources
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
-from ansible_collections.addons.olympia.plugins.module_utils.volumes import HELPER, PROJECT, Volumes
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import HELPER, PROJECT, Volumes
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
+    image_files,
+    image_tags,
+    package_sources,
+)
 
 from .conftest import ROOT, docker
 from .test_service_images import AWKWARD, run_role
@@ -92,7 +96,7 @@ def test_a_killed_holder_leaves_nothing_stopped(volumes: Volumes) -> None:
     code = (
         "import sys\n"
         f"sys.path.insert(0, {COLLECTIONS!r})\n"
-        "from ansible_collections.addons.olympia.plugins.module_utils.volumes import Volumes\n"
+        "from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes\n"
         f"with Volumes(*{named!r}).held(['{volumes.instance}_data']):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )

@@ -9,10 +9,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ansible_collections.addons.olympia.plugins.module_utils.client_config import pip_config
-from ansible_collections.addons.olympia.plugins.module_utils.host import CA_BUNDLE
-from ansible_collections.addons.olympia.plugins.module_utils.images import LISTS
-from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
+from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import pip_config
+from ansible_collections.addons.olympia.plugins.module_utils.host.probing import CA_BUNDLE
+from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import REGISTRY_IMAGES
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import LISTS
 
 from tests.hosts import make_service_images
 from tests.parts import ROOT

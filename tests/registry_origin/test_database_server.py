@@ -11,14 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.images import (
+from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import REGISTRY_IMAGES
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     bake_project,
     image_bases,
     image_files,
     image_tags,
     package_sources,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.stack import REGISTRY_IMAGES
 
 from tests.e2e.stack import Stack
 from tests.parts import ROOT

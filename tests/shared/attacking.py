@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible_collections.addons.olympia.plugins.module_utils.tenants import source_key
+from ansible_collections.addons.olympia.plugins.module_utils.shared.people import source_key
 
 from tests.fleet import Fleet
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from olympia_provisioner.cli.verbs.status import Status
 from tests.playback import Driver
 
 from olympia_provisioner import OlympiaError, Stack
 from olympia_provisioner.errors import ExitCode
-from olympia_provisioner.verbs.status import Status
 
 
 def test_a_run_returns_what_it_has_come_to_and_prints_nothing(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import (
+from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources import (
     Mirrors,
     debian_mirrors,
     parse_sources,

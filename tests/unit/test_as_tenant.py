@@ -6,7 +6,7 @@ from __future__ import annotations
 import tempfile
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import as_tenant
+from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant
 
 
 def test_what_a_command_says_is_returned() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from olympia_provisioner.board import SHOWN, Board, duration
+from olympia_provisioner.present.board import SHOWN, Board, duration
 
 
 def told(kind: str, name: str, host: str = "one", **more: Any) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import host
-from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import (
+from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs import (
     METADATA,
     Ignored,
     build_inputs,
@@ -20,7 +19,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.build_inputs import
     not_utf8,
     tree_fingerprint,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.cli import repository
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import repository
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (

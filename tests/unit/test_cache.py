@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import cache
+from ansible_collections.addons.olympia.plugins.module_utils.build import cache
 
 
 def attributes(text: str) -> dict[str, str]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.causes import (
+from ansible_collections.addons.olympia.plugins.module_utils.core.causes import (
     ENGINE_GONE,
     ended_together,
     likely_cause,

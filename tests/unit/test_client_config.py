@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.addons.olympia.plugins.module_utils.client_config import npm_config, pip_config
+from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config
 
 
 def test_indexes_reach_the_build_and_files_of_the_host_do_not(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.plugin_utils import collected
-from ansible_collections.addons.olympia.plugins.plugin_utils.collected import NOTES, choose, write_all
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions import collected
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions.collected import NOTES, choose, write_all
 
 HOSTILE = [
     "../x", "/tmp/x", "..", ".", "", "logs", "logs/", "logs/..", "logs/.", "logs/../x", "logs//x", "logs/a/b", "./logs/x",

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from olympia_provisioner.console import HEARTBEAT, Console
 from olympia_provisioner.errors import ExitCode
-from olympia_provisioner.report import Report
+from olympia_provisioner.present.console import HEARTBEAT, Console
+from olympia_provisioner.present.outcome import Report
 
 GITHUB = {"GITHUB_ACTIONS": "true"}
 GITLAB = {"GITLAB_CI": "true"}

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import database
-from ansible_collections.addons.olympia.plugins.module_utils.database import Opening
+from ansible_collections.addons.olympia.plugins.module_utils.stack import database
+from ansible_collections.addons.olympia.plugins.module_utils.stack.database import Opening
 
 MIRROR = "http://mirror.example.org/debian"
 INDEX = """\

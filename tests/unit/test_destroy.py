@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.modules.destroy import made_files, other_files, remove_files
+from ansible_collections.addons.olympia.plugins.modules.instance_destroy import made_files, other_files, remove_files
 
 RENDERED = [".env", "docker-compose.yml", "image/build.sh"]
 

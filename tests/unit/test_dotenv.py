@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import dotenv
+from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
 
 VALUES = [
     "",

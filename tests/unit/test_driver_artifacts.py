@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.masking import MASK
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import MASK
 from tests.checkout import ROOT
 from tests.playback import Call, Driver
 from tests.recording import ADDRESS
 from tests.results import cases_in, files_in, result_in
 
-from olympia_provisioner import artifacts
-from olympia_provisioner.console import HEARTBEAT, Console
 from olympia_provisioner.errors import ExitCode
-from olympia_provisioner.report import Report
+from olympia_provisioner.present.console import HEARTBEAT, Console
+from olympia_provisioner.present.outcome import Report
+from olympia_provisioner.run import artifacts
 
 SETTINGS = {"olympia_stack_debug": {"value": True, "source": "inventory"}}
 GITHUB = {"GITHUB_ACTIONS": "true"}
@@ -225,7 +225,7 @@ def test_github_gets_a_group_for_each_phase_that_is_closed_in_the_end(driver: Dr
 
 def test_a_silent_run_gives_signs_of_life(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("olympia_provisioner.cli.Console", functools.partial(Console, clock=lambda: now))
+    monkeypatch.setattr("olympia_provisioner.cli.main.Console", functools.partial(Console, clock=lambda: now))
 
     def be_silent(event: Mapping[str, Any], _call: Call) -> None:
         nonlocal now

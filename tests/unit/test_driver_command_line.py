@@ -8,17 +8,18 @@ import shlex
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import instances
+from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
+from olympia_provisioner.cli.main import main, make_parser
+from olympia_provisioner.cli.verbs import Context, inside
+from olympia_provisioner.cli.verbs.reach import place
 
-from olympia_provisioner import paths, settings
-from olympia_provisioner.cli import main, make_parser
-from olympia_provisioner.console import Console
+from olympia_provisioner import paths
+from olympia_provisioner.cli import given as settings
 from olympia_provisioner.errors import ExitCode, OlympiaError
-from olympia_provisioner.report import Report
-from olympia_provisioner.runner import ansible_environment
-from olympia_provisioner.verbs import Context, inside
-from olympia_provisioner.verbs.reach import place
-from olympia_provisioner.words import closest
+from olympia_provisioner.present.console import Console
+from olympia_provisioner.present.outcome import Report
+from olympia_provisioner.present.words import closest
+from olympia_provisioner.run.runner import ansible_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 

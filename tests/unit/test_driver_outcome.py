@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from olympia_provisioner.errors import ExitCode
-from olympia_provisioner.playbook import Options, Outcome, arguments
+from olympia_provisioner.run.playbook import Options, Outcome, arguments
 
 NO_HOSTS = {"event": "playbook_on_no_hosts_matched", "event_data": {}}
 WORKED = {"event": "runner_on_ok", "event_data": {}}

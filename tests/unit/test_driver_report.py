@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.masking import MASK
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import MASK
 from tests.playback import Driver
 from tests.results import record_of
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from tests.playback import Driver, Typist
 
-from olympia_provisioner import artifacts, locks
-from olympia_provisioner.interruption import GRACE, Interruption
+from olympia_provisioner.run import artifacts, locks
+from olympia_provisioner.run.interruption import GRACE, Interruption
 
 
 def test_settings_are_given_in_a_private_file_and_ansibles_lines_go_to_the_user(driver: Driver) -> None:
@@ -88,7 +88,7 @@ def test_a_broken_playbook_is_code_1_with_ansibles_words(driver: Driver) -> None
 @pytest.fixture
 def no_children(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep an interruption from whatever else this process has started."""
-    monkeypatch.setattr("olympia_provisioner.interruption.parents", dict)
+    monkeypatch.setattr("olympia_provisioner.run.interruption.parents", dict)
 
 
 @pytest.mark.usefixtures("no_children")

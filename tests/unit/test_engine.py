@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import parse_sources, read_host_sources
-from ansible_collections.addons.olympia.plugins.module_utils.engine import (
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import (
     DOCKER_SOURCE_FILE,
     SUPPORT_PACKAGES,
     UBUNTU_SUITES,
@@ -31,6 +30,10 @@ from ansible_collections.addons.olympia.plugins.module_utils.engine import (
     probe_url,
     satisfies,
     tcp_listeners,
+)
+from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources import (
+    parse_sources,
+    read_host_sources,
 )
 
 

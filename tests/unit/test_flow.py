@@ -6,7 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.flow import FlowError, flow, said_when_whole
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.flow import (
+    FlowError,
+    flow,
+    said_when_whole,
+)
 
 PLENTY = 1 << 30
 

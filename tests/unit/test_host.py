@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import host, liveness, registry
+from ansible_collections.addons.olympia.plugins.module_utils.build import registry
+from ansible_collections.addons.olympia.plugins.module_utils.host import liveness
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import images
+from ansible_collections.addons.olympia.plugins.module_utils.stack import service_images as images
 from ansible_collections.addons.olympia.plugins.modules.images_info import proxies
 
 FILES = images.image_files(Path(__file__).resolve().parents[2] / "roles/olympia_images/files")

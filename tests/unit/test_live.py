@@ -6,7 +6,7 @@ from __future__ import annotations
 from threading import Event
 
 import pytest
-from ansible_collections.addons.olympia.plugins.plugin_utils import live
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions import live
 
 
 def test_a_host_is_looked_at_again_and_again_and_a_last_time_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

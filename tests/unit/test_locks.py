@@ -15,7 +15,7 @@ import pytest
 from tests.playback import Driver
 
 from olympia_provisioner.errors import ExitCode, OlympiaError
-from olympia_provisioner.locks import held, lock_file
+from olympia_provisioner.run.locks import held, lock_file
 
 
 def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_plan_of_a_night_waits_for_nobody(driver: Driver, shared: Path) -> Non
 def other_run(driver: Driver) -> Iterator[subprocess.Popen[str]]:
     """Return a process that holds the lock of the instance `two`."""
     code = (
-        "import pathlib, signal; from olympia_provisioner.locks import held\n"
+        "import pathlib, signal; from olympia_provisioner.run.locks import held\n"
         f"with held(pathlib.Path({str(driver.state / 'olympia')!r}), 'two', 'up'):\n"
         "    print('held', flush=True)\n"
         "    signal.pause()\n"

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import doctor, homes, machine
-from ansible_collections.addons.olympia.plugins.module_utils.engine import problem
-from ansible_collections.addons.olympia.plugins.module_utils.machine import GIB, Room
+from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
+from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
+from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import GIB, Room
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import problem
+from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
 from ansible_collections.addons.olympia.plugins.modules import machine_info
+from olympia_provisioner.cli.verbs.doctor import WIDTH, check_names, document, text
 
 from olympia_provisioner.errors import OlympiaError
-from olympia_provisioner.verbs.doctor import WIDTH, check_names, document, text
 
 ROOT = Path(__file__).parents[2]
 FENCE = """table inet olympia_tenants {

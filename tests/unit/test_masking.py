@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.masking import MASK, mask
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import MASK, mask
 
 
 @pytest.mark.parametrize(

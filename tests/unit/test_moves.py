@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.addons.olympia.plugins.action.tenant_home import held
-from ansible_collections.addons.olympia.plugins.filter.tenants import leaving, move_plan
-from ansible_collections.addons.olympia.plugins.module_utils import homes
-from ansible_collections.addons.olympia.plugins.plugin_utils.moves import old_host
+from ansible_collections.addons.olympia.plugins.filter.tenancy import leaving, move_plan
+from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
+from ansible_collections.addons.olympia.plugins.plugin_utils.shared.moves import old_host
 
 OLD, OTHER = "8a6c1f0b", "00000000"
 

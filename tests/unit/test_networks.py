@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import networks
+from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
 
 # As an x86 or ARM kernel tells it: a default route, one over a gateway, and two networks that this host is in.
 ROUTES = """Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import host, ownership
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.stack import ownership
 
 HERE, THERE = "/home/me/.local/state/olympia/site", "/home/you/.local/state/olympia/site"
 OURS = {"service": "web", "working_dir": HERE}

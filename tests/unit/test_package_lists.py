@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.apt_sources import parse_sources
-from ansible_collections.addons.olympia.plugins.module_utils.package_lists import (
+from ansible_collections.addons.olympia.plugins.module_utils.host.apt_lists import (
     not_installed,
     source_failures,
     unreadable,
 )
+from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources import parse_sources
 from ansible_collections.addons.olympia.plugins.modules import package_lists as module
 
 RunModule = Callable[..., dict[str, Any]]

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from tests import records
 
-from olympia_provisioner import page
 from olympia_provisioner.errors import ExitCode
+from olympia_provisioner.present import page
 
 LINKS = [("what Ansible printed", "./artifacts/up/stdout")]
 VOID = {"meta", "wbr", "link", "br", "hr", "img", "input"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.files import write
+from ansible_collections.addons.olympia.plugins.module_utils.core.files import write
 from ansible_collections.addons.olympia.plugins.modules.project_files import current, main
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.addons.olympia.plugins.plugin_utils.reaching import unknown_key
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions.reaching import unknown_key
 
 UNKNOWN = "Failed to connect to the host via ssh: Host key verification failed."
 

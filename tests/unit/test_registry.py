@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import registry
+from ansible_collections.addons.olympia.plugins.module_utils.build import registry
 
 HEAD = 'failed to do request: Head "https://r.test/v2/a/b/manifests/1": '
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.masking import MASK
-from ansible_collections.addons.olympia.plugins.module_utils.settings import SOURCES
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import MASK
+from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import SOURCES
+from olympia_provisioner.cli.verbs import VERBS
 
 from olympia_provisioner.errors import ExitCode
-from olympia_provisioner.playbook import KINDS
-from olympia_provisioner.report import SCHEMA, Report
-from olympia_provisioner.verbs import VERBS
+from olympia_provisioner.present.outcome import SCHEMA, Report
+from olympia_provisioner.run.playbook import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

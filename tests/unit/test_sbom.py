@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import sbom
+from ansible_collections.addons.olympia.plugins.module_utils.build import spdx as sbom
 
 IMAGE = {"Id": "sha256:abc", "RepoTags": ["olympia/two:local"], "RepoDigests": []}
 # The keys that SPDX 2.3 wants of a document (clause 6) and of a package (clause 7).

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import settings
+from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 
 SPECS: dict[str, dict[str, Any]] = {
     "olympia_stack_instance": {"type": "str", "default": "addons-server", "description": "Name."},

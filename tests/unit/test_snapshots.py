@@ -14,12 +14,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils import snapshots
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots import SnapshotError
-from ansible_collections.addons.olympia.plugins.module_utils.volumes import Volumes
-from ansible_collections.addons.olympia.plugins.modules import snapshot as module
-
-from olympia_provisioner.verbs import snapshot as verb
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes
+from ansible_collections.addons.olympia.plugins.modules import instance_snapshot as module
+from olympia_provisioner.cli.verbs import snapshot as verb
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -54,12 +53,12 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_leaves_no_snapshot_and_the_next_one_sweeps(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from ansible_collections.addons.olympia.plugins.module_utils import snapshots\n"
+        "from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots\n"
         f"with snapshots.making(Path({str(tmp_path)!r}, 'two/one')) as folder:\n"
         "    (folder / 'storage.tar.zst').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    path = str(Path(snapshots.__file__).parents[5])
+    path = str(Path(snapshots.__file__).parents[6])
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, check=False)
     assert len(list((tmp_path / "two").iterdir())) == 1
     assert snapshots.found(tmp_path) == []

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.checksums import read_list, sum_of
-from ansible_collections.addons.olympia.plugins.module_utils.files import write
+from ansible_collections.addons.olympia.plugins.module_utils.core.checksums import read_list, sum_of
+from ansible_collections.addons.olympia.plugins.module_utils.core.files import write
 from ansible_collections.addons.olympia.plugins.modules import source_copy
-from ansible_collections.addons.olympia.plugins.plugin_utils.source import copied
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.app_source import copied
 
 OLD = {"manage.py": "one\n", "src/a.py": "one\n", "src/b.py": "one\n"}
 NEW = {"manage.py": "two\n", "src/a.py": "two\n", "src/b.py": "two\n", "src/c.py": "two\n"}

@@ -6,8 +6,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from ansible_collections.addons.olympia.plugins.module_utils.host import rendered_files
-from ansible_collections.addons.olympia.plugins.plugin_utils.source import copied, is_there, source_files
+from ansible_collections.addons.olympia.plugins.module_utils.host.probing import rendered_files
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.app_source import copied, is_there, source_files
 
 ROOT = Path(__file__).parents[2]
 

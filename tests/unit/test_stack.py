@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils import application, cache, checks, host, stack
+from ansible_collections.addons.olympia.plugins.module_utils.build import cache
+from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.stack import application
+from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 
 ROLES = Path(__file__).parents[2] / "roles"
 PACKAGE_IMAGES = {

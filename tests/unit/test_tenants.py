@@ -17,15 +17,9 @@ from ansible.errors import AnsibleFilterError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
-from ansible_collections.addons.olympia.plugins.filter.tenants import (
-    examined,
-    instances,
-    machines,
-    supported,
-    tenants,
-)
+from ansible_collections.addons.olympia.plugins.filter.tenancy import examined, instances, machines, supported, tenants
 from ansible_collections.addons.olympia.plugins.inventory.tenants import InventoryModule
-from ansible_collections.addons.olympia.plugins.module_utils.tenants import (
+from ansible_collections.addons.olympia.plugins.module_utils.shared.people import (
     BUILDER,
     BUILDER_UID,
     Tenant,
@@ -41,7 +35,7 @@ from ansible_collections.addons.olympia.plugins.modules.tenants_info import (
     others,
     strangers,
 )
-from ansible_collections.addons.olympia.plugins.plugin_utils.tenant_files import render, tenants_of
+from ansible_collections.addons.olympia.plugins.plugin_utils.shared.tenant_files import render, tenants_of
 
 ROOT = Path(__file__).parents[2]
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExampl ana"
@@ -246,7 +240,7 @@ def test_no_playbook_has_hosts_where_machines_have_no_instances() -> None:
 def test_no_playbook_has_hosts_with_an_ansible_that_is_not_supported(
     monkeypatch: pytest.MonkeyPatch, version: str, is_supported: bool
 ) -> None:
-    monkeypatch.setattr("ansible_collections.addons.olympia.plugins.filter.tenants.__version__", version)
+    monkeypatch.setattr("ansible_collections.addons.olympia.plugins.filter.tenancy.__version__", version)
     shared = {"all": [], "olympia_machines": ["vm1"], "olympia_instances": ["ana.vm1"], "tenant_ana": ["ana.vm1"]}
     for hosts in (
         partial(instances, {"all": []}),

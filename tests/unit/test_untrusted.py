@@ -11,14 +11,14 @@ from typing import Any, cast
 import pytest
 import yaml
 from ansible_collections.addons.olympia.plugins.action.compose import parse
-from ansible_collections.addons.olympia.plugins.module_utils.progress import LONGEST, checked
-from ansible_collections.addons.olympia.plugins.plugin_utils import collected, live
+from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import LONGEST, checked
+from ansible_collections.addons.olympia.plugins.plugin_utils.actions import collected, live
 from tests.checkout import ROOT
 
-from olympia_provisioner import artifacts
-from olympia_provisioner.console import GitHub
-from olympia_provisioner.playbook import marker
-from olympia_provisioner.words import harmless
+from olympia_provisioner.present.console import GitHub
+from olympia_provisioner.present.words import harmless
+from olympia_provisioner.run import artifacts
+from olympia_provisioner.run.playbook import marker
 
 STEP = {"time": 1.5, "host": "other", "kind": "step", "id": 1, "name": "RUN", "state": "running", "seconds": 0.5}
 

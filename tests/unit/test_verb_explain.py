@@ -6,10 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from olympia_provisioner.cli.verbs import explain
 
 from olympia_provisioner.errors import ExitCode, OlympiaError
 from olympia_provisioner.paths import make_importable
-from olympia_provisioner.verbs import explain
 
 ROOT = Path(__file__).resolve().parents[2]
 make_importable(ROOT)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.filter.tenants import listed
-from ansible_collections.addons.olympia.plugins.module_utils import homes
+from ansible_collections.addons.olympia.plugins.filter.tenancy import listed
+from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
+from olympia_provisioner.cli.verbs import backup, tenant
 from tests.playback import Driver
 
 from olympia_provisioner.errors import ExitCode
-from olympia_provisioner.verbs import backup, tenant
 
 NOW = datetime(2027, 1, 2, 12, 0, tzinfo=UTC)
 GIB = 1 << 30

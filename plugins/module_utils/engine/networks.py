@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Networks of an engine: which there are, and for how many more its address pools have room."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.addons.olympia.plugins.module_utils.host.probing import Run, read_text
+
+# What an engine takes addresses from where its configuration names nothing else (Moby, libnetwork/ipamutils).
+DEFAULT_POOLS: tuple[Mapping[str, Any], ...] = (
+    *({"Base": f"172.{number}.0.0/16", "Size": 16} for number in range(17, 32)),
+    {"Base": "192.168.0.0/16", "Size": 20},
+)
+BRIDGE_NAME = "com.docker.network.bridge.name"
+BUILT_IN = ("bridge", "host", "none")
+DEVICES, ROUTES = Path("/sys/class/net"), Path("/proc/net/route")
+
+
+def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the names of the engine's networks, which are idle or have lost their bridge, and how many more there is room for.
+
+    None where the engine does not tell.
+
+    Args:
+        run: Runs a command.
+        pools: The engine's address pools, as `docker info` has them; none for those that it has by default.
+    """
+    code, identifiers, _errors = run(["docker", "network", "ls", "--quiet", "--no-trunc"])
+    if code:
+        return None
+    # One that goes away between the two commands fails the second one; those that stay are printed all the same.
+    _code, output, _errors = run(["docker", "network", "inspect", *identifiers.split()])
+    found = json.loads(output or "[]")
+    missing = without_bridge(found)
+    # An engine without root, or in a machine of its own, has routes that are not this host's.
+    routes = [] if missing is None else on_link_routes(read_text(ROUTES))
+    subnets = [config["Subnet"] for entry in found for config in entry["IPAM"]["Config"] or [] if "Subnet" in config]
+    return {
+        "names": sorted(entry["Name"] for entry in found),
+        "idle": sorted(entry["Name"] for entry in found if not entry["Containers"] and entry["Name"] not in BUILT_IN),
+        "without_bridge": missing or [],
+        "free": free_networks(pools, [*subnets, *routes]),
+    }
+
+
+def without_bridge(found: Iterable[Mapping[str, Any]], devices: Path = DEVICES) -> list[str] | None:
+    """Return the networks whose bridge is not among this host's devices; None where none is, for it is not this host's engine.
+
+    Args:
+        found: The networks, as `docker network inspect` has them.
+        devices: Where the kernel lists them.
+    """
+    bridges = {
+        entry["Name"]: (entry["Options"] or {}).get(BRIDGE_NAME, f"br-{entry['Id'][:12]}")
+        for entry in found
+        if entry["Driver"] == "bridge"
+    }
+    missing = [name for name, bridge in bridges.items() if not (devices / bridge).exists()]
+    return None if len(missing) == len(bridges) else missing
+
+
+def on_link_routes(table: str) -> list[str]:
+    """Return the networks that this host is in: an engine leaves them out of its pools.
+
+    Args:
+        table: The kernel's table of IPv4 routes (proc(5), /proc/net/route). Its numbers have the host's byte order.
+    """
+
+    def dotted(number: str) -> str:
+        return ".".join(str(byte) for byte in reversed(bytes.fromhex(number)))
+
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return [f"{dotted(row[1])}/{dotted(row[7])}" for row in rows if int(row[2], 16) == 0 and int(row[7], 16) != 0]
+
+
+def free_networks(pools: Iterable[Mapping[str, Any]], taken: Iterable[str]) -> int:
+    """Return how many more networks the address pools have room for.
+
+    Args:
+        pools: Each with `Base` and `Size`; none for those that an engine has by default.
+        taken: Networks that none of these may overlap.
+    """
+    others = [network for network in map(ipaddress.ip_network, taken) if network.version == 4]
+    free = 0
+    for pool in list(pools) or DEFAULT_POOLS:
+        base = ipaddress.ip_network(pool["Base"])
+        if base.version == 4:
+            used = [network for network in others if network.overlaps(base)]
+            free += 2 ** (pool["Size"] - base.prefixlen) - len(_parts(base, pool["Size"], used))
+    return free
+
+
+def _parts(base: Any, size: int, used: Iterable[Any]) -> set[int]:
+    """Return the numbers of the networks of a size that others overlap, counted from the beginning of their pool."""
+    first, length = int(base.network_address), 2 ** (32 - size)
+    found: set[int] = set()
+    for network in used:
+        begin, end = (
+            max(int(network.network_address), first),
+            min(int(network.broadcast_address), int(base.broadcast_address)),
+        )
+        found.update(range((begin - first) // length, (end - first) // length + 1))
+    return found

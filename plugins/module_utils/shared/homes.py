@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The files that are mounted as home directories of tenants, and the room for them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import GIB, Room
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import write_whole
+
+KEPT = "moved"  # folder, beside the others, of the files of tenants who have moved to another machine
+MOVES = Path("/var/lib/olympia/moves")  # what is on its way from one machine to another, and how far that has got
+
+
+def room(path: Path) -> Room:
+    """Return the room where a path is, or would be.
+
+    Args:
+        path: The path.
+    """
+    while not host.exists(path):
+        path = path.parent
+    found = os.statvfs(path)
+    return Room((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_bavail * found.f_frsize)
+
+
+def found(folder: Path) -> list[dict[str, Any]]:
+    """Return whose home directories there are, which, and their size and what they take of it, in bytes.
+
+    Args:
+        folder: Where their files are.
+    """
+    files = [(path, path.stat()) for path in sorted(folder.glob("*.img"))]
+    return [
+        # stat(2): blocks are of 512 bytes.
+        {"name": path.stem, "id": identity(path), "size": file.st_size, "taken": file.st_blocks * 512}
+        for path, file in files
+    ]
+
+
+def identity(image: Path) -> str:
+    """Return what tells a home directory from every other one: the UUID that ext4 has in its superblock.
+
+    Args:
+        image: Its file.
+    """
+    with image.open("rb") as file:
+        file.seek(1024 + 0x68)
+        return file.read(16).hex()
+
+
+def progress(name: str) -> dict[str, Any]:
+    """Return how far a move to this machine has got: the home directory that it is about, the snapshot, and what is done of it.
+
+    Args:
+        name: The tenant.
+    """
+    try:
+        found = json.loads((MOVES / f"{name}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return dict(found)
+
+
+def write_progress(name: str, reached: dict[str, Any]) -> None:
+    """Remember how far a move to this machine has got.
+
+    Args:
+        name: The tenant.
+        reached: As `progress` gives it.
+    """
+    write_whole(MOVES / f"{name}.json", json.dumps(reached) + "\n")
+
+
+def growth(tenants: Iterable[Mapping[str, Any]], folder: Path) -> int:
+    """Return how many bytes home directories do not take yet of those that their tenants are promised, made or not.
+
+    Args:
+        tenants: The tenants, as the filter `tenants` gives them.
+        folder: Where the home directories' files are.
+    """
+    left = 0
+    for tenant in tenants:
+        path = folder / tenant["image"]
+        # stat(2): blocks are of 512 bytes.
+        taken = path.stat().st_blocks * 512 if path.exists() else 0
+        left += max(0, tenant["disk_gb"] * GIB - taken)
+    return left

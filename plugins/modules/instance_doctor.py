@@ -1,0 +1,415 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ansible module: judge what could stand in the way of a stack, and mend what is safe to mend."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: instance_doctor
+short_description: Judge what could stand in the way of a stack, and mend what is safe to mend
+description:
+  - Gives a verdict for each check, from settings and facts that the probe has found and from what it looks at besides.
+  - With O(fix=true) it adds the site's name to C(/etc/hosts), raises C(vm.max_map_count), removes one-off containers that have
+    ended, and gives the mounted dependencies to their user. What needs root, and has none, says so.
+  - It is the module half of the action M(addons.olympia.instance_doctor), which is what a playbook calls.
+author: The Olympia provisioner authors (!UNKNOWN)
+options:
+  values:
+    description: Resolved settings by variable, without credentials.
+    type: dict
+    required: true
+  settings:
+    description: Derived settings, without credentials.
+    type: dict
+    required: true
+  facts:
+    description: What M(addons.olympia.host_probe) has found, without credentials.
+    type: dict
+    required: true
+  wrong_settings:
+    description: Settings that no host would accept, as problems.
+    type: list
+    elements: dict
+    default: []
+  differing:
+    description: Rendered files that are not as the next run would write them.
+    type: list
+    elements: str
+    default: []
+  checks:
+    description: Names of the checks; empty for all. Those of M(addons.olympia.machine_info) are left out.
+    type: list
+    elements: str
+    default: []
+  fix:
+    description: Whether to mend what is safe to mend.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be mended.
+  diff_mode:
+    support: none
+    description: The answer names each change.
+seealso:
+  - module: addons.olympia.host_probe
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  addons.olympia.preflight:
+    purpose: look
+  register: preflight
+
+- name: Ask the doctor about the ports
+  addons.olympia.instance_doctor:
+    preflight: "{{ preflight }}"
+    checks: [http-port, mysql-port]
+"""
+
+RETURN = r"""
+checks:
+  description: >-
+    The verdicts, in the order of the doctor's table. Each has C(name), C(title), C(state) (ok, warning, failed or unknown),
+    C(evidence), C(fix), C(safe) (whether O(fix) can do that) and C(done) (what O(fix) did, or why it did not).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.build import build_inputs
+from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
+from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.engine import engine_plan as engine
+from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
+from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes
+
+HOSTS = Path("/etc/hosts")
+MAP_COUNT = Path("/proc/sys/vm/max_map_count")
+SYSCTL_FILE = Path("/etc/sysctl.d/90-olympia.conf")
+# Where the services listen that web needs.
+SERVICE_PORTS = {"elasticsearch": 9200, "memcached": 11211, "mysqld": 3306, "rabbitmq": 5672, "redis": 6379}
+CONNECT = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+
+def error(address):
+    try:
+        socket.create_connection(address, timeout=3).close()
+    except OSError as error:
+        return str(error)
+
+addresses = json.loads(sys.argv[1])
+with ThreadPoolExecutor() as pool:
+    print(json.dumps(dict(zip(addresses, pool.map(error, addresses.items())))))
+"""
+CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+
+
+class NotDone(Exception):
+    """A fix that was not applied; the message says why."""
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A safe fix.
+
+    Attributes:
+        what: What it does.
+        apply: Does it; raises NotDone or OSError where it cannot be done.
+        needs_root: Whether only root can.
+    """
+
+    what: str
+    apply: Callable[[], None]
+    needs_root: bool = True
+
+
+def addresses(name: str) -> list[str]:
+    """Return the addresses that the host's resolver gives to a name."""
+    try:
+        return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)})
+    except (OSError, UnicodeError):
+        return []
+
+
+def certificate_error(bundle: str) -> str:
+    """Return why a file is no bundle of certificates, or the empty string.
+
+    Args:
+        bundle: The file; the empty string is none, and no error.
+    """
+    if not bundle:
+        return ""
+    try:
+        return "" if CERTIFICATE in Path(bundle).read_bytes() else "there is no certificate in it"
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def volume_files(volume: str) -> list[str] | None:
+    """Return the names in a volume, or None where that is nobody's to see but root's."""
+    code, output, _errors = host.run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume])
+    try:
+        return None if code else sorted(path.name for path in Path(output.strip()).iterdir())
+    except OSError:
+        return None
+
+
+def refusal(settings: dict[str, Any]) -> tuple[str, str]:
+    """Return why the database server must not open its volume, and what to do; empty where it may, or where nobody can tell.
+
+    Args:
+        settings: Derived settings, of an instance that has a volume.
+    """
+    image = settings["images"]["mysqld"]
+    if not host.image_id(host.run, image):
+        return "", ""
+    try:
+        opening = Volumes(settings["instance"], settings["image"], image).opening(settings["volume"])
+    except SnapshotError as error:
+        return str(error), ""
+    return opening.refusal
+
+
+def unreached(facts: dict[str, Any]) -> dict[str, str]:
+    """Return why web does not reach the services that run, by service; nobody is asked where nothing seems wrong.
+
+    Args:
+        facts: What the probe found.
+    """
+    running = {entry["service"]: entry for entry in facts["containers"] if entry["state"] == "running"}
+    unwell = facts["site_error"] or any(entry["health"] in ("starting", "unhealthy") for entry in running.values())
+    if not unwell or "web" not in running:
+        return {}
+    addresses = json.dumps({name: port for name, port in SERVICE_PORTS.items() if name in running})
+    code, output, _errors = host.run(["docker", "exec", running["web"]["id"], "python3", "-c", CONNECT, addresses])
+    return {} if code else {name: error for name, error in json.loads(output).items() if error}
+
+
+def owner(path: Path) -> int | None:
+    """Return the UID that a path belongs to, or None where there is nothing to see."""
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return None
+
+
+def ask_mirrors(urls: list[str]) -> list[dict[str, Any]]:
+    """Return what each package mirror answers, and when.
+
+    Args:
+        urls: An address of each.
+    """
+
+    def ask(url: str) -> dict[str, Any]:
+        return {"url": url} | asdict(engine.ask_url(url)) | {"at": time.time()}
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(ask, urls))
+
+
+def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Return what the checks need besides what the probe has found.
+
+    Args:
+        settings: Derived settings.
+        facts: What the probe found.
+        names: The checks; what takes the network is looked at only for those that need it.
+    """
+    project = Path(settings["project_dir"])
+    origin = settings["image_origin"]
+    urls = doctor.mirror_urls(origin, facts["image_sources"], pip_config(), npm_config())
+    asks_registry = "registry" in names and origin == "registry"
+    environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in doctor.PROXIES}
+    return {
+        "addresses": addresses(settings["host_name"]) if "hosts-entry" in names else [],
+        "builds_reach_out": host.builds_reach_out(host.run),
+        "ca_bundle_error": certificate_error(settings["ca_bundle"]),
+        "environment": mask(environment)
+        | {name: os.environ[name] for name in doctor.CA_VARIABLES if os.environ.get(name)},
+        "firewall_rules": host.firewall_rules(host.run),
+        "foreign_deps": [str(path) for path in foreign_deps(project / "deps", doctor.deps_uid(settings))],
+        "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
+        "networks": networks.look(host.run, facts["engine"]["docker"]["address_pools"])
+        if "networks" in names
+        else None,
+        "one_off": host.one_off_containers(host.run, settings["instance"]),
+        "overrides": [name for name in doctor.OVERRIDES if host.exists(project / name)],
+        "refusal": refusal(settings) if "mysql-volume" in names and facts["volume_created"] else ("", ""),
+        "registry": asdict(host.registry_answer(host.run, settings["images"]["memcached"])) if asks_registry else None,
+        "source_not_utf8": build_inputs.not_utf8(Path(settings["source_dir"])) if "source-tree" in names else [],
+        "source_uid": owner(Path(settings["source_dir"])),
+        "unreached": unreached(facts) if "networks" in names else {},
+        "volume_files": volume_files(settings["volume"]) if "mysql-volume" in names else None,
+    }
+
+
+def look_again(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the probe's facts, with what fixes change as it is now.
+
+    Args:
+        facts: What the probe found.
+    """
+    return facts | {"local_names": host.local_names(), "max_map_count": host.kernel_setting("vm.max_map_count")}
+
+
+def add_hosts_line(line: str, hosts: Path = HOSTS) -> None:
+    """Add a line to the hosts file, in place: in a container it is a mount of its own.
+
+    Args:
+        line: The line.
+        hosts: The file.
+    """
+    text = hosts.read_text(encoding="utf-8")
+    with hosts.open("a", encoding="utf-8") as file:
+        file.write(f"{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n")
+
+
+def raise_map_count(count: int, now: Path = MAP_COUNT, kept: Path = SYSCTL_FILE) -> None:
+    """Raise the number of memory maps that a process may have, now and after each boot.
+
+    Args:
+        count: The number.
+        now: The kernel's file.
+        kept: The file that is read at boot.
+    """
+    kept.write_text(f"# {host.MANAGED_MARK}: Elasticsearch needs it.\nvm.max_map_count = {count}\n", encoding="utf-8")
+    now.write_text(f"{count}\n", encoding="ascii")
+
+
+def remove_containers(names: list[str]) -> None:
+    """Remove containers in which nothing runs.
+
+    Args:
+        names: Their names.
+
+    Raises:
+        NotDone: The engine refuses it, as it does when one has been started since.
+    """
+    code, _output, errors = host.run(["docker", "rm", "--volumes", *names])
+    if code:
+        raise NotDone(errors.strip())
+
+
+def foreign_deps(deps: Path, uid: int) -> list[Path]:
+    """Return what of the mounted dependencies does not belong to a user, and should.
+
+    Args:
+        deps: Their directory.
+        uid: The user.
+    """
+    # The provisioner's own note, which only it writes.
+    return host.foreign_files(deps, uid, (Path(host.DEPS_IMAGE).name,))
+
+
+def give_files(directory: Path, uid: int) -> None:
+    """Give the mounted dependencies, their directory included, to a user. Links are given, not followed.
+
+    Args:
+        directory: Their directory.
+        uid: The user.
+    """
+    for path in foreign_deps(directory, uid):
+        os.chown(path, uid, -1, follow_symlinks=False)
+
+
+def fixes(settings: dict[str, Any], values: dict[str, Any], seen: dict[str, Any]) -> dict[str, Fix]:
+    """Return the safe fixes by check.
+
+    Args:
+        settings: Derived settings.
+        values: Resolved settings by variable.
+        seen: What `look` saw.
+    """
+    line, count = f"127.0.0.1 {settings['host_name']}", values["olympia_stack_min_map_count"]
+    deps, uid = Path(settings["project_dir"], "deps"), doctor.deps_uid(settings)
+    ended = doctor.ended_containers(seen["one_off"])
+    return {
+        "hosts-entry": Fix(f"add the line '{line}' to {HOSTS}", lambda: add_hosts_line(line)),
+        "map-count": Fix(f"set vm.max_map_count to {count}, now and in {SYSCTL_FILE}", lambda: raise_map_count(count)),
+        "ownership": Fix(f"give {deps} to UID {uid}", lambda: give_files(deps, uid)),
+        "leftovers": Fix(f"remove {', '.join(ended)}", lambda: remove_containers(ended), needs_root=False),
+    }
+
+
+def mend(fix: Fix, root: bool, check_mode: bool) -> tuple[bool, str]:
+    """Apply a fix, and return whether that changed something, and what is to be said of it.
+
+    Args:
+        fix: The fix.
+        root: Whether this user is root.
+        check_mode: Only say what would be done.
+    """
+    if fix.needs_root and not root:
+        return False, f"not done: to {fix.what} needs root, and this user is not"
+    if check_mode:
+        return True, f"would {fix.what}"
+    try:
+        fix.apply()
+    except (NotDone, OSError) as error:
+        return False, f"not done: to {fix.what} failed: {error}"
+    return True, f"done: {fix.what}"
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "values": {"type": "dict", "required": True},
+            "settings": {"type": "dict", "required": True},
+            "facts": {"type": "dict", "required": True},
+            "wrong_settings": {"type": "list", "elements": "dict", "default": []},
+            "differing": {"type": "list", "elements": "str", "default": []},
+            "checks": {"type": "list", "elements": "str", "default": []},
+            "fix": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    values, settings, facts = (module.params[name] for name in ("values", "settings", "facts"))
+    try:
+        chosen = doctor.choose(module.params["checks"], others=machine.CHECKS)
+    except ValueError as error:
+        module.fail_json(msg=str(error))
+    names = {check.name for check in chosen}
+
+    def examine(facts: dict[str, Any], seen: dict[str, Any]) -> list[dict[str, Any]]:
+        findings = doctor.Findings(
+            values, settings, facts, module.params["wrong_settings"], module.params["differing"], seen
+        )
+        return doctor.examine(chosen, findings)
+
+    seen = look(settings, facts, names)
+    verdicts = examine(facts, seen)
+    done: dict[str, str] = {}
+    changed = False
+    if module.params["fix"]:
+        known = fixes(settings, values, seen)
+        for name in (verdict["name"] for verdict in verdicts if verdict["safe"]):
+            one_changed, done[name] = mend(known[name], os.geteuid() == 0, module.check_mode)
+            changed = changed or one_changed
+    if changed and not module.check_mode:
+        verdicts = examine(look_again(facts), look(settings, facts, names))
+    module.exit_json(
+        changed=changed, checks=mask([verdict | {"done": done.get(verdict["name"], "")} for verdict in verdicts])
+    )
+
+
+if __name__ == "__main__":
+    main()
