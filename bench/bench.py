@@ -23,8 +23,9 @@ from bench import bare_machine, builds, caches, fleet, local, registry, shared, 
 from bench.measuring import CommandError, Found  # noqa: E402
 
 RESULTS = ROOT / "bench/results"
-README = ROOT / "README.md"
-TABLE = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
+# Pages with a table of the results, and the rows that it has: the README those that users care about, the other page all.
+PAGES = {"README.md": (1, 4, 5, 7, 8), "docs/performance.md": None}
+TABLE = re.compile(r"(?<=<!-- bench -->\n)(.*?)(?=<!-- /bench -->)", re.DOTALL)
 # The parts whose rows make the table; the others are measured only on request.
 TABLED = ("local", "bare-machine", "builds", "fleet")
 
@@ -41,8 +42,11 @@ def publish(found: Found, machine: str) -> None:
     record = {"machine": machine, "rows": [row.as_record() for row in rows], **found.facts}
     (RESULTS / "latest.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     (RESULTS / "latest.svg").write_text(told.picture(rows, machine), encoding="utf-8")
-    table = told.table(rows) + "\n"
-    README.write_text(TABLE.sub(lambda _: table, README.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, numbers in PAGES.items():
+        table = told.table(row for row in rows if numbers is None or row.number in numbers) + "\n"
+        page = ROOT / name
+        before, _table, after = TABLE.split(page.read_text(encoding="utf-8"))
+        page.write_text(before + table + after, encoding="utf-8")
 
 
 def main() -> int:
@@ -77,7 +81,7 @@ def main() -> int:
         whole.rows += found.rows
         whole.facts |= found.facts
         print(told.table(found.rows) if found.rows else "", json.dumps(found.facts, indent=2), flush=True)
-        # Only a whole run replaces what the README shows: its rows come from one run on one machine.
+        # Only a whole run replaces what the pages show: their rows come from one run on one machine.
         if not options.parts:
             publish(whole, machine)
     return 0
