@@ -115,7 +115,7 @@ def test_a_machine_that_restarts_in_the_middle_of_a_run_stops_no_other_and_comes
     with fleet.started("ansible-playbook", "playbooks/fleet.yml", "-e", "ansible_ssh_timeout=5") as run:
         assert run.stdout
         told = ""
-        while "Bring everybody's instance up" not in told and "Bring the stack up" not in told:
+        while "Bring all instances up" not in told and "Bring the stack up" not in told:
             line = run.stdout.readline()
             assert line, told
             told += line
