@@ -16,6 +16,8 @@ import pytest
 from tests.e2e.stack import SERVICES, Stack, outcome, send_upload, wait_until, xpi
 from tests.e2e.test_local import verify
 
+pytestmark = pytest.mark.full
+
 # The program that is the server, in a container that can have others.
 SERVERS = {
     "nginx": "nginx",

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.modules import instances_info
+
 from olympia_provisioner.cli.verbs import list as verb
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)

@@ -14,8 +14,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_chec
 from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import problem
 from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
 from ansible_collections.addons.olympia.plugins.modules import machine_info
-from olympia_provisioner.cli.verbs.doctor import WIDTH, check_names, document, text
 
+from olympia_provisioner.cli.verbs.doctor import WIDTH, check_names, document, text
 from olympia_provisioner.errors import OlympiaError
 
 ROOT = Path(__file__).parents[2]
