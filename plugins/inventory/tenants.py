@@ -37,6 +37,7 @@ EXAMPLES = r"""
 plugin: addons.olympia.tenants
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ from ansible.inventory.helpers import get_group_vars, sort_groups
 from ansible.inventory.host import Host
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible.utils.vars import combine_vars
+from ansible.utils.vars import combine_vars, load_extra_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import PREFIXES
 from ansible_collections.addons.olympia.plugins.module_utils.shared.people import (
@@ -109,8 +110,9 @@ class InventoryModule(BaseInventoryPlugin):
         # The folder that this file is in has not been read to its end yet, so that it is not among those.
         sources = [*inventory.processed_sources, str(Path(path).parent)]
         variables = {machine.name: self._variables(machine, loader, sources) for machine in machines}
+        given = load_extra_vars(loader)
         for name, found in variables.items():
-            self._rename(inventory, name, found)
+            self._rename(inventory, name, found, given)
         entries, *others = (found.get("olympia_tenants") or [] for found in variables.values())
         if any(one != entries for one in others):
             raise AnsibleParserError("The machines do not have the same olympia_tenants: put it into group_vars/all.")
@@ -150,14 +152,14 @@ class InventoryModule(BaseInventoryPlugin):
         every: dict[str, Any] = combine_vars(found, machine.get_vars())
         return every
 
-    def _rename(self, inventory: InventoryData, machine: str, variables: dict[str, Any]) -> None:
-        """Give a machine the settings that it has under their old names."""
+    def _rename(
+        self, inventory: InventoryData, machine: str, variables: dict[str, Any], given: Mapping[str, Any]
+    ) -> None:
+        """Give a machine the settings that it, or the command line, has under their old names."""
         for old, new in RENAMED.items():
-            if old in variables and new not in variables:
-                self.display.warning(
-                    f"{old} is now called {new}. Rename it in the inventory: the next release ignores it."
-                )
-                variables[new] = variables[old]
+            if old in given or (old in variables and new not in variables):
+                self.display.warning(f"{old} is now called {new}. Use that name: the next release ignores the old one.")
+                variables[new] = given[old] if old in given else variables[old]
                 inventory.set_variable(machine, new, variables[new])
 
     @staticmethod

@@ -102,8 +102,9 @@ from ansible_collections.addons.olympia.plugins.module_utils.snapshots.flow impo
     said_when_whole,
 )
 
-# An engine's images, containers and volumes: what is in the instance's comes as a snapshot. And what is the file system's own.
-LEFT_OUT = ("./.local/share/docker", "./lost+found")
+# An engine's images, containers and volumes: what is in the instance's comes as a snapshot. And root's own folders: the file
+# system's, and the one that holds the tenant's /tmp, which each machine makes.
+LEFT_OUT = ("./.local/share/docker", "./lost+found", "./.olympia-tmp")
 PROJECTS = ".local/state/olympia"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -375,6 +376,15 @@ def test_settings_of_the_proxy_are_read_by_their_former_names(
     assert "olympia_proxy_key" not in machine, "the new name counts, and is where it was given"
     assert "olympia_stack_site_url" not in told.get_host("ana.vm1").get_vars()
     assert "olympia_door_enabled is now called olympia_proxy_enabled" in " ".join(capsys.readouterr().err.split())
+
+
+def test_former_names_count_on_the_command_line(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As `-e '{"olympia_door_enabled": false}'` arrives.
+    given = {"olympia_door_enabled": False}
+    monkeypatch.setattr(sys.modules[InventoryModule.__module__], "load_extra_vars", lambda _loader: given)
+    told = inventory({"olympia_tenants": [ANA], "olympia_proxy_enabled": True})
+    assert told.get_host("vm1").get_vars()["olympia_proxy_enabled"] is False
+    assert "olympia_stack_site_url" not in told.get_host("ana.vm1").get_vars()
 
 
 def test_an_instance_knows_when_its_tenants_time_is_over(inventory: Inventory) -> None:
