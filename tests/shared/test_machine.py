@@ -91,6 +91,14 @@ def test_what_the_container_writes_belongs_to_the_tenant(fleet: Fleet) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_an_engine_has_no_other_tenants_home_directory_in_its_namespace(fleet: Fleet) -> None:
+    for name, other in (("ana", "ben"), ("ben", "ana")):
+        (engine,) = fleet.inside(VM, "pgrep", "--uid", name, "--exact", "dockerd").split()
+        mounts = [line.split()[4] for line in fleet.inside(VM, "cat", f"/proc/{engine}/mountinfo").splitlines()]
+        assert f"/home/{name}" in mounts
+        assert [place for place in mounts if place.endswith((f"/home/{other}", f"/tmp/{other}"))] == []
+
+
 # What ana may do to what is hers, and ben may not: each is tried by both.
 REACHES = {
     "engine": f"docker --host unix://{SOCKET} ps",
