@@ -206,7 +206,7 @@ class Fleet:
         return docker("exec", machine, *command)
 
     def as_tenant(
-        self, machine: str, name: str, command: str, key: str = "", within: int = 120
+        self, machine: str, name: str, command: str, key: str = "", within: int = 120, options: Sequence[str] = ()
     ) -> subprocess.CompletedProcess[str]:
         """Run a shell command over SSH as a tenant.
 
@@ -216,11 +216,12 @@ class Fleet:
             command: The command.
             key: Whose key is used; the tenant's own where it is empty.
             within: Seconds after which it is a failure that it still runs.
+            options: Further options of the SSH client.
         """
-        options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "IdentitiesOnly=yes"]
-        options += ["-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-i", str(self.folder / (key or name))]
+        own = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "IdentitiesOnly=yes"]
+        own += ["-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-i", str(self.folder / (key or name))]
         return subprocess.run(
-            ["ssh", *options, f"{name}@{self.addresses[machine]}", command],
+            ["ssh", *own, *options, f"{name}@{self.addresses[machine]}", command],
             capture_output=True, text=True, check=False, timeout=within,
         )  # fmt: skip
 

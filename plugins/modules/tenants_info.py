@@ -418,7 +418,7 @@ def main() -> None:
     needs = [f"install {', '.join(packages)}"] if packages else []
     needs += [f"write {', '.join(files)}"] if files else []
     needs += [] if active else [f"start {UNIT}"]
-    pam = not all("olympia-slice" in host.read_text(path) for path in PAM)
+    pam = not all("pam_namespace.so mount_private" in host.read_text(path) for path in PAM)
     needs += ["let each tenant have a /tmp and /var/tmp of their own"] if pam else []
     leaving = {tenant["name"]: left for tenant in module.params["gone"] if (left := leftovers(tenant, disks))}
     needs += [f"remove {name}: {', '.join(left)}" for name, left in leaving.items()]

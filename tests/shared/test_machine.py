@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -91,6 +92,14 @@ def test_what_the_container_writes_belongs_to_the_tenant(fleet: Fleet) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_an_engine_has_no_other_tenants_home_directory_in_its_namespace(fleet: Fleet) -> None:
+    for name, other in (("ana", "ben"), ("ben", "ana")):
+        (engine,) = fleet.inside(VM, "pgrep", "--uid", name, "--exact", "dockerd").split()
+        mounts = [line.split()[4] for line in fleet.inside(VM, "cat", f"/proc/{engine}/mountinfo").splitlines()]
+        assert f"/home/{name}" in mounts
+        assert [place for place in mounts if place.endswith((f"/home/{other}", f"/tmp/{other}"))] == []
+
+
 # What ana may do to what is hers, and ben may not: each is tried by both.
 REACHES = {
     "engine": f"docker --host unix://{SOCKET} ps",
@@ -159,6 +168,23 @@ def test_a_key_opens_its_own_account_only(fleet: Fleet) -> None:
     assert fleet.as_tenant(VM, "ben", "id --user --name").stdout.strip() == "ben"
     refused = fleet.as_tenant(VM, "ana", "true", key="ben")
     assert (refused.returncode, "Permission denied" in refused.stderr) == (255, True)
+
+
+def test_a_tenant_commits_under_her_own_name_and_with_the_agent_that_she_forwards(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["ssh-agent", "-D", "-a", fleet.folder / "agent"]) as agent:
+        wait_until((fleet.folder / "agent").exists, "the agent listens")
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(fleet.folder / "agent"))
+        subprocess.run(["ssh-add", "-q", fleet.folder / "ana"], check=True)
+        public = fleet.tenants[0]["keys"][0]
+        seen = fleet.as_tenant(VM, "ana", "ssh-add -L", options=["-A"])
+        agent.terminate()
+    assert seen.stdout.split()[1] == public.split()[1], seen.stderr
+    identity = "git config --global user.name Ana && git config --global user.email ana@example.org"
+    commit = "cd $(mktemp --directory) && git init -q && git commit -q --allow-empty --message=mine && git log --format='%an <%ae>'"
+    done = fleet.as_tenant(VM, "ana", f"{identity} && {commit}")
+    assert done.stdout.strip() == "Ana <ana@example.org>", done.stderr
 
 
 def test_a_tenant_has_no_more_than_the_limits(fleet: Fleet) -> None:

@@ -21,6 +21,7 @@ MACHINE = {
     # Read by the scripts olympia-idle, olympia-instance and olympia-wake: a tenant, UID, instance and number of minutes a line.
     "/etc/olympia/instances": "machine/instances.j2",
     "/etc/security/namespace.d/olympia.conf": "machine/namespace.conf.j2",
+    "/etc/security/namespace.d/olympia-homes": "machine/homes.sh.j2",
     "/etc/ssh/sshd_config.d/olympia-tenants.conf": "machine/sshd.conf.j2",
     "/etc/systemd/system/nftables.service.d/olympia.conf": "machine/nftables.conf.j2",
     "/etc/systemd/system/olympia-idle.service": "machine/olympia-idle.service.j2",
