@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Mistyped words, and texts for people."""
+"""Suggestions for mistyped words, and text that is safe and readable on a terminal."""
 
 from __future__ import annotations
 
@@ -9,65 +9,53 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-WIDTH = 80  # of what people read on any terminal
-# What a terminal obeys, or shows as something else than it is: sequences of escapes, control characters, marks of direction.
-# Colours are kept.
+WIDTH = 80  # columns, for text that has to fit any terminal
+# Escape sequences, control characters and direction marks: they control a terminal or disguise text. Colours are kept.
 OBEYED = re.compile(
     r"(?P<colour>\x1b\[[0-9;]*m)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\r(?=\n)"
     r"|(?P<other>[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069])"
 )
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """Return the known word that a mistyped one comes nearest to, or the empty string.
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a question that suggests the known word closest to a mistyped one, or the empty string.
 
     Args:
-        word: The mistyped one.
-        known: The right ones.
+        word: The mistyped word.
+        known: The valid words.
     """
     names = sorted(known)
-    # Swapped letters are the commonest slip, and make a short word unlike itself to difflib.
+    # Swapped letters are the most common typo, but difflib finds short words with swapped letters too different.
     swapped = [name for name in names if sorted(name) == sorted(word)]
-    return next(iter(swapped or difflib.get_close_matches(word, names, n=1)), "")
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the question that answers a mistyped word, or the empty string where nothing comes near.
-
-    Args:
-        word: The mistyped one.
-        known: The right ones.
-    """
-    nearest = closest(word, known)
-    return f"Did you mean {nearest}?" if nearest else ""
+    return next((f"Did you mean {name}?" for name in swapped or difflib.get_close_matches(word, names, n=1)), "")
 
 
 def wrap(text: str, indent: str = "") -> str:
-    """Return a sentence in lines that fit a terminal; no word is broken.
+    """Return a sentence wrapped to the width of a terminal; words are not broken.
 
     Args:
         text: The sentence.
-        indent: What each line but the first begins with.
+        indent: The start of every line but the first.
     """
     return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def by_host(texts: Mapping[str, str], named: bool = False) -> str:
-    """Return what each host says, one after the other; each is named where there are several.
+    """Return the texts of several hosts, one after the other, each below the name of its host.
 
     Args:
-        texts: What it says, by host.
-        named: Whether to name a single one, too, as where others have not answered.
+        texts: The text of each host.
+        named: Name a single host, too; for example because other hosts did not answer.
     """
     named = named or len(texts) > 1
     return "\n".join(f"{host}:\n{text}" if named else text for host, text in texts.items())
 
 
 def harmless(value: Any) -> Any:
-    """Return what a host has said without what would make a terminal do anything but show it.
+    """Return what a host sent without anything that controls a terminal.
 
     Args:
-        value: A text; or lists and dictionaries with texts in them.
+        value: A text, or lists and dictionaries that contain texts.
     """
     if isinstance(value, dict):
         return {harmless(key): harmless(item) for key, item in value.items()}

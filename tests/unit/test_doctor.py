@@ -14,6 +14,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.checks import insta
 from ansible_collections.addons.olympia.plugins.module_utils.host.probing import ENGINE_DATA
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.modules import instance_doctor as module
+
 from olympia_provisioner.cli.verbs.doctor import WIDTH, document, text
 
 ROLES = Path(__file__).parents[2] / "roles"

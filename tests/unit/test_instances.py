@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.modules import instances_info
+
 from olympia_provisioner.cli.verbs import list as verb
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -262,7 +263,7 @@ def test_a_table_says_whose_time_ends_where_any_does() -> None:
 def test_no_instance_is_said_in_a_sentence() -> None:
     assert (
         verb.as_text({"engine": True, "expires": "", "instances": []}, NOW)
-        == "There is no instance. olympia up makes one."
+        == "There are no instances. olympia up creates one."
     )
 
 

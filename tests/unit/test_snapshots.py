@@ -18,6 +18,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.snapshots import st
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes
 from ansible_collections.addons.olympia.plugins.modules import instance_snapshot as module
+
 from olympia_provisioner.cli.verbs import snapshot as verb
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -226,6 +227,6 @@ def test_the_list_is_for_people() -> None:
         "two       auto-x  4 min  2.5 MB  automatic",
         "two       bad     4 min  2.5 MB  damaged",
         "It is torn.",
-        "They are in /s.",
+        "The snapshots are in /s.",
     ]
-    assert "There is no snapshot in /s." in verb.as_text({"directory": "/s", "snapshots": []}, NOW)
+    assert "There are no snapshots in /s." in verb.as_text({"directory": "/s", "snapshots": []}, NOW)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.addons.olympia.plugins.filter.tenancy import listed
 from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
-from olympia_provisioner.cli.verbs import backup, tenant
 from tests.playback import Driver
 
+from olympia_provisioner.cli.verbs import backup, tenant
 from olympia_provisioner.errors import ExitCode
 
 NOW = datetime(2027, 1, 2, 12, 0, tzinfo=UTC)
@@ -69,8 +69,8 @@ def test_people_are_shown_two_tables_and_what_to_look_at() -> None:
         "ana     vm1      4.3 GB  4.3 GB of 10.7 GB  2027-01-01 expired",
         "ben     vm2      9.4 GB  0 of 10.7 GB",
         "",
-        "ben is to live on vm2, and has data on vm1: olympia tenant move ben vm2",
-        "vm1 keeps the data of eve, who does not live here.",
+        "ben is assigned to vm2, but has data on vm1: olympia tenant move ben vm2",
+        "vm1 has data of eve, who is not a tenant of any machine.",
         "vm1 keeps /disks/moved/cay-20261231-1000.img.",
     ]
 
