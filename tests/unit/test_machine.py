@@ -15,8 +15,9 @@ from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan 
 from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
 from ansible_collections.addons.olympia.plugins.modules import machine_info
 
-from olympia_provisioner.cli.verbs.doctor import WIDTH, check_names, document, text
+from olympia_provisioner.cli.verbs.doctor import check_names, document, text
 from olympia_provisioner.errors import Problem
+from olympia_provisioner.words import WIDTH
 
 ROOT = Path(__file__).parents[2]
 FENCE = """table inet olympia_tenants {

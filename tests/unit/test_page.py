@@ -15,6 +15,7 @@ from tests import records
 
 from olympia_provisioner.errors import ExitCode
 from olympia_provisioner.present import page
+from olympia_provisioner.present.tables import duration
 
 LINKS = [("Ansible's output", "./artifacts/up/stdout")]
 VOID = {"meta", "wbr", "link", "br", "hr", "img", "input"}
@@ -232,7 +233,7 @@ def test_the_slowest_are_ten_at_most() -> None:
     ("seconds", "text"), [(0, "0.0 s"), (9.96, "10.0 s"), (60, "1 min 0 s"), (119.6, "2 min 0 s"), (3720, "1 h 2 min")]
 )
 def test_durations_are_as_people_say_them(seconds: float, text: str) -> None:
-    assert page.duration(seconds) == text
+    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize("span", [0.001, 0.4, 1, 7, 59, 61, 3600, 20000])

@@ -43,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
         one = verbs.add_parser(
             verb.name,
             help=verb.summary,
-            description=f"{verb.summary.capitalize()}.",
+            description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
             usage=verb.usage,
             epilog=verb.epilog,
         )
