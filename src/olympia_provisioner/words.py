@@ -11,7 +11,7 @@ from typing import Any
 
 WIDTH = 80  # columns, for text that has to fit any terminal
 # Escape sequences, control characters and direction marks: they control a terminal or disguise text. Colours are kept.
-OBEYED = re.compile(
+CONTROLS = re.compile(
     r"(?P<colour>\x1b\[[0-9;]*m)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\r(?=\n)"
     r"|(?P<other>[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069])"
 )
@@ -62,7 +62,7 @@ def harmless(value: Any) -> Any:
     if isinstance(value, list):
         return [harmless(item) for item in value]
     if isinstance(value, str):
-        return OBEYED.sub(
+        return CONTROLS.sub(
             lambda found: found["colour"] or ("\N{REPLACEMENT CHARACTER}" if found["other"] else ""), value
         )
     return value

@@ -186,33 +186,33 @@ class JsonLines(Observer):
         self._stream = stream
         self._phase = ""
         self._tasks = self._failures = 0
-        self._say("begin", schema=SCHEMA, verb=report.verb)
+        self._print("begin", schema=SCHEMA, verb=report.verb)
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Print what happened since the previous event."""
         if self._report.phase and self._report.phase != self._phase:
             self._phase = self._report.phase
-            self._say("phase", phase=self._phase)
+            self._print("phase", phase=self._phase)
         for task in self._report.tasks[self._tasks :]:
-            self._say(
+            self._print(
                 "task", host=task.host, phase=task.phase, task=task.name, status=task.status, seconds=task.seconds
             )
         for failure in self._report.failures[self._failures :]:
-            self._say("failure", **failure)
+            self._print("failure", **failure)
         self._tasks, self._failures = len(self._report.tasks), len(self._report.failures)
 
     def progress(self, event: Mapping[str, Any]) -> None:
         """Print a progress event."""
         data = {name: value for name, value in event.items() if name != "kind"}
-        self._say(str(event["kind"]), phase=self._report.phase, **data)
+        self._print(str(event["kind"]), phase=self._report.phase, **data)
 
     def close(self) -> None:
         """Print the result of the run, if it is over."""
         if self._report.code is None:
             return
         result = self._report.as_dict({})
-        self._say("end", **{name: result[name] for name in ("result", "exit_code", "error", "seconds")})
+        self._print("end", **{name: result[name] for name in ("result", "exit_code", "error", "seconds")})
 
-    def _say(self, event: str, **data: Any) -> None:
+    def _print(self, event: str, **data: Any) -> None:
         self._stream.write(json.dumps({"event": event, "time": round(time.time(), 3), **data}) + "\n")
         self._stream.flush()

@@ -262,8 +262,8 @@ class Report:
             failed = [one["service"] for one in result.get("failures", [])]
             self.waits.append(place | {"history": result["history"], "times": times, "failed": failed})
         elif action == "render":
-            told = {key: result[key] for key in ("settings", "versions", "files") if key in result}
-            self.hosts[task.host] = self.hosts.get(task.host, {}) | told
+            found = {key: result[key] for key in ("settings", "versions", "files") if key in result}
+            self.hosts[task.host] = self.hosts.get(task.host, {}) | found
 
     def _has_failed(self, task: Task) -> bool:
         # A run that succeeded has rescued its failures.

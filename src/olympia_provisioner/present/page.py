@@ -90,7 +90,7 @@ def view(record: Mapping[str, Any]) -> dict[str, Any]:
     ended = [entry["end"] for entry in record["stays"]] + [task["start"] + task["seconds"] for task in tasks]
     # Shorter than the duration of the command, because nothing is drawn before the first event and after the last.
     span = max([*ended, 0.001])
-    instances = {told.get("settings", {}).get(INSTANCE, {}).get("value") for told in record["hosts"].values()}
+    instances = {facts.get("settings", {}).get(INSTANCE, {}).get("value") for facts in record["hosts"].values()}
     return {
         "record": record,
         "instances": sorted(filter(None, instances)),
@@ -104,7 +104,7 @@ def view(record: Mapping[str, Any]) -> dict[str, Any]:
         "phases": phases(record, span),
         "ticks": ticks(span),
         "slowest": slowest(record),
-        "settings": {host: settings(told.get("settings", {})) for host, told in sorted(record["hosts"].items())},
+        "settings": {host: settings(facts.get("settings", {})) for host, facts in sorted(record["hosts"].items())},
         "versions": versions(record),
     }
 
@@ -319,8 +319,8 @@ def versions(record: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = [{"name": name, "version": version, "host": ""} for name, version in record["versions"].items()]
     return rows + [
         {"name": name, "version": version, "host": host}
-        for host, told in sorted(record["hosts"].items())
-        for name, version in told.get("versions", {}).items()
+        for host, facts in sorted(record["hosts"].items())
+        for name, version in facts.get("versions", {}).items()
     ]
 
 

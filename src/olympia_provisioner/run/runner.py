@@ -135,17 +135,17 @@ class Run:
             Problem: The run failed.
         """
         try:
-            error = self._perform(lambda event: self._show(self.console.see, event))
-            if error and not self.report.tasks and sys.stdout.isatty():
+            problem = self._perform(lambda event: self._show(self.console.see, event))
+            if problem and not self.report.tasks and sys.stdout.isatty():
                 # Ansible failed before the first task. Its message is in no event, so the live display does not show it.
-                self._say(self._words())
-            self.report.end(error.code if error else ExitCode.DONE, str(error or ""))
+                self._print(self._output())
+            self.report.end(problem.code if problem else ExitCode.DONE, str(problem or ""))
         finally:
             record.write(self.private, self.report, self.root)
         if self.options.artifacts:
             self._collect(self.options.artifacts)
-        if error:
-            raise error
+        if problem:
+            raise problem
 
     def ask(self) -> dict[str, Any]:
         """Run the playbook without printing its output, and return the answer of each host.
@@ -153,9 +153,9 @@ class Run:
         Raises:
             Problem: The run failed; the messages have been printed.
         """
-        answers, error = self.ask_each()
-        if error:
-            raise error
+        answers, problem = self.ask_each()
+        if problem:
+            raise problem
         return answers
 
     def ask_each(self) -> tuple[dict[str, Any], Problem | None]:
@@ -171,22 +171,22 @@ class Run:
             data = event.get("event_data") or {}
             if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
                 failures.append(str(event.get("stdout", "")).replace("\r\n", "\n"))
-                self._say(failures[-1])
+                self._print(failures[-1])
             elif event.get("event") == "runner_on_file_diff":
                 self.differences[str(data["host"])] = data["diff"]
             elif event.get("event") == "runner_on_ok" and isinstance(message := data["res"].get("msg"), dict | list):
                 answers[str(data["host"])] = message
 
-        error = self._perform(see)
-        if error and not failures:
+        problem = self._perform(see)
+        if problem and not failures:
             # Ansible failed before the first host. Its message is in no event.
-            self._say(self._words())
-        if not (error or self.options.verbosity):
+            self._print(self._output())
+        if not (problem or self.options.verbosity):
             # A run that only reads must not push out the directory of an older run.
             shutil.rmtree(self.private, ignore_errors=True)
-        return answers, error
+        return answers, problem
 
-    def _words(self) -> str:
+    def _output(self) -> str:
         """Return the output of Ansible."""
         text = self.log.read_text(encoding="utf-8", errors="replace").strip() if self.log.exists() else ""
         return str(harmless(text))
@@ -218,12 +218,12 @@ class Run:
                     return_code = self._play(self.playbook, self.options, handle, interruption)
             except OSError as failure:
                 raise self._unwritable(failure) from failure
-            error = self._error(outcome, return_code, bool(interruption.since))
-            if not (error and outcome.password) or self._password or self.quiet or not sys.stdin.isatty():
-                return error
+            problem = self._problem(outcome, return_code, bool(interruption.since))
+            if not (problem and outcome.password) or self._password or self.quiet or not sys.stdin.isatty():
+                return problem
             # Stop the live display before asking.
             self.console.close()
-            self._say(f"\nsudo on {outcome.password} needs a password. The run starts again with it.")
+            self._print(f"\nsudo on {outcome.password} needs a password. The run starts again with it.")
             self._password = ask_password()
             self.options = replace(self.options, ask_become_pass=True)
 
@@ -243,42 +243,31 @@ class Run:
         except OSError:
             self.console = Observer()
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         """Print something to standard error."""
         if not self.quiet:
             print(style(os.environ).text(text), file=sys.stderr, flush=True)
 
-    def _error(self, outcome: Outcome, return_code: int, interrupted: bool) -> Problem | None:
+    def _problem(self, outcome: Outcome, return_code: int, interrupted: bool) -> Problem | None:
         """Return the problem of a run, or None if it succeeded."""
-        name = self.playbook.stem
+        name, fix = self.playbook.stem, ""
+        code = ExitCode.INTERRUPTED if interrupted else outcome.exit_code(return_code)
+        if code is ExitCode.DONE:
+            return None
         if interrupted:
-            return Problem(
-                f"{name} was interrupted",
-                where=str(self.log),
-                fix="Run the same command again to continue",
-                code=ExitCode.INTERRUPTED,
-            )
-        code = outcome.exit_code(return_code)
-        if outcome.no_hosts and code is ExitCode.USAGE:
+            what, fix = f"{name} was interrupted", "Run the same command again to continue"
+        elif outcome.no_hosts and code is ExitCode.USAGE:
             return Problem("No host matched", where=self.options.inventory, fix="Check -i and --limit", code=code)
-        if outcome.password and code is not ExitCode.DONE:
-            return Problem(
-                f"{name} needs root, and sudo needs a password",
-                where=str(self.log),
-                fix="Run it on a terminal to be asked for the password, as root, or with passwordless sudo; or set "
-                "ANSIBLE_BECOME_PASSWORD_FILE to a file with the password",
-                code=code,
-            )
-        if return_code < 0:
-            during = f" in the phase {self.report.phase}" if self.report.phase else ""
-            return Problem(
-                f"{name}: Ansible was killed{during}",
-                where=str(self.log),
-                fix="Run the same command again to continue. If the machine ran out of memory, dmesg shows it",
-                code=code,
-            )
-        phase = f" in the phase {outcome.phase}" if outcome.phase else ""
-        return None if code is ExitCode.DONE else Problem(f"{name} failed{phase}", where=str(self.log), code=code)
+        elif outcome.password:
+            what = f"{name} needs root, and sudo needs a password"
+            fix = "Run it on a terminal to be asked for the password, as root, or with passwordless sudo; or set "
+            fix += "ANSIBLE_BECOME_PASSWORD_FILE to a file with the password"
+        elif return_code < 0:
+            what = f"{name}: Ansible was killed" + (f" in the phase {self.report.phase}" if self.report.phase else "")
+            fix = "Run the same command again to continue. If the machine ran out of memory, dmesg shows it"
+        else:
+            what = f"{name} failed" + (f" in the phase {outcome.phase}" if outcome.phase else "")
+        return Problem(what, where=str(self.log), fix=fix, code=code)
 
     def _collect(self, directory: Path) -> None:
         """Write the artifacts of the run: first from data on the controller, then with data from the hosts."""
@@ -290,12 +279,12 @@ class Run:
 
         def handle(event: dict[str, Any]) -> bool:
             if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
-                self._say(f"Cannot collect artifacts from the host: {event.get('stdout')}")
+                self._print(f"Cannot collect artifacts from the host: {event.get('stdout')}")
             return True
 
         self._play(self.root / "playbooks/collect.yml", options, handle, Interruption())
         for notes in sorted((directory / artifacts.HOSTS).glob(f"*/{artifacts.LEFT_OUT}")):
-            self._say(f"Some files from {notes.parent.name} were not written; see {notes}")
+            self._print(f"Some files from {notes.parent.name} were not written; see {notes}")
         artifacts.write(directory, self.report)
 
     def _play(
@@ -318,7 +307,7 @@ class Run:
         if options.verbosity:
             program = Path(sys.executable).with_name("ansible-playbook")
             needed = {name: value for name, value in environment.items() if name != "PATH"}
-            self._say(pasteable(needed, [str(program), f"--inventory={options.inventory}", *cmdline, str(playbook)]))
+            self._print(pasteable(needed, [str(program), f"--inventory={options.inventory}", *cmdline, str(playbook)]))
 
         # ansible-runner ignores its other parameters for this without the file.
         (self.private / "env").mkdir(exist_ok=True)

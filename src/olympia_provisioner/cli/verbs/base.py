@@ -17,7 +17,7 @@ from ...paths import INSTANCE, find_inventory, state_dir
 from ...present.console import Observer
 from ...present.outcome import Report
 from ...run import inventory_tenants as tenants
-from ...run import locks
+from ...run import locks, record
 from ...run.playbook import Options
 from ...run.runner import Run, ansible_environment
 from .. import assignments as settings
@@ -86,7 +86,7 @@ class Context:
             self.root / "playbooks" / f"{playbook}.yml",
             options,
             root=self.root,
-            runs=state_dir(os.environ) / "runs",
+            runs=record.runs_dir(os.environ),
             report=self.report,
             console=self.console,
             quiet=self.quiet,
