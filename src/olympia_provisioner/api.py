@@ -8,16 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from .cli.assignments import CONNECTION_PREFIX, all_assignments
 from .cli.verbs import Context, explain, playbooks, render, snapshot, status
-from .errors import ExitCode, Problem
+from .cli.verbs.base import Answer, only
+from .errors import Problem
 from .paths import collection_root, make_importable
 from .present.console import Observer
 from .present.outcome import Report
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -173,11 +172,4 @@ def _assignment(name: str, value: Any) -> str:
 
 
 def _only(answers: Mapping[str, Answer]) -> Answer:
-    if len(answers) != 1:
-        raise Problem(
-            f"A stack needs one host, and {len(answers)} answered",
-            cause=", ".join(answers),
-            fix="Select one: Stack(..., limit=HOST)",
-            code=ExitCode.USAGE,
-        )
-    return next(iter(answers.values()))
+    return only(answers, "A stack", "Select one: Stack(..., limit=HOST)")[1]

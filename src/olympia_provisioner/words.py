@@ -30,14 +30,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return next((f"Did you mean {name}?" for name in swapped or difflib.get_close_matches(word, names, n=1)), "")
 
 
-def wrap(text: str, indent: str = "") -> str:
-    """Return a sentence wrapped to the width of a terminal; words are not broken.
+def wrap(text: str, indent: str = "", first: str = "") -> str:
+    """Return a sentence wrapped to the width of a terminal. Commands and paths stay in one piece, so that they can be copied.
 
     Args:
         text: The sentence.
         indent: The start of every line but the first.
+        first: The start of the first line.
     """
-    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    wrapper = textwrap.TextWrapper(
+        WIDTH, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.fill(text)
 
 
 def by_host(texts: Mapping[str, str], named: bool = False) -> str:

@@ -276,25 +276,19 @@ def slowest(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     Args:
         record: The record of a run.
     """
-    found = [
-        {"what": task["name"], "kind": "task", "phase": task["phase"], "host": task["host"], "seconds": task["seconds"]}
-        for task in record["tasks"]
-        if task["status"] != "skipped"
-    ]
+    found = [(task["name"], "task", task, task["seconds"]) for task in record["tasks"] if task["status"] != "skipped"]
     found += [
-        {
-            "what": step["name"],
-            "kind": "build step",
-            "phase": one["phase"],
-            "host": one["host"],
-            "seconds": step["seconds"],
-        }
-        for one in record["builds"]
-        for step in one["steps"]
+        (step["name"], "build step", build, step["seconds"])
+        for build in record["builds"]
+        for step in build["steps"]
         if not step["cached"]
     ]
-    chosen = sorted((one for one in found if one["seconds"] > 0), key=lambda one: -one["seconds"])[:SLOWEST]
-    return [one | {"bar": place(0, one["seconds"], chosen[0]["seconds"])} for one in chosen]
+    chosen = sorted((one for one in found if one[3] > 0), key=lambda one: -one[3])[:SLOWEST]
+    return [
+        {"what": what, "kind": kind, "phase": at["phase"], "host": at["host"], "seconds": seconds}
+        | {"bar": place(0, seconds, chosen[0][3])}
+        for what, kind, at, seconds in chosen
+    ]
 
 
 def settings(explained: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ...errors import ExitCode
+from ...errors import ExitCode, Problem
 from ...paths import INSTANCE, find_inventory, state_dir
 from ...present.console import Observer
 from ...present.outcome import Report
@@ -24,6 +24,7 @@ from .. import assignments as settings
 
 # The inventories of this project whose only host is this machine.
 THIS_MACHINE = ("local", "ci")
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -198,6 +199,23 @@ class Context:
                 for name in people or [self.instance]:
                     stack.enter_context(self.lock(name, bool(people)))
             yield
+
+
+def only(answers: Mapping[str, Answer], who: str, fix: str) -> tuple[str, Answer]:
+    """Return the host and the answer, if exactly one host answered.
+
+    Args:
+        answers: The answers by host.
+        who: What needs one host.
+        fix: How to select one.
+
+    Raises:
+        Problem: No host answered, or several did.
+    """
+    if len(answers) != 1:
+        what = f"{who} needs one host, and {len(answers)} answered"
+        raise Problem(what, cause=", ".join(sorted(answers)), fix=fix, code=ExitCode.USAGE)
+    return next(iter(answers.items()))
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...errors import ExitCode, Problem
-from ...words import WIDTH, by_host
+from ...words import by_host, wrap
 from .base import Context, Verb
 
 SCHEMA = 1  # of the JSON document; docs/doctor.md describes it
@@ -40,15 +39,7 @@ def lines(verdict: Mapping[str, Any]) -> list[str]:
     details = (("cause", verdict["evidence"]), ("fix", verdict["fix"])) if verdict["state"] != "ok" else ()
     for label, text in (*details, ("--fix", verdict["done"])):
         if text:
-            printed += textwrap.wrap(
-                f"{label}: {text}",
-                WIDTH,
-                initial_indent=" " * INDENT,
-                subsequent_indent=" " * (INDENT + 2),
-                # Commands and paths stay in one piece, so that they can be copied.
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+            printed += wrap(f"{label}: {text}", " " * (INDENT + 2), " " * INDENT).splitlines()
     return printed
 
 

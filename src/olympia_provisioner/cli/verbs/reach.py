@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ExitCode, Problem
-from .base import Context
+from .base import Context, only
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,6 @@ def find(context: Context) -> Place:
         Problem: It does not answer, or there are several.
     """
     answers = context.prepare("reach").ask()
-    if len(answers) != 1:
-        raise Problem(
-            f"{context.arguments.verb} needs one instance, and the inventory has {len(answers)}",
-            cause=", ".join(answers),
-            fix="Select one with tenant=NAME or --limit HOST",
-            code=ExitCode.USAGE,
-        )
-    ((host, answer),) = answers.items()
-    return place(host, answer, sys.stdin.isatty())
+    return place(
+        *only(answers, context.arguments.verb, "Select one with tenant=NAME or --limit HOST"), sys.stdin.isatty()
+    )

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from ...errors import ExitCode, Problem
-from .base import Context, Verb
+from .base import Context, Verb, only
 
 
 def run(context: Context) -> None:
@@ -19,15 +19,7 @@ def run(context: Context) -> None:
     Raises:
         Problem: A host did not answer, there are several hosts, or the file cannot be written.
     """
-    answers = context.prepare("sbom").ask()
-    if len(answers) != 1:
-        raise Problem(
-            "sbom needs one host, and the inventory has several",
-            cause=", ".join(sorted(answers)),
-            fix="Select one with --limit HOST",
-            code=ExitCode.USAGE,
-        )
-    (document,) = answers.values()
+    _host, document = only(context.prepare("sbom").ask(), "sbom", "Select one with --limit HOST")
     text = json.dumps(document, indent=2)
     if not context.arguments.output:
         print(text)
