@@ -38,7 +38,13 @@ class Stack:
     """An instance of the stack.
 
     Each method raises Problem where the command would end with another exit code than 0. Methods print nothing and ask nothing:
-    if root is needed, Ansible's own settings have to provide the sudo password. With `check`, they only plan.
+    if root is needed, Ansible's own settings have to provide the sudo password.
+
+    Arguments of several methods:
+        check: Only plan: report what would change, and change nothing.
+        name: The name of a snapshot.
+        force: Restore a snapshot although its schema is newer than the code.
+        file: The path of an SQL file on the host.
     """
 
     def __init__(self, inventory: str = "local", *, limit: str = "", **settings: Any) -> None:

@@ -20,10 +20,18 @@ class Observer:
     """Watches a run. This one prints nothing, because standard output belongs to the answer."""
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """Handle an event of ansible-runner, after the report."""
+        """Handle an event of a run.
+
+        Args:
+            event: An event of ansible-runner. The report has handled it before.
+        """
 
     def progress(self, event: Mapping[str, Any]) -> None:
-        """Handle a progress event of a running module."""
+        """Handle a progress event.
+
+        Args:
+            event: An event of a running module; docs/events.md describes them.
+        """
 
     def beat(self) -> None:
         """Handle the passing of time; called several times a second."""
@@ -39,19 +47,36 @@ class Plain:
     """A log without folding and annotations."""
 
     def begin(self, phase: str) -> str:
-        """Return the start of a phase."""
+        """Return the start of a phase.
+
+        Args:
+            phase: Its name.
+        """
         return ""
 
     def end(self, phase: str) -> str:
-        """Return the end of a phase."""
+        """Return the end of a phase.
+
+        Args:
+            phase: Its name.
+        """
         return ""
 
     def failure(self, title: str, text: str) -> str:
-        """Return the annotation of a failure; Ansible has printed its message already."""
+        """Return the annotation of a failure. Ansible has already printed the message.
+
+        Args:
+            title: What failed, and where.
+            text: The message.
+        """
         return ""
 
     def text(self, text: str) -> str:
-        """Return a text of someone else in which the CI service recognizes no command."""
+        """Return a text in which the CI service recognizes no command.
+
+        Args:
+            text: Output of Ansible.
+        """
         return text
 
 

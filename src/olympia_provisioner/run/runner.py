@@ -63,7 +63,7 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
 
     Args:
         environment: The process environment.
-        root: The checkout.
+        root: The root of the collection.
         terminal: Whether the output goes to a terminal.
     """
     plain = not terminal or bool(environment.get("NO_COLOR"))
@@ -309,7 +309,7 @@ class Run:
             needed = {name: value for name, value in environment.items() if name != "PATH"}
             self._print(pasteable(needed, [str(program), f"--inventory={options.inventory}", *cmdline, str(playbook)]))
 
-        # ansible-runner ignores its other parameters for this without the file.
+        # Without this file, ansible-runner ignores the settings that are passed to it.
         (self.private / "env").mkdir(exist_ok=True)
         (self.private / "env/settings").write_text(json.dumps({"pexpect_timeout": POLL}))
         progress = Progress(self.private / f"{playbook.stem}.progress")
