@@ -154,7 +154,7 @@ def interrupted() -> dict[str, Any]:
     story.begin("build", "Build the image", "bake")
     story.now += 7
     story.report.see({"event": "verbose", "created": moment(story.now)})
-    return story.end(ExitCode.INTERRUPTED, "up was interrupted\n  way out: The same command goes on from here")
+    return story.end(ExitCode.INTERRUPTED, "up was interrupted\n  fix: Run the same command again to continue")
 
 
 def on_two_hosts() -> dict[str, Any]:

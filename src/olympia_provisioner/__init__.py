@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The driver of the addons.olympia collection: runs its playbooks and says what happened."""
+"""The driver of the addons.olympia collection: it runs the playbooks and reports the outcome."""
 
 from .api import Result, Stack
-from .errors import OlympiaError
+from .errors import Problem
 
-__all__ = ["OlympiaError", "Result", "Stack"]
+__all__ = ["Problem", "Result", "Stack"]

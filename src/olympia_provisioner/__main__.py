@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`python -m olympia_provisioner` is the command olympia."""
+"""`python -m olympia_provisioner` is the same as the command `olympia`."""
 
 import sys
 

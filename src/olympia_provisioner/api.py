@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The verbs for programs: what the command line does, with typed results in place of what it prints."""
+"""The Python API: what the command line does, with typed results instead of printed text."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from .cli.given import CONNECTION_PREFIX
+from .cli.assignments import CONNECTION_PREFIX, all_assignments
 from .cli.verbs import Context, explain, playbooks, render, snapshot, status
-from .cli.verbs.base import all_assignments
-from .errors import ExitCode, OlympiaError
+from .cli.verbs.base import Answer, only
+from .errors import Problem
 from .paths import collection_root, make_importable
-from .present.console import Silent
+from .present.console import Observer
 from .present.outcome import Report
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run has come to that ended well.
+    """The result of a successful run.
 
     Attributes:
-        verb: What was run.
-        changed: How many tasks have changed something; in a plan, would.
-        seconds: How long each phase took.
+        verb: The verb.
+        changed: The number of tasks that changed something, or would change it in check mode.
+        seconds: The duration of each phase.
     """
 
     verb: str
@@ -39,20 +37,26 @@ class Result:
 class Stack:
     """An instance of the stack.
 
-    Each method raises OlympiaError where the command would end with an exit code other than 0. Nothing is printed, and nothing
-    is asked: where root is needed, sudo's password comes from Ansible's own settings, if at all.
+    Each method raises Problem where the command would end with another exit code than 0. Methods print nothing and ask nothing:
+    if root is needed, Ansible's own settings have to provide the sudo password.
+
+    Arguments of several methods:
+        check: Only plan: report what would change, and change nothing.
+        name: The name of a snapshot.
+        force: Restore a snapshot although its schema is newer than the code.
+        file: The path of an SQL file on the host.
     """
 
     def __init__(self, inventory: str = "local", *, limit: str = "", **settings: Any) -> None:
-        """Name it.
+        """Select an instance.
 
         Args:
             inventory: `local`, `ci`, or the path of an inventory.
-            limit: The host, where the inventory has several.
-            settings: As on a command line, in any case: `http_port=8080`, `instance="two"`. None takes a choice back.
+            limit: The host, if the inventory has several.
+            settings: As on the command line, in upper or lower case: `http_port=8080`, `instance="two"`. None resets a setting.
 
         Raises:
-            OlympiaError: The package is installed apart from the collection.
+            Problem: The package is installed without the collection.
         """
         self._root = collection_root()
         make_importable(self._root)
@@ -60,11 +64,11 @@ class Stack:
         self._assignments = [_assignment(name, value) for name, value in settings.items()]
 
     def up(self, *, check: bool = False) -> Result:
-        """Bring it up; with `check`, only plan that."""
+        """Bring the stack up."""
         return self._run("up", check)
 
     def down(self, *, check: bool = False) -> Result:
-        """Remove containers and networks. Data stays."""
+        """Remove containers and networks. Data is kept."""
         return self._run("down", check)
 
     def restart(self, *, check: bool = False) -> Result:
@@ -72,39 +76,39 @@ class Stack:
         return self._run("restart", check)
 
     def rebuild(self, *, check: bool = False) -> Result:
-        """Build the image and fill `./deps` again, whatever is current, and run it."""
+        """Build the image and fill `./deps` again even if they are current, and run it."""
         return self._run("rebuild", check)
 
     def build(self, *, check: bool = False) -> Result:
-        """Build the application's image."""
+        """Build the application image."""
         return self._run("build", check)
 
     def push(self, *, check: bool = False) -> Result:
-        """Build the application's image, and publish it under its version."""
+        """Build the application image, and push it under its version."""
         return self._run("push", check)
 
     def init(self, *, check: bool = False) -> Result:
-        """Initialize again: migrations, search index, first content."""
+        """Initialize again: migrations, search index, initial data."""
         return self._run("init", check)
 
     def test_site(self) -> Result:
-        """Bring it up, and run the site's own tests in it."""
+        """Bring the stack up, and run the site's own tests in it."""
         return self._run("test-site", check=False)
 
     def destroy(self, *, check: bool = False) -> Result:
-        """Remove it with ALL its data. Nobody is asked."""
+        """Remove the instance with ALL its data, without confirmation."""
         return self._run("destroy", check)
 
     def snapshot_save(self, name: str = "", *, check: bool = False) -> Result:
-        """Save what it holds, under a name or the time of now."""
+        """Save a snapshot under a name, by default the current time."""
         return self._run("snapshot_save", check, snapshot.named(name))
 
     def snapshot_restore(self, name: str = "", *, force: bool = False, check: bool = False) -> Result:
-        """Give it what a snapshot holds, `INSTANCE/NAME` for another instance's; by default the newest that somebody has saved."""
+        """Restore a snapshot, by default the newest that a user saved. `INSTANCE/NAME` is a snapshot of another instance."""
         return self._run("snapshot_restore", check, snapshot.named(name, force))
 
     def snapshot_list(self) -> list[dict[str, Any]]:
-        """Return the snapshots of all instances that its host has or had."""
+        """Return the snapshots of all instances on the host, including removed ones."""
         with self._context("snapshot_list") as context:
             return list(_only(snapshot.ask(context))["snapshots"])
 
@@ -113,20 +117,20 @@ class Stack:
         return self._run("snapshot_rm", check, snapshot.named(name))
 
     def data_export(self, file: str | Path, *, check: bool = False) -> Result:
-        """Write its database to a file of plain SQL on its host; compressed with zstd where the name ends in `.zst`."""
+        """Write the database to a file of plain SQL on the host, compressed with zstd if its name ends with `.zst`."""
         return self._run("data_export", check, snapshot.sql_file(file))
 
     def data_restore(self, file: str | Path, *, check: bool = False) -> Result:
-        """Replace its database by the one in a file of plain SQL on its host. What was there is saved first."""
+        """Replace the database with the one in a file of plain SQL on the host. The old one is saved first."""
         return self._run("data_restore", check, snapshot.sql_file(file))
 
     def status(self) -> status.Status:
-        """Return how each service is. That one is not healthy is an answer, and no error."""
+        """Return the state of each service. An unhealthy service raises no error."""
         with self._context("status") as context:
             return _only(status.ask(context))
 
     def explain(self) -> explain.Explanation:
-        """Return where the settings come from, and what they overrule."""
+        """Return the settings, the source of each, and the values that it overrules."""
         with self._context("explain") as context:
             return _only(explain.ask(context))
 
@@ -144,7 +148,7 @@ class Stack:
 
     @contextmanager
     def _context(self, verb: str, check: bool = False) -> Iterator[Context]:
-        """Give what the verb's code is given by the command line; its error says what has failed, for nobody has printed it."""
+        """Give the context that a command line would give. A problem gets the messages of failed tasks, which are not printed."""
         arguments = argparse.Namespace(
             verb=verb,
             assignments=self._assignments,
@@ -159,26 +163,19 @@ class Stack:
         )
         report = Report(verb)
         try:
-            yield Context(arguments, self._root, report, Silent(), quiet=True)
-        except OlympiaError as error:
-            error.evidence = error.evidence or "\n".join(str(failure["message"]) for failure in report.failures)
+            yield Context(arguments, self._root, report, Observer(), quiet=True)
+        except Problem as problem:
+            problem.cause = problem.cause or "\n".join(str(failure["message"]) for failure in report.failures)
             raise
 
 
 def _assignment(name: str, value: Any) -> str:
     from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import encode
 
-    # Short names are upper-case on a command line, and full ones are known in either case.
+    # The command line takes short names in upper case, and full names in either case.
     written = name if name.startswith(CONNECTION_PREFIX) else name.upper()
     return f"{written}={'' if value is None else encode(value)}"
 
 
 def _only(answers: Mapping[str, Answer]) -> Answer:
-    if len(answers) != 1:
-        raise OlympiaError(
-            f"{len(answers)} hosts have answered, and a stack is on one",
-            evidence=", ".join(answers),
-            way_out="Name it: Stack(..., limit=HOST)",
-            code=ExitCode.USAGE,
-        )
-    return next(iter(answers.values()))
+    return only(answers, "A stack", "Select one: Stack(..., limit=HOST)")[1]

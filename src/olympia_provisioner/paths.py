@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where things are: the collection's files, and the user's state directory."""
+"""Where things are: the files of the collection, and the user's state directory."""
 
 from __future__ import annotations
 
@@ -7,43 +7,45 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .errors import ExitCode, OlympiaError
+from .errors import ExitCode, Problem
 
 INSTANCE = "addons-server"
+RECORD = "record.json"  # of a run, in its directory
 
 
 def collection_root() -> Path:
-    """Return the collection whose playbooks, roles and inventories are run: the checkout, or the one that the wheel carries.
+    """Return the root of the collection: the checkout, or the copy in the wheel.
 
     Raises:
-        OlympiaError: The package is installed apart from the collection.
+        Problem: The package is installed without the collection.
     """
     package = Path(__file__).resolve().parent
     roots = (package.parents[1], package / "collections/ansible_collections/addons/olympia")
     for root in roots:
         if (root / "galaxy.yml").is_file():
             return root
-    raise OlympiaError(
-        "The collection addons.olympia is not beside this command",
+    raise Problem(
+        "Cannot find the collection addons.olympia",
         where=str(package),
-        way_out="Run it from a checkout: scripts/bootstrap makes .venv/bin/olympia there. Or install the wheel of scripts/wheel",
+        fix="Run the command from a checkout (scripts/bootstrap creates .venv/bin/olympia), or install the wheel built by "
+        "scripts/wheel",
     )
 
 
 def collections_path(root: Path) -> Path:
-    """Return the folder that holds `ansible_collections` with a collection in it.
+    """Return the folder whose `ansible_collections` contains the collection.
 
     Args:
-        root: The collection: the checkout, which has a link to itself there, or an installed one.
+        root: The root of the collection. A checkout has a link to itself there; an installed collection is in it.
     """
     return root / "collections" if (root / "collections").is_dir() else root.parents[2]
 
 
 def make_importable(root: Path) -> None:
-    """Let `ansible_collections.addons.olympia`, the collection's own code, be imported.
+    """Make the Python code of the collection importable as `ansible_collections.addons.olympia`.
 
     Args:
-        root: The collection.
+        root: The root of the collection.
     """
     collections = str(collections_path(root))
     if collections not in sys.path:
@@ -51,35 +53,35 @@ def make_importable(root: Path) -> None:
 
 
 def state_dir(environment: Mapping[str, str]) -> Path:
-    """Return the folder for what the provisioner keeps: project directories and runs.
+    """Return the folder for project directories, runs and locks.
 
     Args:
         environment: The process environment.
 
     Raises:
-        OlympiaError: There is no place for it.
+        Problem: The user has no home directory.
     """
     base = environment.get("XDG_STATE_HOME", "")
     try:
-        # The XDG specification: a relative path is as good as none.
+        # The XDG specification says to ignore relative paths.
         return (Path(base) if base.startswith("/") else Path.home() / ".local/state") / "olympia"
     except RuntimeError as error:
-        raise OlympiaError(
+        raise Problem(
             "This user has no home directory",
-            evidence=str(error),
-            way_out="Set HOME, or XDG_STATE_HOME to a folder of theirs",
+            cause=str(error),
+            fix="Set HOME, or set XDG_STATE_HOME to a folder that this user can write to",
         ) from error
 
 
 def find_inventory(name: str, root: Path) -> Path:
-    """Return the inventory that `-i` means.
+    """Return the inventory that `-i` names.
 
     Args:
-        name: The name of one in inventories/, or a path.
-        root: The checkout.
+        name: The name of a folder in inventories/, or a path.
+        root: The root of the collection.
 
     Raises:
-        OlympiaError: There is no such inventory.
+        Problem: There is no such inventory.
     """
     named = root / "inventories" / name
     if "/" not in name and named.is_dir():
@@ -88,9 +90,9 @@ def find_inventory(name: str, root: Path) -> Path:
     if path.exists():
         return path.absolute()
     known = sorted(entry.name for entry in (root / "inventories").iterdir() if entry.is_dir())
-    raise OlympiaError(
-        f"There is no inventory {name}",
+    raise Problem(
+        f"Inventory not found: {name}",
         where=str(path.absolute()),
-        way_out=f"-i takes {', '.join(known)} or the path of an inventory of your own",
+        fix=f"Pass {', '.join(known)} or the path of your own inventory to -i",
         code=ExitCode.USAGE,
     )

@@ -58,7 +58,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, make in RUNS.items():
         run = tmp_path_factory.mktemp(name)
         (run / "artifacts/up").mkdir(parents=True)
-        (run / "artifacts/up/stdout").write_text("what Ansible printed\n")
+        (run / "artifacts/up/stdout").write_text("Ansible's output\n")
         record = make()
         (run / "record.json").write_text(json.dumps(record))
         found[name] = run / "report.html"

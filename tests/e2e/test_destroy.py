@@ -50,7 +50,7 @@ def test_destroy_leaves_what_only_has_the_instances_name(make_stack: Callable[..
     other.docker("volume", "create", theirs[0])
     other.docker("volume", "create", f"--label=com.docker.compose.project={other.instance}", theirs[1])
     run = other.olympia("destroy", "--yes")
-    assert (run.code, "nothing is there" in run.output) == (0, True), run.output
+    assert (run.code, "nothing to remove" in run.output) == (0, True), run.output
     assert instance_volumes(other) == theirs
 
 
@@ -96,4 +96,4 @@ def test_destroy_takes_everything_of_the_instance_and_nothing_else(
     assert [path.name for path in stack.project.iterdir()] == [own.name]
     own.unlink()
     again = stack.olympia("destroy", "--yes")
-    assert (again.code, "nothing is there" in again.output) == (0, True)
+    assert (again.code, "nothing to remove" in again.output) == (0, True)

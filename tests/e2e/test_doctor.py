@@ -34,7 +34,7 @@ def test_people_get_a_line_a_check_and_programs_one_document(stack: Stack) -> No
         ["ok", "disk-project"],
     ]
     assert "3 checks: 1 ok, 1 warning, 1 failed" in lines
-    assert "  seen: this host has too little memory" in run.output
+    assert "  cause: this host has too little memory" in run.output
     assert max(len(line) for line in lines if "olympia.test" not in line) <= 80
     # A CI service's marks would break the document.
     run = stack.olympia("doctor", "--json", "memory", "MIN_MEMORY_MB=99999999", GITHUB_ACTIONS="true")

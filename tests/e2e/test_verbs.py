@@ -49,7 +49,7 @@ def test_status_of_what_was_never_brought_up_is_a_sentence(make_stack: Callable[
     run = never.olympia("status")
     assert (run.code, run.output) == (
         5,
-        f"Nothing of the instance {never.instance} runs. olympia up INSTANCE={never.instance} starts it.\n",
+        f"The instance {never.instance} is not running. olympia up INSTANCE={never.instance} starts it.\n",
     )
 
 
@@ -84,7 +84,7 @@ def test_explain_knows_all_sources_and_masks_credentials(stack: Stack) -> None:
     assert run.code == 0, run.output
     assert "HTTP_PROXY=http://********@proxy.test:1\n  from: command line" in run.output
     assert "DOCKER_TARGET=development\n  from: environment" in run.output
-    assert re.search(r"^\d+ more are role defaults; --all", run.output, re.MULTILINE)
+    assert re.search(r"^\d+ more have role defaults; --all", run.output, re.MULTILINE)
     assert "swordfish" not in run.output
     everything = json.loads(stack.olympia("explain", "--json").output)["localhost"]["settings"]
     assert everything["HTTP_PORT"]["source"].startswith("persisted choice in ")
@@ -94,7 +94,7 @@ def test_explain_knows_all_sources_and_masks_credentials(stack: Stack) -> None:
 def test_render_shows_what_would_change_and_writes_nothing(stack: Stack) -> None:
     run = stack.olympia("render")
     assert run.code == 0, run.output
-    assert run.output.startswith("Nothing would be written")
+    assert run.output.startswith("Nothing to write")
     before = (stack.project / ".env").read_text()
     run = stack.olympia("render", "DEBUG=false")
     assert run.code == 0, run.output
@@ -150,7 +150,7 @@ def test_a_shell_is_its_users_and_passes_its_exit_code_on(stack: Stack, verb: st
         (["up", "HTTP_PROT=80"], 2, "Did you mean HTTP_PORT?"),
         (["up", "HTTP_PORT=eighty"], 2, "olympia_stack_http_port has a value that it does not accept"),
         (["up", "MIN_MEMORY_MB=999999999"], 3, "too little memory"),
-        (["up", "-i", "no-such-inventory"], 2, "There is no inventory"),
+        (["up", "-i", "no-such-inventory"], 2, "Inventory not found"),
         (["up", "--limit", "nobody"], 1, ""),
     ],
 )

@@ -134,7 +134,7 @@ def test_a_recording_is_what_a_real_run_tells(told: dict[str, Told], name: str) 
         ("no_hosts", 2, "no hosts matched", "olympia: No host matched\n"),
         ("idle_play", 0, "no hosts matched", ""),
         ("broken", 1, "no_such_module_at_all", "olympia: up failed\n"),
-        ("sudo", 1, "a password is required", "olympia: up needs root, and sudo wants a password\n"),
+        ("sudo", 1, "a password is required", "olympia: up needs root, and sudo needs a password\n"),
     ],
 )
 def test_each_outcome_has_its_code_and_words(
@@ -271,7 +271,7 @@ def test_the_password_is_asked_for_where_it_turns_out_to_be_needed_and_kept_nowh
     checkout.playbook(STORIES["sudo"].tasks)
     terminal, other_end = terminal_of()
     process = checkout.start("up", stdin=other_end)
-    assert "Sudo on localhost wants a password for that." in read_until("sudo password: ", process)
+    assert "sudo on localhost needs a password." in read_until("sudo password: ", process)
     os.write(terminal, b"open sesame\n")
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, "result.stdout: became" in output) == (0, True), output + errors
@@ -335,7 +335,7 @@ def test_a_silent_run_gives_signs_of_life(checkout: Checkout) -> None:
     process = checkout.start("up")
     assert process.stdout
     for line in process.stdout:
-        if line == "... still at it, build: Be silent\n":
+        if line == "... still running, build: Be silent\n":
             seen.touch()
     _output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")

@@ -141,7 +141,7 @@ def test_a_forged_answer_chooses_no_path_content_or_mode(hostile: Hostile) -> No
     assert set(found) == {"settings.json", "left-out.txt", "logs/good.log"}
     assert found["logs/good.log"] == "as it is {{ 7*7 }}"
     assert found["left-out.txt"].count("\n") == len(FORGED) + 3
-    assert f"Not all that far has sent was written: {hostile.artifacts}/hosts/far/left-out.txt says what" in errors
+    assert f"Some files from far were not written; see {hostile.artifacts}/hosts/far/left-out.txt" in errors
 
 
 @pytest.mark.parametrize("place", ["hosts", "hosts/far/logs/a.log", "result.json"])

@@ -148,7 +148,7 @@ def test_a_user_without_an_account_has_a_name_and_is_told_of_a_missing_home(nobo
         )
         return done.stdout + done.stderr
 
-    imports = "import os; from olympia_provisioner import locks, paths; "
+    imports = "import os; from olympia_provisioner import paths; from olympia_provisioner.run import locks; "
     assert as_nobody(f"{imports} print(locks.user_name())") == f"UID {NO_ACCOUNT}\n"
     assert "This user has no home directory" in as_nobody(f"{imports} paths.state_dir(os.environ)")
     state = as_nobody(f"{imports} print(paths.state_dir(os.environ))", f"HOME={nobodys_home}")

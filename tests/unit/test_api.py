@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.playback import Driver
 
-from olympia_provisioner import OlympiaError, Stack
+from olympia_provisioner import Problem, Stack
 from olympia_provisioner.cli.verbs.status import Status
 from olympia_provisioner.errors import ExitCode
 
@@ -42,14 +42,14 @@ def test_a_failure_is_an_exception_with_its_reason(driver: Driver, capsys: pytes
     driver.plays("failed")
     driver.plays("failed", playbook="status")
     for method in (Stack().up, Stack().status):
-        with pytest.raises(OlympiaError) as caught:
+        with pytest.raises(Problem) as caught:
             method()
-        assert (caught.value.code, "cannot read" in caught.value.evidence) == (ExitCode.UNEXPECTED, True)
+        assert (caught.value.code, "cannot read" in caught.value.cause) == (ExitCode.UNEXPECTED, True)
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_wrong_setting_is_an_exception(driver: Driver) -> None:
-    with pytest.raises(OlympiaError, match="Did you mean HTTP_PORT") as caught:
+    with pytest.raises(Problem, match="Did you mean HTTP_PORT") as caught:
         Stack(http_prot=1).up()
     assert caught.value.code is ExitCode.USAGE
 
@@ -69,7 +69,7 @@ def test_a_look_returns_a_typed_answer(driver: Driver, capsys: pytest.CaptureFix
     assert (found.instance, found.healthy, len(found.pending)) == ("two", False, 2)
     assert capsys.readouterr() == ("", "")
     assert driver.runs() == []
-    with pytest.raises(OlympiaError, match="2 hosts have answered"):
+    with pytest.raises(Problem, match="A stack needs one host, and 2 answered"):
         Stack().status()
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from olympia_provisioner.present.board import SHOWN, Board, duration
+from olympia_provisioner.present.board import SHOWN, Board
+from olympia_provisioner.present.tables import duration
 
 
 def told(kind: str, name: str, host: str = "one", **more: Any) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def test_what_is_told_outside_of_any_phase_is_nothing_to_draw() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0.0 s"), (9.96, "10.0 s"), (59.9, "59.9 s"), (60, "1 min 00 s"), (125.4, "2 min 05 s")]
+    ("seconds", "text"), [(0, "0.0 s"), (9.96, "10.0 s"), (59.9, "59.9 s"), (60, "1 min 0 s"), (125.4, "2 min 5 s")]
 )
 def test_times_read_well(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -186,7 +186,7 @@ def test_a_silent_log_gets_a_sign_of_life_with_phase_and_task(environment: dict[
     assert log.new() == ""
     log.now += 0.01
     log.console.beat()
-    assert log.new() == "... still at it, build: Do build\n"
+    assert log.new() == "... still running, build: Do build\n"
 
 
 def test_a_sign_of_life_comes_again_only_after_more_silence() -> None:
@@ -194,7 +194,7 @@ def test_a_sign_of_life_comes_again_only_after_more_silence() -> None:
     for _ in range(3):
         log.now += HEARTBEAT
         log.console.beat()
-        assert log.new() == "... still at it\n"
+        assert log.new() == "... still running\n"
         log.now += HEARTBEAT - 0.01
         log.console.beat()
         assert log.new() == ""
@@ -211,7 +211,7 @@ def test_a_line_postpones_the_sign_of_life_and_an_event_without_one_does_not() -
     assert log.new() == "a line\n"
     log.now += 1
     log.console.beat()
-    assert log.new() == "... still at it, build: Do build\n"
+    assert log.new() == "... still running, build: Do build\n"
 
 
 def test_a_terminal_gets_no_signs_of_life() -> None:

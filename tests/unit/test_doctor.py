@@ -15,7 +15,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.host.probing import
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.modules import instance_doctor as module
 
-from olympia_provisioner.cli.verbs.doctor import WIDTH, document, text
+from olympia_provisioner.cli.verbs.doctor import document, text
+from olympia_provisioner.words import WIDTH
 
 ROLES = Path(__file__).parents[2] / "roles"
 NOW = 1_800_000_000.0

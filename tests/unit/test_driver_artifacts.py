@@ -108,7 +108,10 @@ def test_a_run_that_could_not_begin_is_told(driver: Driver) -> None:
     driver.state.write_text("a file where the folder for runs should go")
     assert driver.run("up", "--artifacts", "out")[0] == 1
     result = result_in(driver.path / "out")
-    assert (result["exit_code"], result["error"].splitlines()[0]) == (1, "The lock of the instance cannot be made")
+    assert (result["exit_code"], result["error"].splitlines()[0]) == (
+        1,
+        "The lock file of the instance cannot be created",
+    )
 
 
 def test_a_folder_with_other_files_is_refused_and_left_as_it_is(driver: Driver) -> None:
@@ -119,7 +122,7 @@ def test_a_folder_with_other_files_is_refused_and_left_as_it_is(driver: Driver) 
     before = files_in(folder)
     code, output, errors = driver.run("up", "--artifacts", "out")
     assert (code, output) == (2, "")
-    assert "has other files in it" in errors and "precious.txt" in errors
+    assert "contains other files" in errors and "precious.txt" in errors
     assert files_in(folder) == before
     assert not driver.state.exists(), "nothing was to be run"
 
@@ -152,7 +155,7 @@ def test_hosts_that_cannot_be_asked_do_not_change_what_a_run_came_to(driver: Dri
     driver.plays("full", playbook="collect")
     code, _output, errors = driver.run("up", "--artifacts", "out")
     assert code == 0
-    assert "The host was not asked" in errors and "it is full" in errors
+    assert "Cannot collect artifacts from the host" in errors and "it is full" in errors
     result = result_in(driver.path / "out")
     assert (result["result"], result["failures"], result["hosts"]) == ("done", [], {})
 
@@ -209,7 +212,7 @@ def test_github_gets_an_annotation_for_what_is_refused(driver: Driver) -> None:
     (driver.path / "out/precious.txt").touch()
     for arguments, words in (
         (["HTTP_PROT=1"], "HTTP_PROT is not a setting"),
-        (["--artifacts", "out"], "The folder for artifacts has other files in it"),
+        (["--artifacts", "out"], "The folder for artifacts contains other files"),
     ):
         code, output, _errors = driver.run("up", *arguments, **GITHUB)
         assert code == 2
@@ -235,4 +238,4 @@ def test_a_silent_run_gives_signs_of_life(driver: Driver, monkeypatch: pytest.Mo
     driver.player.meanwhile = be_silent
     code, output, errors = driver.run("up")
     assert (code, errors) == (0, "")
-    assert output.count("\n... still at it, build: Say it\n") == output.count("... still") == 1
+    assert output.count("\n... still running, build: Say it\n") == output.count("... still") == 1

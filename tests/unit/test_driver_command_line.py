@@ -11,15 +11,15 @@ import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 
 from olympia_provisioner import paths
-from olympia_provisioner.cli import given as settings
+from olympia_provisioner.cli import assignments as settings
 from olympia_provisioner.cli.main import main, make_parser
 from olympia_provisioner.cli.verbs import Context, inside
 from olympia_provisioner.cli.verbs.reach import place
-from olympia_provisioner.errors import ExitCode, OlympiaError
+from olympia_provisioner.errors import ExitCode, Problem
 from olympia_provisioner.present.console import Console
 from olympia_provisioner.present.outcome import Report
-from olympia_provisioner.present.words import closest
 from olympia_provisioner.run.runner import ansible_environment
+from olympia_provisioner.words import did_you_mean
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +46,7 @@ def test_the_last_of_a_name_counts() -> None:
 
 
 def test_all_wrong_settings_are_named_with_the_nearest_right_one() -> None:
-    with pytest.raises(OlympiaError) as caught:
+    with pytest.raises(Problem) as caught:
         settings.parse(["HTTP_PROT=1", "olympia_docker_user=x", "quux", "ZZZZ=1"], ROOT)
     message = str(caught.value)
     assert "HTTP_PROT is not a setting. Did you mean HTTP_PORT?" in message
@@ -56,10 +56,10 @@ def test_all_wrong_settings_are_named_with_the_nearest_right_one() -> None:
     assert caught.value.code is ExitCode.USAGE
 
 
-def test_an_error_says_what_where_evidence_and_way_out() -> None:
-    error = OlympiaError("It broke", where="here", evidence="one\ntwo\n", way_out="mend it")
-    assert str(error) == "It broke\n  where: here\n  seen: one\n    two\n  way out: mend it"
-    assert str(OlympiaError("It broke")) == "It broke"
+def test_an_error_says_what_where_cause_and_fix() -> None:
+    error = Problem("It broke", where="here", cause="one\ntwo\n", fix="repair it")
+    assert str(error) == "It broke\n  where: here\n  cause: one\n    two\n  fix: repair it"
+    assert str(Problem("It broke")) == "It broke"
 
 
 def test_state_is_kept_where_xdg_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,9 +75,9 @@ def test_an_inventory_is_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.Mo
     assert paths.collections_path(ROOT) == ROOT / "collections"
     assert paths.find_inventory("ci", ROOT) == ROOT / "inventories/ci"
     assert paths.find_inventory("hosts.yml", ROOT) == tmp_path / "hosts.yml"
-    with pytest.raises(OlympiaError, match="no inventory prod") as caught:
+    with pytest.raises(Problem, match="Inventory not found: prod") as caught:
         paths.find_inventory("prod", ROOT)
-    assert "ci, local" in caught.value.way_out
+    assert "ci, local" in caught.value.fix
     assert caught.value.code is ExitCode.USAGE
 
 
@@ -132,7 +132,7 @@ def test_logs_are_composes() -> None:
 
 
 def test_an_unknown_service_is_answered_with_the_nearest() -> None:
-    with pytest.raises(OlympiaError) as caught:
+    with pytest.raises(Problem) as caught:
         inside.check_services(["wbe", "redis", "quux"], ["redis", "web"])
     assert str(caught.value).splitlines()[:2] == ["wbe is not a service. Did you mean web?", "quux is not a service."]
     assert caught.value.code is ExitCode.USAGE
@@ -142,7 +142,7 @@ def test_an_unknown_service_is_answered_with_the_nearest() -> None:
     ("word", "nearest"), [("pu", "up"), ("dwon", "down"), ("upp", "up"), ("biuld", "build"), ("xyz", "")]
 )
 def test_the_nearest_word_is_found(word: str, nearest: str) -> None:
-    assert closest(word, ["up", "down", "build", "push"]) == nearest
+    assert did_you_mean(word, ["up", "down", "build", "push"]) == (f"Did you mean {nearest}?" if nearest else "")
 
 
 def test_a_mistyped_verb_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,7 +181,7 @@ def test_a_shell_without_a_stack_names_the_others(
     (tmp_path / "olympia/other").mkdir(parents=True)
     (tmp_path / "olympia/other/docker-compose.yml").touch()
     assert main(["shell", "INSTANCE=missing"]) == ExitCode.PREFLIGHT
-    assert "Instances beside it: other" in capsys.readouterr().err
+    assert "Other instances: other" in capsys.readouterr().err
 
 
 REACHED = {
@@ -204,5 +204,5 @@ def test_a_command_inside_another_hosts_instance_goes_over_ssh_as_its_tenant() -
     ]
     assert place("vm1", REACHED | {"become": "", "user": ""}, terminal=False).command(["true"])[-3:-1] == ["--", "vm1"]
     assert place("here", REACHED | {"connection": "local"}, terminal=False).ssh == ()
-    with pytest.raises(OlympiaError, match="only SSH gives a terminal"):
+    with pytest.raises(Problem, match="Cannot open a terminal on box"):
         place("box", REACHED | {"connection": "community.docker.docker"}, terminal=False)

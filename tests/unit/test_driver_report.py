@@ -72,13 +72,13 @@ def test_runs_are_listed_the_newest_first(driver: Driver) -> None:
 def test_an_unknown_run_is_answered_with_the_nearest(driver: Driver) -> None:
     code, _output, errors = driver.run("report")
     assert code == 2
-    assert "There is no run to report on" in errors
+    assert "There are no runs yet" in errors
     driver.run("up")
     (run,) = driver.runs()
     code, _output, errors = driver.run("report", run.name[:-2])
     assert code == 2
     assert f"There is no run {run.name[:-2]} with a record" in errors
-    assert f"The nearest is {run.name}" in errors
+    assert f"Did you mean {run.name}" in errors
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1"])
@@ -88,7 +88,7 @@ def test_a_record_that_cannot_be_read_is_a_sentence(driver: Driver, content: str
     (run / "record.json").write_text(content)
     code, _output, errors = driver.run("report")
     assert code == 1
-    assert "The record of a run cannot be read" in errors
+    assert "The record of the run cannot be read" in errors
 
 
 def test_a_page_that_cannot_be_written_is_a_sentence(driver: Driver) -> None:

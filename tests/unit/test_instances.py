@@ -263,7 +263,7 @@ def test_a_table_says_whose_time_ends_where_any_does() -> None:
 def test_no_instance_is_said_in_a_sentence() -> None:
     assert (
         verb.as_text({"engine": True, "expires": "", "instances": []}, NOW)
-        == "There is no instance. olympia up makes one."
+        == "There are no instances. olympia up creates one."
     )
 
 

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from tests.playback import Driver
 
-from olympia_provisioner.errors import ExitCode, OlympiaError
+from olympia_provisioner.errors import ExitCode, Problem
 from olympia_provisioner.run.locks import held, lock_file
 
 
 def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
-    with held(tmp_path, "two", "up"), pytest.raises(OlympiaError) as caught, held(tmp_path, "two", "down"):
+    with held(tmp_path, "two", "up"), pytest.raises(Problem) as caught, held(tmp_path, "two", "down"):
         pass
     assert caught.value.code is ExitCode.CONFLICT
     assert f"olympia up, process {os.getpid()}, since 2" in str(caught.value)
-    assert f"kill {os.getpid()}" in caught.value.way_out
+    assert f"kill {os.getpid()}" in caught.value.fix
 
 
 def test_other_instances_and_later_runs_are_free(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_strange_name_stays_in_the_folder_of_locks(tmp_path: Path) -> None:
 def test_a_run_holds_the_lock_to_its_end(driver: Driver) -> None:
     def conflict(_event: object, _call: object) -> None:
         with (
-            pytest.raises(OlympiaError, match="Another run for the instance two is in progress"),
+            pytest.raises(Problem, match="Another run for the instance two is in progress"),
             held(driver.state / "olympia", "two", "down"),
         ):
             pass

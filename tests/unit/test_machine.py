@@ -15,8 +15,9 @@ from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan 
 from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
 from ansible_collections.addons.olympia.plugins.modules import machine_info
 
-from olympia_provisioner.cli.verbs.doctor import WIDTH, check_names, document, text
-from olympia_provisioner.errors import OlympiaError
+from olympia_provisioner.cli.verbs.doctor import check_names, document, text
+from olympia_provisioner.errors import Problem
+from olympia_provisioner.words import WIDTH
 
 ROOT = Path(__file__).parents[2]
 FENCE = """table inet olympia_tenants {
@@ -136,7 +137,7 @@ def test_checks_of_both_kinds_of_hosts_are_known_and_each_has_its_own() -> None:
 
 def test_the_driver_takes_the_names_of_both_kinds() -> None:
     check_names(["fence", "memory"])
-    with pytest.raises(OlympiaError, match="There is no check fense"):
+    with pytest.raises(Problem, match="There is no check fense"):
         check_names(["fense", "memory"])
 
 

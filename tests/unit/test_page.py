@@ -15,8 +15,9 @@ from tests import records
 
 from olympia_provisioner.errors import ExitCode
 from olympia_provisioner.present import page
+from olympia_provisioner.present.tables import duration
 
-LINKS = [("what Ansible printed", "./artifacts/up/stdout")]
+LINKS = [("Ansible's output", "./artifacts/up/stdout")]
 VOID = {"meta", "wbr", "link", "br", "hr", "img", "input"}
 
 
@@ -163,14 +164,14 @@ def test_an_interruption_names_what_was_going_on() -> None:
     found = shown(records.interrupted())
     assert "Where it was interrupted" in found.text
     assert "Build the image in the phase build, on localhost, after 7.0 s" in found.text
-    assert "The same command goes on from here" in found.text
+    assert "Run the same command again to continue" in found.text
 
 
 def test_an_end_before_the_first_task_is_a_page_too() -> None:
     text = shown(records.Story().end(ExitCode.USAGE, "No host matched\n  where: here")).text
     assert "No host matched" in text
     assert "ended before its first task" in text
-    assert "did not get as far as resolving them" in text
+    assert "ended before the settings were resolved" in text
 
 
 def test_a_rescued_failure_is_no_failure() -> None:
@@ -188,7 +189,7 @@ def test_several_hosts_are_told_apart() -> None:
 
 def test_chosen_settings_come_before_defaults() -> None:
     text = shown(records.succeeded()).text
-    chosen, more, rest = text.partition("2 more are as the roles have them")
+    chosen, more, rest = text.partition("2 more have role defaults")
     assert more
     assert 'olympia_stack_wait_timeouts {"worker": 20} inventory' in chosen
     assert "olympia_stack_debug true role default" in rest
@@ -232,7 +233,7 @@ def test_the_slowest_are_ten_at_most() -> None:
     ("seconds", "text"), [(0, "0.0 s"), (9.96, "10.0 s"), (60, "1 min 0 s"), (119.6, "2 min 0 s"), (3720, "1 h 2 min")]
 )
 def test_durations_are_as_people_say_them(seconds: float, text: str) -> None:
-    assert page.duration(seconds) == text
+    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize("span", [0.001, 0.4, 1, 7, 59, 61, 3600, 20000])
@@ -249,7 +250,7 @@ def test_links_are_relative_and_only_to_what_exists(tmp_path: Path) -> None:
     (run / "artifacts/up/stdout").write_text("x")
     (run / "artifacts/up/stderr").touch()
     assert page.links(run, run) == [
-        ("what Ansible printed", "./artifacts/up/stdout"),
-        ("the record that this page was made from", "./record.json"),
+        ("Ansible's output", "./artifacts/up/stdout"),
+        ("the record of this page", "./record.json"),
     ]
     assert page.links(run, tmp_path / "elsewhere")[0][1] == "./../runs/one%3A%20100%25/artifacts/up/stdout"

@@ -18,9 +18,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.core.masking import
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import SOURCES
 
 from olympia_provisioner.cli.verbs import VERBS
-from olympia_provisioner.errors import ExitCode
+from olympia_provisioner.errors import KINDS, ExitCode
 from olympia_provisioner.present.outcome import SCHEMA, Report
-from olympia_provisioner.run.playbook import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -149,7 +148,11 @@ def test_a_failed_task_is_told_with_its_evidence() -> None:
 
 @pytest.mark.parametrize(
     ("res", "message"),
-    [({"msg": "no"}, "no"), ({"msg": ""}, "it failed and did not say why"), (None, "it failed and did not say why")],
+    [
+        ({"msg": "no"}, "no"),
+        ({"msg": ""}, "the task failed without a message"),
+        (None, "the task failed without a message"),
+    ],
 )
 def test_a_failed_task_that_says_little_is_told_by_its_place(res: Any, message: str) -> None:
     (failure,) = told(failed(res), code=ExitCode.UNEXPECTED).as_dict({})["failures"]

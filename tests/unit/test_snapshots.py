@@ -227,6 +227,6 @@ def test_the_list_is_for_people() -> None:
         "two       auto-x  4 min  2.5 MB  automatic",
         "two       bad     4 min  2.5 MB  damaged",
         "It is torn.",
-        "They are in /s.",
+        "The snapshots are in /s.",
     ]
-    assert "There is no snapshot in /s." in verb.as_text({"directory": "/s", "snapshots": []}, NOW)
+    assert "There are no snapshots in /s." in verb.as_text({"directory": "/s", "snapshots": []}, NOW)

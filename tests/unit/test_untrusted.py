@@ -15,10 +15,10 @@ from ansible_collections.addons.olympia.plugins.module_utils.core.progress_event
 from ansible_collections.addons.olympia.plugins.plugin_utils.actions import collected, live
 from tests.checkout import ROOT
 
+from olympia_provisioner.errors import marker
 from olympia_provisioner.present.console import GitHub
-from olympia_provisioner.present.words import harmless
 from olympia_provisioner.run import artifacts
-from olympia_provisioner.run.playbook import marker
+from olympia_provisioner.words import harmless
 
 STEP = {"time": 1.5, "host": "other", "kind": "step", "id": 1, "name": "RUN", "state": "running", "seconds": 0.5}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from olympia_provisioner.cli.verbs import explain
-from olympia_provisioner.errors import ExitCode, OlympiaError
+from olympia_provisioner.errors import ExitCode, Problem
 from olympia_provisioner.paths import make_importable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ def test_a_setting_is_known_by_all_its_names(name: str) -> None:
 
 
 def test_a_mistyped_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(OlympiaError, match=r"HTTP_PROT is not a setting. Did you mean HTTP_PORT\?") as caught:
+    with pytest.raises(Problem, match=r"HTTP_PROT is not a setting. Did you mean HTTP_PORT\?") as caught:
         explain.variables(["HTTP_PROT"], ROOT)
     assert caught.value.code is ExitCode.USAGE
 
@@ -62,7 +62,7 @@ def test_without_names_the_defaults_are_counted() -> None:
     text = explain.as_text(explain.read(ANSWER), [], everything=False)
     assert "DOCKER_TAG" not in text
     assert "IMAGE_ORIGIN=auto\n  from: role default\n  here: packages, because no registry answers\n" in text
-    assert "1 more are role defaults; --all shows them, too." in text
+    assert "1 more have role defaults; --all shows them, too." in text
     assert "Refused: X is bad. seen. mend it" in text
     everything = explain.as_text(explain.read(ANSWER), [], everything=True)
     assert "DOCKER_TAG=''" in everything

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from olympia_provisioner.cli.verbs import render, status
+from olympia_provisioner.present.tables import ago
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
@@ -63,10 +64,10 @@ def test_what_is_not_healthy_is_named() -> None:
     found = status.read(answer(containers=[web, container("customs"), container("x")], started=False, render=[".env"]))
     assert not found.healthy
     text = status.as_text(found, NOW)
-    assert "Not healthy: web, nginx. olympia logs web says more." in text
+    assert "Not healthy: web, nginx. See olympia logs web." in text
     assert "nginx    missing" in text
-    assert "No setting has customs, x." in text
-    assert "would: render .env, and replace what that changes; start or replace" in text
+    assert "Not in the settings: customs, x." in text
+    assert "would: render .env and replace affected containers; start or replace" in text
     # What a container's healthcheck said before it ended says nothing of now.
     assert "unhealthy" not in text
 
@@ -74,14 +75,14 @@ def test_what_is_not_healthy_is_named() -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"containers": []}, "Nothing of the instance addons-server runs. olympia up starts it."),
+        ({"containers": []}, "The instance addons-server is not running. olympia up starts it."),
         (
             {"containers": [], "instance": "two"},
-            "Nothing of the instance two runs. olympia up INSTANCE=two starts it.",
+            "The instance two is not running. olympia up INSTANCE=two starts it.",
         ),
         (
             {"containers": [], "engine": False},
-            "Nothing runs: no engine answers on this host. olympia up installs one and starts the stack.",
+            "Nothing is running: no engine answers on this host. olympia up installs one and starts the stack.",
         ),
     ],
 )
@@ -111,7 +112,7 @@ def test_every_line_fits_a_terminal() -> None:
     ],
 )
 def test_since_when(since: str, text: str) -> None:
-    assert status.ago(since, NOW) == text
+    assert ago(since, NOW) == text
 
 
 def test_a_diff_masks_credentials_and_says_that_nothing_was_written() -> None:
@@ -129,7 +130,7 @@ def test_a_diff_masks_credentials_and_says_that_nothing_was_written() -> None:
 
 def test_no_difference_is_a_sentence() -> None:
     text = render.as_text(render.Difference("/s/two", (), ""))
-    assert text == "Nothing would be written: the files in /s/two are as the settings say."
+    assert text == "Nothing to write: the files in /s/two match the settings."
 
 
 def test_several_hosts_are_a_table() -> None:

@@ -69,8 +69,8 @@ def test_people_are_shown_two_tables_and_what_to_look_at() -> None:
         "ana     vm1      4.3 GB  4.3 GB of 10.7 GB  2027-01-01 expired",
         "ben     vm2      9.4 GB  0 of 10.7 GB",
         "",
-        "ben is to live on vm2, and has data on vm1: olympia tenant move ben vm2",
-        "vm1 keeps the data of eve, who does not live here.",
+        "ben is assigned to vm2, but has data on vm1: olympia tenant move ben vm2",
+        "vm1 has data of eve, who is not a tenant of any machine.",
         "vm1 keeps /disks/moved/cay-20261231-1000.img.",
     ]
 

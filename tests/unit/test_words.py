@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from olympia_provisioner.present.words import by_host
+from olympia_provisioner.words import by_host
 
 
 def test_a_host_is_named_only_beside_others() -> None:

@@ -9,105 +9,111 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from ..errors import ExitCode, OlympiaError
+from ..errors import ExitCode, Problem
 from ..paths import collection_root, make_importable
 from ..present.console import Console, JsonLines, Observer
 from ..present.outcome import Report
-from ..present.words import did_you_mean
 from ..run import artifacts
-from .verbs import VERBS, Context, Verb, inside
+from ..words import did_you_mean
+from .verbs import VERBS, Context, Verb, completion
+
+# Options of the verbs that change something on a host.
+CHANGE_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "--check": {"action": "store_true", "help": "report what would change, and change nothing"},
+    "--diff": {"action": "store_true", "help": "show changes in files"},
+    "--artifacts": {
+        "type": Path,
+        "metavar": "DIR",
+        "help": "write result, logs and rendered files to this folder, for CI",
+    },
+    "--plain": {"action": "store_true", "help": "print Ansible's own output, also on a terminal"},
+    "--json": {"action": "store_true", "dest": "events", "help": "print one event per line, for programs"},
+}
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    return _parsers()[0]
-
-
-def verb_parsers() -> dict[str, argparse.ArgumentParser]:
-    """Return the parser of each verb's arguments."""
-    return _parsers()[1]
-
-
-def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    parser = argparse.ArgumentParser(prog="olympia", description="Runs the addons-server stack.")
+    """Return the parser of the command line, with completers for argcomplete."""
+    parser = argparse.ArgumentParser(prog="olympia", description="Run the addons-server stack.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    parsers = {}
     for verb in VERBS:
-        one = verbs.add_parser(verb.name, help=verb.summary, description=verb.summary.capitalize() + ".")
+        one = verbs.add_parser(
+            verb.name,
+            help=verb.summary,
+            description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
+            usage=verb.usage,
+            epilog=verb.epilog,
+        )
         one.set_defaults(check=False, diff=False, artifacts=None, events=False, divide=verb.divide)
-        verb.add_arguments(one)
-        add_common_arguments(one, verb)
+        add_options(one, verb.options)
+        add_settings(one, verb)
         if verb.on_hosts:
-            add_host_arguments(one)
+            add_host_options(one)
         if verb.changes:
-            add_change_arguments(one)
-        parsers[verb.name] = one
-    return parser, parsers
+            add_options(one, CHANGE_OPTIONS)
+    return parser
 
 
-def add_common_arguments(parser: argparse.ArgumentParser, verb: Verb) -> None:
-    """Add settings, and the words that the verb takes.
+def add_options(parser: argparse.ArgumentParser, options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add options to a parser.
 
     Args:
-        parser: The verb's parser.
+        parser: The parser of a verb.
+        options: The options, as `Verb.options` has them.
+    """
+    for names, keywords in options.items():
+        parser.add_argument(*names.split(), **keywords)
+
+
+def add_settings(parser: argparse.ArgumentParser, verb: Verb) -> None:
+    """Add the settings and the words of a verb.
+
+    Args:
+        parser: The parser of the verb.
         verb: The verb.
     """
-    parser.add_argument(
+    positional = parser.add_argument(
         "assignments",
-        # Options after the service belong to the command that is run there.
-        nargs=argparse.REMAINDER if verb.divide is inside.command_after_service else "*",
+        nargs=argparse.REMAINDER if verb.command else "*",
         metavar=f"{verb.words} NAME=value".strip(),
         help="NAME=value is a setting, such as HTTP_PORT=8080 or COMPOSE_FILE=a.yml:b.yml",
     )
+    positional.completer = completion.words_of(verb)  # type: ignore[attr-defined]
     parser.add_argument("-e", action="append", default=[], metavar="NAME=value", dest="more", help="a setting")
 
 
-def add_host_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of verbs that run a playbook.
+def add_host_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the verbs that run a playbook.
 
     Args:
-        parser: The verb's parser.
+        parser: The parser of a verb.
     """
-    parser.add_argument(
+    inventory = parser.add_argument(
         "-i",
         default=os.environ.get("OLYMPIA_INVENTORY") or "local",
         metavar="local|ci|PATH",
         dest="inventory",
-        help="the inventory (default: OLYMPIA_INVENTORY of the environment, or local)",
+        help="the inventory (default: the environment variable OLYMPIA_INVENTORY, or local)",
     )
+    inventory.completer = completion.inventories  # type: ignore[attr-defined]
     parser.add_argument("--limit", default="", metavar="HOSTS", help="only these hosts of the inventory")
-    parser.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for the password of sudo first")
-    parser.add_argument("-v", action="count", default=0, dest="verbosity", help="say more; up to -vvvv")
-
-
-def add_change_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of verbs that change something on a host.
-
-    Args:
-        parser: The verb's parser.
-    """
-    parser.add_argument("--check", action="store_true", help="say what would change, and change nothing")
-    parser.add_argument("--diff", action="store_true", help="show what changes in files")
-    parser.add_argument(
-        "--artifacts", type=Path, metavar="DIR", help="leave result, logs and rendered files in this folder, for CI"
-    )
-    parser.add_argument("--plain", action="store_true", help="print Ansible's own lines, also on a terminal")
-    parser.add_argument("--json", action="store_true", dest="events", help="print an event a line, for programs")
+    parser.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for the sudo password first")
+    parser.add_argument("-v", action="count", default=0, dest="verbosity", help="verbose; up to -vvvv")
 
 
 def choose_console(arguments: argparse.Namespace, report: Report) -> Observer:
-    """Return what tells of a run: events for programs, a drawing on a terminal that can be drawn on, else lines.
+    """Return what prints a run: events for programs, the live display on a capable terminal, lines elsewhere.
 
     Args:
         arguments: The command line.
-        report: The run.
+        report: Collects what happens in the run.
     """
     if arguments.events:
         return JsonLines(report, sys.stdout)
-    # Who asks for more than progress wants to read Ansible's own lines.
+    # With these options, people want to read Ansible's own output.
     asked = [getattr(arguments, name, False) for name in ("verbosity", "check", "diff", "plain")]
     if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb" or any(asked):
         return Console(report, os.environ, sys.stdout)
@@ -117,16 +123,16 @@ def choose_console(arguments: argparse.Namespace, report: Report) -> Observer:
 
 
 def execute(arguments: argparse.Namespace, root: Path, report: Report, console: Observer) -> ExitCode:
-    """Do what a parsed command line says, and return the exit code.
+    """Run the verb of a command line, and return the exit code.
 
     Args:
         arguments: The command line.
-        root: The checkout.
-        report: What is to be told of a run.
-        console: What prints it.
+        root: The root of the collection.
+        report: Collects what happens in the run.
+        console: Prints the run.
 
     Raises:
-        OlympiaError: It cannot be done, or was not.
+        Problem: The verb failed.
     """
     folder = arguments.artifacts and arguments.artifacts.expanduser().absolute()
     if folder:
@@ -134,32 +140,32 @@ def execute(arguments: argparse.Namespace, root: Path, report: Report, console: 
     verb = next(verb for verb in VERBS if verb.name == arguments.verb)
     try:
         return verb.run(Context(arguments, root, report, console, folder)) or ExitCode.DONE
-    except OlympiaError as error:
-        report.end(error.code, str(error))
+    except Problem as problem:
+        report.end(problem.code, str(problem))
         if folder:
             artifacts.write(folder, report)
         raise
 
 
-def crash(error: Exception) -> OlympiaError:
-    """Return what to say of an error that nobody has thought of; its traceback goes into a file.
+def crash(error: Exception) -> Problem:
+    """Return the problem for an unexpected exception. Its traceback goes into a file.
 
     Args:
-        error: The error.
+        error: The exception.
     """
     where = ""
-    # Where the disk is full, the sentence has to do.
+    # On a full disk, there is no file.
     with (
         contextlib.suppress(OSError),
         tempfile.NamedTemporaryFile("w", prefix="olympia-crash-", suffix=".txt", delete=False) as file,
     ):
         traceback.print_exception(error, file=file)
         where = file.name
-    return OlympiaError(
-        "Something happened that should not",
+    return Problem(
+        "Internal error",
         where=where,
-        evidence=f"{type(error).__name__}: {error}",
-        way_out="Report it with that file, which says where; look first for what should not be shown to others",
+        cause=f"{type(error).__name__}: {error}",
+        fix="Report it with that file, after removing anything confidential from the file",
     )
 
 
@@ -167,18 +173,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code.
 
     Args:
-        argv: The arguments; those of the process when None.
+        argv: The arguments; by default those of the process.
     """
     parser = make_parser()
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
     given = sys.argv[1:] if argv is None else list(argv)
     names = [verb.name for verb in VERBS]
     if given and not given[0].startswith("-") and given[0] not in names:
         parser.error(f"{given[0]} is not a verb. {did_you_mean(given[0], names) or 'olympia --help lists them.'}")
     arguments, rest = parser.parse_known_args(given)
-    # argparse takes positional arguments in one place only; assignments may stand between options.
+    # argparse takes the positional arguments from one place only, but settings may stand between options.
     wrong = [argument for argument in rest if argument.startswith("-")]
     if wrong:
-        parser.error(f"there is no option {' '.join(wrong)}; olympia {arguments.verb} --help lists them")
+        parser.error(f"unknown option: {' '.join(wrong)}; olympia {arguments.verb} --help lists the options")
     arguments.assignments += rest
     report = Report(arguments.verb)
     console = choose_console(arguments, report)
@@ -186,17 +196,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         root = collection_root()
         make_importable(root)
         return execute(arguments, root, report, console)
-    except OlympiaError as error:
-        report.end(error.code, str(error))
+    except Problem as problem:
+        report.end(problem.code, str(problem))
         console.fail()
-        print(f"olympia: {error}", file=sys.stderr)
-        return error.code
+        print(f"olympia: {problem}", file=sys.stderr)
+        return problem.code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return ExitCode.UNEXPECTED
     except Exception as error:
-        # Nobody should have to read a traceback; whoever mends this needs it.
         print(f"olympia: {crash(error)}", file=sys.stderr)
         return ExitCode.UNEXPECTED
     finally:
@@ -204,5 +213,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.close()
             sys.stdout.flush()
         except OSError:
-            # Nobody reads any more, as with `| head`, or a terminal that is gone: what is left to print goes nowhere.
+            # The reader is gone, as with `| head` or a closed terminal: discard the remaining output.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

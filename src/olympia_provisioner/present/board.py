@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a run is at, as a few lines of text: kept up to date by its events, drawn again and again. Pure."""
+"""The lines of the live display, derived from the events of a run."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SHOWN = 8  # lines of one phase at a time: what is done makes room for what runs
+from .tables import duration
+
+SHOWN = 8  # lines of one phase; finished items make room for running ones
 
 
 @dataclass
 class Item:
-    """Something that goes on within a phase: a build step, a pull, a service.
+    """A build step, a pull or a service in a phase.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         state: One of waiting, running, cached, done, failed.
-        note: What else there is to say.
-        since: When it came to this state, in seconds of the board's clock.
+        note: A remark.
+        since: When it entered this state, in seconds.
     """
 
     name: str
@@ -33,11 +35,11 @@ class Phase:
 
     Attributes:
         name: Its name.
-        started: When it began.
-        ended: When it ended; None before.
+        started: When it started, in seconds.
+        ended: When it ended; None while it is running.
         state: One of running, done, changed, failed, stopped.
-        items: What goes on in it, by kind and name.
-        task: The task that it is at.
+        items: Its items, by kind and name.
+        task: The current task.
     """
 
     name: str
@@ -53,10 +55,10 @@ class Line:
     """A line to draw.
 
     Attributes:
-        depth: How far it is indented.
-        state: The state that it is drawn in.
-        text: What it says.
-        right: What stands at its right end.
+        depth: Its indentation.
+        state: The state, which decides mark and colour.
+        text: The text.
+        right: The text at the right end.
     """
 
     depth: int
@@ -65,22 +67,11 @@ class Line:
     right: str = ""
 
 
-def duration(seconds: float) -> str:
-    """Return a time as people read it, such as 4.2 s or 2 min 05 s.
-
-    Args:
-        seconds: The time.
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
-
-
 def size(count: int) -> str:
-    """Return a number of bytes in MB, as registries count them.
+    """Return a size in MB, as registries count them.
 
     Args:
-        count: The number.
+        count: The size in bytes.
     """
     return f"{count / 1e6:.0f} MB"
 
@@ -89,19 +80,19 @@ class Board:
     """The phases of a run, by host."""
 
     def __init__(self) -> None:
-        """Make an empty one."""
+        """Create an empty board."""
         self.hosts: dict[str, dict[str, Phase]] = {}
         self._phase = ""
         self._task = ""
         self._now = self._since = 0.0
 
     def turn_to(self, phase: str, task: str, now: float) -> None:
-        """Note which phase and task the run is at.
+        """Set the current phase and task.
 
         Args:
-            phase: The phase; empty at the end.
+            phase: The phase; empty when the run is over.
             task: The task.
-            now: The time, in seconds of any clock.
+            now: The current time in seconds, of any clock.
         """
         if phase != self._phase:
             for phases in self.hosts.values():
@@ -114,10 +105,10 @@ class Board:
             self._at(host).task = task
 
     def stop(self, now: float) -> None:
-        """Note that the run has come to an end before its time.
+        """Mark the running phases as stopped.
 
         Args:
-            now: The time.
+            now: The current time.
         """
         for phases in self.hosts.values():
             for phase in phases.values():
@@ -125,12 +116,12 @@ class Board:
                     phase.ended, phase.state = now, "stopped"
 
     def see_task(self, host: str, status: str, now: float) -> None:
-        """Note how a task has ended.
+        """Handle the end of a task.
 
         Args:
-            host: On which host.
+            host: The host.
             status: One of ok, changed, skipped, failed.
-            now: The time.
+            now: The current time.
         """
         self._now = now
         if not self._phase:
@@ -140,11 +131,11 @@ class Board:
             phase.state = status
 
     def see_progress(self, event: Mapping[str, Any], now: float) -> None:
-        """Note what a module tells.
+        """Handle a progress event of a module.
 
         Args:
-            event: As `plugins/module_utils/core/progress_events.py` writes it.
-            now: The time.
+            event: The event, as `plugins/module_utils/core/progress_events.py` writes it.
+            now: The current time.
         """
         self._now = now
         if not self._phase:
@@ -167,10 +158,10 @@ class Board:
         items[kind, name] = Item(name, state, note, since)
 
     def lines(self, now: float) -> list[Line]:
-        """Return what to draw.
+        """Return the lines to draw.
 
         Args:
-            now: The time.
+            now: The current time.
         """
         if len(self.hosts) > 1:
             return [self._host_line(host, phases, now) for host, phases in self.hosts.items()]
@@ -182,7 +173,7 @@ class Board:
         return drawn
 
     def _at(self, host: str) -> Phase:
-        """Return the phase that a host is at, which begins now if need be."""
+        """Return the current phase of a host; it starts now if the host has not been seen in it."""
         phases = self.hosts.setdefault(host, {})
         phase = phases.setdefault(self._phase, Phase(self._phase, self._since))
         phase.task = phase.task or self._task
@@ -209,10 +200,10 @@ class Board:
 
 
 def shown(items: list[Item]) -> list[Item]:
-    """Return the items that are drawn: all that run or have failed, and of the others the latest, as far as there is room.
+    """Return the items to draw: all that are running or failed, and as many of the last finished ones as there is room for.
 
     Args:
-        items: All, in order.
+        items: All items, in order.
     """
     busy = [item for item in items if item.state in ("running", "failed")]
     room = max(0, SHOWN - len(busy))

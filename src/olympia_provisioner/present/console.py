@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a run prints: Ansible's own lines, and in the log of a CI service what that service folds and marks."""
+"""The output of a run: Ansible's own lines with the folding and annotations of the CI service, or events for programs."""
 
 from __future__ import annotations
 
@@ -7,56 +7,81 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from .outcome import Report
 
-# Seconds without a line after which a log gets one: CI services end jobs that seem to hang.
+# Seconds without output until a heartbeat is printed: CI services kill jobs that seem to hang.
 HEARTBEAT = 30.0
 SCHEMA = 1  # of the lines that JsonLines prints
 
 
-class Observer(Protocol):
-    """What watches a run and tells people of it."""
+class Observer:
+    """Watches a run. This one prints nothing, because standard output belongs to the answer."""
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """Take an event of ansible-runner into account; the report has seen it before."""
+        """Handle an event of a run.
+
+        Args:
+            event: An event of ansible-runner. The report has handled it before.
+        """
 
     def progress(self, event: Mapping[str, Any]) -> None:
-        """Take what a module tells while it runs into account."""
+        """Handle a progress event.
+
+        Args:
+            event: An event of a running module; docs/events.md describes them.
+        """
 
     def beat(self) -> None:
-        """Do what time alone makes necessary; called several times a second."""
+        """Handle the passing of time; called several times a second."""
 
     def close(self) -> None:
-        """Put what has been printed into its final state."""
+        """Finish the output."""
 
     def fail(self) -> None:
-        """Tell of the failures of the run, which is over, besides what has been printed of them."""
+        """Print the failures of the run, which is over, as far as they have not been printed."""
 
 
 class Plain:
-    """A log that nobody folds."""
+    """A log without folding and annotations."""
 
     def begin(self, phase: str) -> str:
-        """Return what opens a phase."""
+        """Return the start of a phase.
+
+        Args:
+            phase: Its name.
+        """
         return ""
 
     def end(self, phase: str) -> str:
-        """Return what closes a phase."""
+        """Return the end of a phase.
+
+        Args:
+            phase: Its name.
+        """
         return ""
 
     def failure(self, title: str, text: str) -> str:
-        """Return what marks a failure, besides what Ansible has printed of it."""
+        """Return the annotation of a failure. Ansible has already printed the message.
+
+        Args:
+            title: What failed, and where.
+            text: The message.
+        """
         return ""
 
     def text(self, text: str) -> str:
-        """Return a text that is not ours so that the log's reader takes none of its lines for a command."""
+        """Return a text in which the CI service recognizes no command.
+
+        Args:
+            text: Output of Ansible.
+        """
         return text
 
 
 class GitHub(Plain):
-    """GitHub Actions: its documentation, "Workflow commands for GitHub Actions"."""
+    """GitHub Actions; see "Workflow commands for GitHub Actions" in its documentation."""
 
     COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 
@@ -65,34 +90,34 @@ class GitHub(Plain):
         return f"::group::{phase}\n"
 
     def end(self, phase: str) -> str:
-        """Close it."""
+        """Close the group."""
         return "::endgroup::\n"
 
     def failure(self, title: str, text: str) -> str:
-        """Return an annotation, which is one line."""
+        """Return an annotation, which has to be one line."""
         escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        # In a property, what ends one is escaped, too.
+        # Properties end at a colon or a comma.
         return f"::error title={title.replace('%', '%25').replace(':', '%3A').replace(',', '%2C')}::{escaped}\n"
 
     def text(self, text: str) -> str:
-        """Break what begins a command."""
+        """Make the start of a command unrecognizable."""
         return self.COMMAND.sub(lambda found: f"{found[1] or ''}{found[0][-1]} ", text)
 
 
 class GitLab(Plain):
-    """GitLab CI: its documentation, "Custom collapsible sections"."""
+    """GitLab CI; see "Custom collapsible sections" in its documentation."""
 
     def begin(self, phase: str) -> str:
         """Open a section."""
         return f"\033[0Ksection_start:{int(time.time())}:olympia_{phase}\r\033[0K{phase}\n"
 
     def end(self, phase: str) -> str:
-        """Close it."""
+        """Close the section."""
         return f"\033[0Ksection_end:{int(time.time())}:olympia_{phase}\r\033[0K\n"
 
 
 def style(environment: Mapping[str, str]) -> Plain:
-    """Return how the log is written here.
+    """Return the style of the log.
 
     Args:
         environment: The process environment.
@@ -102,8 +127,8 @@ def style(environment: Mapping[str, str]) -> Plain:
     return GitLab() if environment.get("GITLAB_CI") == "true" else Plain()
 
 
-class Console:
-    """Prints a run as it goes on."""
+class Console(Observer):
+    """Prints a run as lines."""
 
     def __init__(
         self,
@@ -112,13 +137,13 @@ class Console:
         stream: TextIO,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make one.
+        """Create a console.
 
         Args:
-            report: The run; it sees each event before the console does.
+            report: Collects what happens in the run. It gets each event first.
             environment: The process environment.
             stream: Where to print.
-            clock: Returns the time in seconds.
+            clock: Returns the current time in seconds.
         """
         self._report = report
         self._style = style(environment)
@@ -130,7 +155,7 @@ class Console:
         self._last = clock()
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """Print what an event of ansible-runner has to say."""
+        """Print the output of an event."""
         if event.get("event") == "playbook_on_task_start":
             self._doing = ""
         if self._report.phase != self._open:
@@ -142,23 +167,23 @@ class Console:
             self._write(self._style.text(str(text).replace("\r\n", "\n")) + "\n")
 
     def progress(self, event: Mapping[str, Any]) -> None:
-        """Remember what is being done, for a sign of life."""
+        """Remember what is running, for the heartbeat."""
         self._doing = str(event["name"])
 
     def beat(self) -> None:
-        """Print a sign of life when it is time for one."""
+        """Print a heartbeat after a time without output."""
         if not self._live and self._clock() - self._last >= HEARTBEAT:
             doing = ": ".join(filter(None, (self._report.phase, self._report.task, self._doing)))
-            self._write(self._style.text(f"... still at it{f', {doing}' if doing else ''}\n"))
+            self._write(self._style.text(f"... still running{f', {doing}' if doing else ''}\n"))
 
     def close(self) -> None:
-        """Close the phase that is open."""
+        """Close the open phase."""
         if self._open:
             self._write(self._style.end(self._open))
             self._open = ""
 
     def fail(self) -> None:
-        """Mark each failure of the run that is over; the command's own error where there is no other."""
+        """Annotate each failure, or the error of the command if no task failed."""
         self.close()
         failures = self._report.failures or [{"phase": "", "host": "", "message": self._report.error}]
         for failure in failures:
@@ -172,72 +197,47 @@ class Console:
             self._last = self._clock()
 
 
-class JsonLines:
-    """Prints an event a line, for programs; docs/events.md says which."""
+class JsonLines(Observer):
+    """Prints one event per line, for programs. docs/events.md describes them."""
 
     def __init__(self, report: Report, stream: TextIO) -> None:
-        """Make one.
+        """Create it, and print the first event.
 
         Args:
-            report: The run.
+            report: Collects what happens in the run. It gets each event first.
             stream: Where to print.
         """
         self._report = report
         self._stream = stream
         self._phase = ""
         self._tasks = self._failures = 0
-        self._say("begin", schema=SCHEMA, verb=report.verb)
+        self._print("begin", schema=SCHEMA, verb=report.verb)
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """Print what has happened since the event before."""
+        """Print what happened since the previous event."""
         if self._report.phase and self._report.phase != self._phase:
             self._phase = self._report.phase
-            self._say("phase", phase=self._phase)
+            self._print("phase", phase=self._phase)
         for task in self._report.tasks[self._tasks :]:
-            self._say(
+            self._print(
                 "task", host=task.host, phase=task.phase, task=task.name, status=task.status, seconds=task.seconds
             )
         for failure in self._report.failures[self._failures :]:
-            self._say("failure", **failure)
+            self._print("failure", **failure)
         self._tasks, self._failures = len(self._report.tasks), len(self._report.failures)
 
     def progress(self, event: Mapping[str, Any]) -> None:
-        """Print what a module tells."""
+        """Print a progress event."""
         data = {name: value for name, value in event.items() if name != "kind"}
-        self._say(str(event["kind"]), phase=self._report.phase, **data)
-
-    def beat(self) -> None:
-        """Do nothing: programs wait."""
+        self._print(str(event["kind"]), phase=self._report.phase, **data)
 
     def close(self) -> None:
-        """Print how the run has ended, once it has."""
+        """Print the result of the run, if it is over."""
         if self._report.code is None:
             return
         result = self._report.as_dict({})
-        self._say("end", **{name: result[name] for name in ("result", "exit_code", "error", "seconds")})
+        self._print("end", **{name: result[name] for name in ("result", "exit_code", "error", "seconds")})
 
-    def fail(self) -> None:
-        """Do nothing: the failures have been printed."""
-
-    def _say(self, event: str, **data: Any) -> None:
+    def _print(self, event: str, **data: Any) -> None:
         self._stream.write(json.dumps({"event": event, "time": round(time.time(), 3), **data}) + "\n")
         self._stream.flush()
-
-
-class Silent:
-    """Prints nothing: standard output belongs to an answer."""
-
-    def see(self, event: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
-    def progress(self, event: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
-    def beat(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def fail(self) -> None:
-        """Do nothing."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What happened in a run, told from its events: as JSON for programs, as JUnit for CI services, and as the record of a page."""
+"""What happened in a run, collected from its events: as JSON for programs, as JUnit for CI services, as a record for the page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import ExitCode
-from ..run.playbook import marker
+from ..errors import ExitCode, marker
 
 SCHEMA = 1  # of the JSON result; docs/ci/result.schema.json describes it
 STATUS = {
@@ -22,9 +21,9 @@ STATUS = {
     "runner_on_unreachable": "failed",
 }
 RESULTS = {ExitCode.DONE: "done", ExitCode.INTERRUPTED: "interrupted"}
-NEVER = "0001-"  # Docker's word for the start of a container that was never started
+NEVER = "0001-"  # the start of a container that was never started, as Docker reports it
 INCLUDES = re.compile(r"(^|\.)(include|import)_(tasks|role)$")
-# XML 1.0 has no way to write these.
+# XML 1.0 cannot contain these characters.
 UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -33,13 +32,13 @@ class Task:
     """A task on a host.
 
     Attributes:
-        phase: The phase that it belongs to; `run` before the first one.
+        phase: Its phase; `run` before the first phase.
         host: The host.
-        name: What it is called.
+        name: Its name.
         status: One of ok, changed, skipped, failed.
-        seconds: How long it took.
+        seconds: Its duration.
         message: Why it failed, or the empty string.
-        start: When it began, in seconds since the run did.
+        start: When it started, in seconds since the start of the run.
     """
 
     phase: str
@@ -53,24 +52,23 @@ class Task:
 
 @dataclass
 class Report:
-    """A run of a verb: what has been seen of it so far, and in the end what came of it.
+    """What has happened so far in the run of a verb, and in the end its result.
 
     Attributes:
-        verb: What is run.
+        verb: The verb.
         inventory: Path of the inventory.
-        started: When it began.
-        tasks: What was run, in order.
-        failures: What failed, each with host, phase, task, kind, message and evidence.
-        seconds: How long each phase took; the last one up to the last event.
-        stays: The same as a list of stays, each with phase, start and end in seconds since the run began.
-        builds: What each build was made of: host, phase, start, seconds, and its steps.
-        waits: What each wait for services saw: host, phase, start, the history, the times of
-            their containers, and which of them failed.
-        hosts: What each host is told to be like: settings, versions, and the files that were written.
-        phase: The phase that the run is in.
-        task: The task that the run is in.
-        code: What the command ends with; None until then.
-        error: What the command said of its end.
+        started: When it started.
+        tasks: The tasks, in order.
+        failures: The failures, each with host, phase, task, kind, message and evidence.
+        seconds: The duration of each phase; of the last one until the last event.
+        stays: The same as a list of periods, each with phase, start and end in seconds since the start of the run.
+        builds: The builds, each with host, phase, start, seconds and steps.
+        waits: The waits for services, each with host, phase, start, history, the times of the containers, and those that failed.
+        hosts: Settings, versions and written files of each host.
+        phase: The current phase.
+        task: The current task.
+        code: The exit code; None while the run goes on.
+        error: The text of the problem that ended the run.
     """
 
     verb: str
@@ -91,7 +89,7 @@ class Report:
     _begun: dict[tuple[str, str], Task] = field(default_factory=dict)
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """Take one event of ansible-runner into account."""
+        """Handle an event of ansible-runner."""
         data = event.get("event_data") or {}
         self._count(event)
         if event.get("event") == "playbook_on_task_start":
@@ -105,11 +103,11 @@ class Report:
             self._end_task(event, data)
 
     def end(self, code: ExitCode, error: str = "") -> None:
-        """Close the report.
+        """Set the result of the run.
 
         Args:
-            code: What the command ends with.
-            error: What it said.
+            code: The exit code.
+            error: The text of the problem, if any.
         """
         self.code, self.error = code, error
 
@@ -117,7 +115,7 @@ class Report:
         """Return the JSON result.
 
         Args:
-            hosts: What was collected from each host.
+            hosts: The data that was collected from each host.
         """
         code = ExitCode.UNEXPECTED if self.code is None else self.code
         result = {
@@ -133,20 +131,20 @@ class Report:
                 {"name": name, "seconds": round(seconds, 3), "result": self._phase_result(name)}
                 for name, seconds in self.seconds.items()
             ],
-            # A rescued failure is none.
+            # A run that succeeded has rescued its failures.
             "failures": self.failures if code else [],
             "hosts": dict(hosts),
         }
         return {key: _mask(value) for key, value in result.items()}
 
     def as_record(self, versions: Mapping[str, str]) -> dict[str, Any]:
-        """Return the record: the JSON result, and what else the page of a run shows.
+        """Return the record: the JSON result, and everything else that the page shows.
 
         Args:
-            versions: Those of what ran here, by name.
+            versions: The versions of the software on the controller, by name.
         """
         last = self._since(self._seen) if self._seen else 0.0
-        # What has not ended by now was interrupted, or Ansible died of something.
+        # These tasks were interrupted, or Ansible died.
         unfinished = [replace(task, seconds=max(0.0, last - task.start)) for task in self._begun.values()]
         tasks = [
             task if self._has_failed(task) or task.status != "failed" else replace(task, status="rescued")
@@ -162,7 +160,7 @@ class Report:
         return self.as_dict(self.hosts) | {key: _mask(value) for key, value in more.items()}
 
     def as_junit(self) -> str:
-        """Return the report in JUnit's format: a suite for each phase, a case for each task on a host."""
+        """Return the report in JUnit format: a suite for each phase, a case for each task on a host."""
         root = ElementTree.Element("testsuites", name=f"olympia {self.verb}")
         for phase in dict.fromkeys(task.phase for task in self.tasks):
             tasks = [task for task in self.tasks if task.phase == phase]
@@ -188,7 +186,7 @@ class Report:
         return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
     def _count(self, event: Mapping[str, Any]) -> None:
-        """Add the time since the last event to the phase that the run was in meanwhile."""
+        """Add the time since the previous event to the current phase."""
         if created := event.get("created"):
             now = datetime.fromisoformat(str(created))
             if self.phase and self._seen:
@@ -223,14 +221,14 @@ class Report:
         if status != "failed" and INCLUDES.search(str(data.get("task_action", ""))):
             return
         phase, host, name = _phase(data) or self.phase or "run", str(data.get("host", "")), str(data.get("task", ""))
-        # Tasks that cannot be included have a reason in place of a message.
-        said = _mask(str(result.get("msg") or result.get("reason") or "it failed and did not say why"))
+        # A task file that cannot be included has a reason instead of a message.
+        said = _mask(str(result.get("msg") or result.get("reason") or "the task failed without a message"))
         message = said if status == "failed" else ""
         task = Task(
             phase, host, name, status, float(data.get("duration") or 0), message, start=begun.start if begun else 0.0
         )
         self.tasks.append(task)
-        # What has not the shape of our modules' answers is not kept: a host can answer anything.
+        # A host can answer anything: ignore what does not have the format of our modules.
         with contextlib.suppress(AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError):
             self._keep(str(data.get("task_action", "")).rpartition(".")[2], task, result)
         if status == "failed":
@@ -243,7 +241,7 @@ class Report:
             self.failures.append(_mask(failure | {"evidence": evidence}))
 
     def _keep(self, action: str, task: Task, result: Mapping[str, Any]) -> None:
-        """Keep what some of the collection's own actions tell."""
+        """Keep data from the results of some of the collection's own actions."""
         place = {"host": task.host, "phase": task.phase, "start": task.start, "seconds": task.seconds}
         if action == "bake" and result.get("steps"):
             steps = [
@@ -264,11 +262,11 @@ class Report:
             failed = [one["service"] for one in result.get("failures", [])]
             self.waits.append(place | {"history": result["history"], "times": times, "failed": failed})
         elif action == "render":
-            told = {key: result[key] for key in ("settings", "versions", "files") if key in result}
-            self.hosts[task.host] = self.hosts.get(task.host, {}) | told
+            found = {key: result[key] for key in ("settings", "versions", "files") if key in result}
+            self.hosts[task.host] = self.hosts.get(task.host, {}) | found
 
     def _has_failed(self, task: Task) -> bool:
-        # In a run that has ended well, what failed was rescued.
+        # A run that succeeded has rescued its failures.
         return task.status == "failed" and self.code is not ExitCode.DONE
 
     def _phase_result(self, phase: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The page of a run: from its record to one HTML file that needs no network and no script."""
+"""The page of a run: one HTML file without scripts and network access, made from the record."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..run.record import NAME
+from ..paths import RECORD
+from .tables import duration
 
 TEMPLATES = Path(__file__).parent / "templates"
 DEFAULT = "role default"
 INSTANCE = "olympia_stack_instance"
 SLOWEST = 10
-TAIL = 40  # lines of a log that tell enough; all of it is in the log file
+TAIL = 40  # lines of a log that are shown; the log file has all
 STAGE = re.compile(r"\[(?P<stage>.+?) +\d+/\d+\] (?P<what>.*)", re.DOTALL)
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-# What a browser shows as nothing, or as a box.
+# Browsers do not show these, or as boxes.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 HEADLINES = {"done": "succeeded", "failed": "failed", "interrupted": "was interrupted"}
 LABELS = {
-    "stdout": "what Ansible printed",
-    "stderr": "what else it said",
-    NAME: "the record that this page was made from",
+    "stdout": "Ansible's output",
+    "stderr": "Ansible's error output",
+    RECORD: "the record of this page",
 }
 
 
@@ -37,7 +38,7 @@ def render(record: Mapping[str, Any], links: Iterable[tuple[str, str]]) -> str:
 
     Args:
         record: The record of a run.
-        links: What each log file is, and its relative address.
+        links: The description and the relative address of each log file.
     """
     import jinja2
 
@@ -61,25 +62,25 @@ def render(record: Mapping[str, Any], links: Iterable[tuple[str, str]]) -> str:
 
 
 def links(directory: Path, start: Path) -> list[tuple[str, str]]:
-    """Return the files that a page may lead to: what each is, and its address relative to the page.
+    """Return the files that the page links to: description, and address relative to the page.
 
     Args:
-        directory: The run's private directory.
-        start: The folder that the page is in.
+        directory: The directory of the run.
+        start: The folder of the page.
     """
     logs = [path for path in sorted(directory.glob("artifacts/*/std*")) if path.stat().st_size]
     found = []
-    for path in (*logs, directory / NAME):
+    for path in (*logs, directory / RECORD):
         what = LABELS[path.name]
         if path in logs and path.parent.name == "collect":
-            what += " while it collected the artifacts"
-        # Without a leading ./ a name with a colon would be an address of its own.
+            what += " while collecting the artifacts"
+        # Without ./ a name with a colon would be an absolute address.
         found.append((what, "./" + quote(os.path.relpath(path, start))))
     return found
 
 
 def view(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the template reads.
+    """Return the variables of the template.
 
     Args:
         record: The record of a run.
@@ -87,9 +88,9 @@ def view(record: Mapping[str, Any]) -> dict[str, Any]:
     tasks = record["tasks"]
     hosts = sorted({task["host"] for task in tasks} | set(record["hosts"]))
     ended = [entry["end"] for entry in record["stays"]] + [task["start"] + task["seconds"] for task in tasks]
-    # Not all of the command's time: what came before the first event and after the last would be empty space.
+    # Shorter than the duration of the command, because nothing is drawn before the first event and after the last.
     span = max([*ended, 0.001])
-    instances = {told.get("settings", {}).get(INSTANCE, {}).get("value") for told in record["hosts"].values()}
+    instances = {facts.get("settings", {}).get(INSTANCE, {}).get("value") for facts in record["hosts"].values()}
     return {
         "record": record,
         "instances": sorted(filter(None, instances)),
@@ -103,13 +104,13 @@ def view(record: Mapping[str, Any]) -> dict[str, Any]:
         "phases": phases(record, span),
         "ticks": ticks(span),
         "slowest": slowest(record),
-        "settings": {host: settings(told.get("settings", {})) for host, told in sorted(record["hosts"].items())},
+        "settings": {host: settings(facts.get("settings", {})) for host, facts in sorted(record["hosts"].items())},
         "versions": versions(record),
     }
 
 
 def failure(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a failure as it is told: its first sentence, the rest of the message, and the evidence part by part.
+    """Return a failure with title, rest of the message, and evidence.
 
     Args:
         found: One of the record's failures.
@@ -117,7 +118,7 @@ def failure(found: Mapping[str, Any]) -> dict[str, Any]:
     evidence = found["evidence"]
     services = [one for one in evidence.get("failures", []) if isinstance(one, dict) and "service" in one]
     if services:
-        # The message has all of the services' logs in it, which are shown one by one.
+        # The message contains the logs of the services, which are shown one by one.
         title = "; ".join(f"{one['service']} {one['wrong']}" for one in services)
         rest = ""
     else:
@@ -127,7 +128,7 @@ def failure(found: Mapping[str, Any]) -> dict[str, Any]:
         "title": title.rstrip(":"),
         "rest": rest,
         "services": services,
-        # Some messages end with the output; once is enough.
+        # Some messages end with the output: do not repeat it.
         "output": {
             title: text
             for title, text in (
@@ -141,11 +142,11 @@ def failure(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def phases(record: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
-    """Return the phases with what they are made of, each with its place on the time line.
+    """Return the phases with their tasks, builds and waits, each with its place on the timeline.
 
     Args:
         record: The record of a run.
-        span: Seconds that the time line is long.
+        span: The length of the timeline in seconds.
     """
     results = {phase["name"]: phase for phase in record["phases"]}
     names = list(dict.fromkeys([*(task["phase"] for task in record["tasks"]), *results]))
@@ -176,17 +177,17 @@ def phases(record: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
 
 
 def _first(record: Mapping[str, Any], phase: str) -> float:
-    """Return when a phase began."""
+    """Return when a phase started."""
     starts = [entry["start"] for entry in (*record["stays"], *record["tasks"]) if entry["phase"] == phase]
     return min(starts, default=0.0)
 
 
 def stages(build: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
-    """Return the stages of a build, each with its steps.
+    """Return the stages of a build with their steps.
 
     Args:
         build: One of the record's builds.
-        span: Seconds that the time line is long.
+        span: The length of the timeline in seconds.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for step in build["steps"]:
@@ -206,11 +207,11 @@ def stages(build: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
 
 
 def containers(wait: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
-    """Return the containers of a wait, each from its start to the moment that it was seen in its last state.
+    """Return the containers of a wait, each from its start until it was first seen in its last state.
 
     Args:
         wait: One of the record's waits.
-        span: Seconds that the time line is long.
+        span: The length of the timeline in seconds.
     """
     found = []
     for service in dict.fromkeys(entry["service"] for entry in wait["history"]):
@@ -219,7 +220,7 @@ def containers(wait: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
         ready = last["state"] == "running" and last["health"] in ("healthy", "")
         times = wait["times"].get(service, {})
         start = times.get("started", wait["start"])
-        # What is not ready was waited for until the end.
+        # The wait for containers that are not ready lasted until its end.
         until = wait["start"] + (last["seconds"] if ready else wait["seconds"])
         end = times.get("healthy", until) if ready else until
         state = last["health"] or last["state"] if last["state"] == "running" else last["state"]
@@ -229,7 +230,7 @@ def containers(wait: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
                 "state": state,
                 "kind": "ready" if ready else "failed" if service in wait["failed"] else "waiting",
                 "before": ready and start < 0,
-                # It was ready when it was first looked at, and the engine does not remember since when.
+                # It was ready at the first look, and the engine does not know since when.
                 "at_most": ready and len(history) == 1 and "healthy" not in times,
                 "seconds": end - start,
                 "bar": place(start, end, span),
@@ -239,12 +240,12 @@ def containers(wait: Mapping[str, Any], span: float) -> list[dict[str, Any]]:
 
 
 def place(start: float, end: float, span: float) -> dict[str, float]:
-    """Return where a bar is on the time line, in percent, and its seconds as far as they are on it.
+    """Return the place of a bar on the timeline in percent, and the part of its period that is on the timeline.
 
     Args:
-        start: Seconds since the run began.
-        end: The same.
-        span: Seconds that the time line is long.
+        start: Its start, in seconds since the start of the run.
+        end: Its end.
+        span: The length of the timeline in seconds.
     """
     first, last = (min(max(time, 0.0), span) for time in (start, end))
     return {
@@ -256,10 +257,10 @@ def place(start: float, end: float, span: float) -> dict[str, float]:
 
 
 def ticks(span: float) -> list[dict[str, Any]]:
-    """Return four to eight round times for the axis.
+    """Return the labels of the axis: up to seven round times.
 
     Args:
-        span: Seconds that the time line is long.
+        span: The length of the timeline in seconds.
     """
     steps = [0.001 * 10**power * number for power in range(6) for number in (1, 2, 5)]
     step = min((one for one in [*steps, 15, 30, 60, 120, 300, 600, 1800] if span / one < 6), default=span)
@@ -270,34 +271,28 @@ def ticks(span: float) -> list[dict[str, Any]]:
 
 
 def slowest(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the tasks and build steps that took longest.
+    """Return the slowest tasks and build steps.
 
     Args:
         record: The record of a run.
     """
-    found = [
-        {"what": task["name"], "kind": "task", "phase": task["phase"], "host": task["host"], "seconds": task["seconds"]}
-        for task in record["tasks"]
-        if task["status"] != "skipped"
-    ]
+    found = [(task["name"], "task", task, task["seconds"]) for task in record["tasks"] if task["status"] != "skipped"]
     found += [
-        {
-            "what": step["name"],
-            "kind": "build step",
-            "phase": one["phase"],
-            "host": one["host"],
-            "seconds": step["seconds"],
-        }
-        for one in record["builds"]
-        for step in one["steps"]
+        (step["name"], "build step", build, step["seconds"])
+        for build in record["builds"]
+        for step in build["steps"]
         if not step["cached"]
     ]
-    chosen = sorted((one for one in found if one["seconds"] > 0), key=lambda one: -one["seconds"])[:SLOWEST]
-    return [one | {"bar": place(0, one["seconds"], chosen[0]["seconds"])} for one in chosen]
+    chosen = sorted((one for one in found if one[3] > 0), key=lambda one: -one[3])[:SLOWEST]
+    return [
+        {"what": what, "kind": kind, "phase": at["phase"], "host": at["host"], "seconds": seconds}
+        | {"bar": place(0, seconds, chosen[0][3])}
+        for what, kind, at, seconds in chosen
+    ]
 
 
 def settings(explained: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Return a host's settings: those that somebody has chosen, and the rest.
+    """Return the settings of a host, separated into chosen values and role defaults.
 
     Args:
         explained: Value and source by variable.
@@ -310,7 +305,7 @@ def settings(explained: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def versions(record: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the versions of what ran here, then of what ran on the hosts.
+    """Return the versions of the software on the controller, then on the hosts.
 
     Args:
         record: The record of a run.
@@ -318,63 +313,50 @@ def versions(record: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = [{"name": name, "version": version, "host": ""} for name, version in record["versions"].items()]
     return rows + [
         {"name": name, "version": version, "host": host}
-        for host, told in sorted(record["hosts"].items())
-        for name, version in told.get("versions", {}).items()
+        for host, facts in sorted(record["hosts"].items())
+        for name, version in facts.get("versions", {}).items()
     ]
 
 
-def duration(seconds: float) -> str:
-    """Return a time span as people say it.
-
-    Args:
-        seconds: Its length.
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
 def unbroken_duration(seconds: float) -> str:
-    """Return the same with each number kept beside its unit.
+    """Return a duration that a browser does not break into lines.
 
     Args:
-        seconds: Its length.
+        seconds: The duration.
     """
     return duration(seconds).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def moment(text: str) -> str:
-    """Return a time as people read it, in UTC.
+    """Return a moment in UTC, as people read it.
 
     Args:
-        text: The same in ISO's format.
+        text: The moment in ISO format.
     """
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def plain(text: str) -> str:
-    """Return a text without what only a terminal understands.
+    """Return a text without escape sequences and control characters.
 
     Args:
-        text: Any text.
+        text: The text.
     """
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", ESCAPE.sub("", text.replace("\r\n", "\n")))
 
 
 def tail(text: str | list[str]) -> str:
-    """Return the last lines of a log, plain.
+    """Return the last lines of a log as plain text.
 
     Args:
-        text: The log, as a text or as its lines.
+        text: The log, as text or lines.
     """
     lines = text if isinstance(text, list) else text.splitlines()
     return plain("\n".join(lines[-TAIL:]).strip("\n"))
 
 
 def value(setting: Any) -> str:
-    """Return a setting's value as one would write it.
+    """Return the value of a setting, as people write it.
 
     Args:
         setting: The value.
@@ -383,9 +365,9 @@ def value(setting: Any) -> str:
 
 
 def command(arguments: str | list[str]) -> str:
-    """Return a command as one would type it.
+    """Return a command that can be pasted into a shell.
 
     Args:
-        arguments: The command, as a text or as its arguments.
+        arguments: The command, as text or arguments.
     """
     return plain(arguments if isinstance(arguments, str) else shlex.join(arguments))

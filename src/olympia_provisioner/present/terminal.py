@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a run looks like on a terminal: its phases, and inside them what goes on, redrawn in place."""
+"""The live display of a run on a terminal: its phases and what is running in them, redrawn in place."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from rich.text import Text
 
 from ..errors import ExitCode
 from .board import Board
+from .console import Observer
 from .outcome import Report
 
-# What Ansible prints of these is worth reading besides.
+# The events whose output is printed above the display.
 SPOKEN = ("runner_on_unreachable", "warning", "deprecated")
 STYLES = {
     "running": "cyan",
@@ -37,28 +38,28 @@ MARKS = {
 ASCII_MARKS = {"running": "*", "cached": "+", "failed": "x", "waiting": " ", "stopped": "-"}
 
 
-class Terminal:
-    """Draws a run as it goes on."""
+class Terminal(Observer):
+    """Draws a run on a terminal."""
 
     def __init__(self, report: Report, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        """Make one; nothing is drawn before the first event.
+        """Create the display; nothing is drawn before the first event.
 
         Args:
-            report: The run; it sees each event before the terminal does.
+            report: Collects what happens in the run. It gets each event first.
             stream: The terminal.
-            clock: Returns the time in seconds.
+            clock: Returns the current time in seconds.
         """
         self._report = report
         self._clock = clock
         self._board = Board()
-        # It knows of NO_COLOR, and of how wide the terminal is.
+        # rich handles NO_COLOR and the width of the terminal.
         self._rich = RichConsole(file=stream, highlight=False, markup=False, emoji=False)
         self._marks = MARKS if self._rich.encoding.startswith("utf") else ASCII_MARKS
         self._live = Live(get_renderable=self._draw, console=self._rich, auto_refresh=False)
         self._tasks = self._failures = 0
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """Take an event of ansible-runner into account."""
+        """Update the display with an event of ansible-runner."""
         self._live.start()
         self._board.turn_to(self._report.phase, self._report.task, self._clock())
         for task in self._report.tasks[self._tasks :]:
@@ -73,23 +74,23 @@ class Terminal:
         self._live.refresh()
 
     def progress(self, event: Mapping[str, Any]) -> None:
-        """Take what a module tells into account."""
+        """Update the display with a progress event."""
         self._board.see_progress(event, self._clock())
 
     def beat(self) -> None:
-        """Draw: times have gone on."""
+        """Redraw, because the times have changed."""
         if self._live.is_started:
             self._live.refresh()
 
     def close(self) -> None:
-        """Draw a last time, and leave it there."""
+        """Draw the final state."""
         if self._report.code is ExitCode.INTERRUPTED:
             self._board.stop(self._clock())
         self._board.turn_to("", "", self._clock())
         self._live.stop()
 
     def fail(self) -> None:
-        """Leave the drawing: what has failed was printed above it."""
+        """Draw the final state; the failures have been printed above it."""
         self.close()
 
     def _draw(self) -> Table:
@@ -107,7 +108,7 @@ class Terminal:
 
 
 def spoken(event: Mapping[str, Any]) -> str:
-    """Return what of an event is printed besides the drawing; the empty string for most.
+    """Return the text of an event that is printed above the display; empty for most events.
 
     Args:
         event: An event of ansible-runner.

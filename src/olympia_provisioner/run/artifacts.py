@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The folder of artifacts: what a run leaves for those who were not there."""
+"""The folder of artifacts that a run writes for CI."""
 
 from __future__ import annotations
 
@@ -9,68 +9,68 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..errors import ExitCode, OlympiaError
+from ..errors import ExitCode, Problem
 from ..present.outcome import Report
-from ..present.words import harmless
+from ..words import harmless
 
 RESULT, JUNIT, LOG, HOSTS = "result.json", "junit.xml", "ansible.log", "hosts"
-LEFT_OUT = "left-out.txt"  # of a host's files, and why
-# What the result tells of a host besides the files that were collected there, by key and file.
+LEFT_OUT = "left-out.txt"  # the files of a host that were not written, and why
+# The collected files whose content is part of the result, by key.
 SUMMARIES = {"settings": "settings.json", "image": "image.json"}
 
 
 def prepare(directory: Path) -> None:
-    """Make the folder, and remove from it what an earlier run has left.
+    """Create the folder, and remove the artifacts of an earlier run.
 
     Args:
         directory: The folder.
 
     Raises:
-        OlympiaError: It cannot be written, or it has other files.
+        Problem: It cannot be written, or it contains other files.
     """
     ours = {RESULT, JUNIT, LOG, HOSTS}
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if foreign := sorted({path.name for path in directory.iterdir()} - ours):
-            raise OlympiaError(
-                "The folder for artifacts has other files in it",
+            raise Problem(
+                "The folder for artifacts contains other files",
                 where=str(directory),
-                evidence=", ".join(foreign[:5]),
-                way_out="Name an empty folder, or one that does not exist",
+                cause=", ".join(foreign[:5]),
+                fix="Pass an empty folder, or one that does not exist, to --artifacts",
                 code=ExitCode.USAGE,
             )
         shutil.rmtree(directory / HOSTS, ignore_errors=True)
         for name in ours:
-            # What is still a folder could not be removed.
+            # A folder that is still there could not be removed.
             if name != HOSTS or (directory / name).is_symlink():
                 (directory / name).unlink(missing_ok=True)
     except OSError as error:
-        raise OlympiaError(
+        raise Problem(
             "The folder for artifacts cannot be written",
             where=str(directory),
-            evidence=str(error),
-            way_out="Mend its permissions, or name another one",
+            cause=str(error),
+            fix="Fix its permissions, or pass another folder to --artifacts",
             code=ExitCode.USAGE,
         ) from error
 
 
 def write_log(directory: Path, log: Path) -> None:
-    """Write what Ansible has printed, credentials masked.
+    """Write the output of Ansible, with masked credentials.
 
     Args:
         directory: The folder.
-        log: What ansible-runner has kept of it; it need not exist.
+        log: The output that ansible-runner saved; it may be missing.
     """
     from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
 
     if log.is_file():
-        # Opened as text, its lines end as lines do.
+        # Text mode converts the line ends of a terminal.
         text = log.read_text(encoding="utf-8", errors="replace")
         _put(directory / LOG, harmless(mask(text)))
 
 
 def write(directory: Path, report: Report) -> None:
-    """Write the result in its two formats, with what has been collected from the hosts by now.
+    """Write the result in both formats, with what has been collected from the hosts so far.
 
     Args:
         directory: The folder.
@@ -84,14 +84,14 @@ def write(directory: Path, report: Report) -> None:
 def _summary(collected: Path) -> dict[str, Any]:
     found = {}
     for key, name in SUMMARIES.items():
-        # A host can send anything under that name.
+        # A host can send any content.
         with contextlib.suppress(OSError, ValueError, RecursionError):
             found[key] = json.loads((collected / name).read_text(encoding="utf-8"))
     return found
 
 
 def _put(path: Path, text: str) -> None:
-    """Write a file, in place of what is there; what has become a link since the run began is not followed."""
+    """Replace a file. If it has become a link since the start of the run, the link is not followed."""
     path.unlink(missing_ok=True)
     with path.open("x", encoding="utf-8") as file:
         file.write(text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What happens to a run, and to all that it has started, when somebody interrupts it."""
+"""Interrupting a run, and all processes that it started."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-# Seconds in which Ansible may end its workers and their children before they are killed.
+# Seconds that Ansible has to end its workers and their children before they are killed.
 GRACE = 10.0
 
 
 def parents() -> dict[int, int]:
-    """Return the parent of every living process, from /proc; nothing where there is no /proc."""
+    """Return the parent of every living process, from /proc; empty without /proc."""
     found: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name in parentheses may hold anything; the state and the parent follow it.
+            # The name in parentheses may contain anything; state and parent follow it.
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
             if state != "Z":
                 found[int(stat.parent.name)] = int(parent)
@@ -31,7 +31,7 @@ def parents() -> dict[int, int]:
 
 
 def descendants() -> set[int]:
-    """Return the processes that this one has started, theirs, and so on."""
+    """Return the child processes of this process, their children, and so on."""
     parent_of = parents()
     found: set[int] = set()
     while new := {pid for pid, parent in parent_of.items() if parent in found | {os.getpid()}} - found:
@@ -41,17 +41,17 @@ def descendants() -> set[int]:
 
 @dataclass
 class Interruption:
-    """Ctrl-C, SIGTERM, and a terminal that hangs up, during a run.
+    """Handles Ctrl-C, SIGTERM and SIGHUP during a run.
 
-    The first one is passed on to Ansible, which ends its workers and their children, each in a session of its own. What does
-    not end in time, or by the second one, is killed.
+    The first signal is passed on to Ansible, which ends its workers and their children, each in its own session. Processes that
+    do not end in time, or before a second signal, are killed.
 
     Attributes:
         quiet: Print nothing.
-        since: When the first one came, in seconds of the clock; 0 before.
-        impatient: Whether another one came.
-        started: What ran when the first one came.
-        clock: Returns the time in seconds.
+        since: When the first signal came, in seconds of the clock; 0 before.
+        impatient: Whether there was a second signal.
+        started: The processes that were running at the first signal.
+        clock: Returns the current time in seconds.
     """
 
     quiet: bool = False
@@ -61,26 +61,26 @@ class Interruption:
     clock: Callable[[], float] = time.monotonic
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        """Handle the signal."""
+        """Handle a signal."""
         if self.since:
             self.impatient = True
             return
         self.since = self.clock()
         if not self.quiet:
-            # The terminal may be what has gone.
+            # The terminal may be gone.
             with contextlib.suppress(OSError):
-                print("\nInterrupted: ending what runs (again to kill it) ...", file=sys.stderr, flush=True)
+                print("\nInterrupted: stopping the run (again to kill it) ...", file=sys.stderr, flush=True)
         self.started = descendants()
         for pid, parent in parents().items():
             if parent == os.getpid():
                 os.kill(pid, signal.SIGINT)
 
     def overdue(self) -> bool:
-        """Return whether what runs should be killed now."""
+        """Return whether to kill the remaining processes now."""
         return bool(self.since) and (self.impatient or self.clock() - self.since > GRACE)
 
     def finish(self) -> None:
-        """Wait for the end of what Ansible has left behind, and kill it when it is overdue."""
+        """Wait for the processes that Ansible left behind, and kill them when they are overdue."""
         while left := self.started & parents().keys():
             if self.overdue():
                 for pid in left:
@@ -91,7 +91,7 @@ class Interruption:
 
     @contextlib.contextmanager
     def handled(self) -> Iterator[None]:
-        """Handle the signals meanwhile; only the main thread of a program can."""
+        """Handle the signals inside this context. Outside the main thread, Python cannot; then this does nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

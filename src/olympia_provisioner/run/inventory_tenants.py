@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The tenants of an inventory of shared machines, without a run of a playbook."""
+"""The tenants in an inventory of shared machines, read without a playbook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROUP = "tenant_"
 
 
 def names_plugin(inventory: Path) -> bool:
-    """Return whether an inventory has tenants: a file that names the plugin for them.
+    """Return whether an inventory has tenants, that is, whether a file names the inventory plugin for them.
 
     Args:
         inventory: A file, or a folder of files.
@@ -25,12 +25,12 @@ def names_plugin(inventory: Path) -> bool:
 
 
 def listed(inventory: Path, limit: str, environment: Mapping[str, str]) -> list[str]:
-    """Return the names of the tenants, as Ansible reads the inventory; none where it cannot.
+    """Return the names of the tenants, as Ansible reads the inventory; empty if it cannot.
 
     Args:
         inventory: The inventory.
-        limit: Pattern of hosts, or the empty string for all.
-        environment: What Ansible needs of the environment besides the user's own.
+        limit: A host pattern, or the empty string for all hosts.
+        environment: The environment variables that Ansible needs besides the user's own.
     """
     program = str(Path(sys.executable).with_name("ansible-inventory"))
     done = subprocess.run(
@@ -44,5 +44,5 @@ def listed(inventory: Path, limit: str, environment: Mapping[str, str]) -> list[
     names = (
         name.removeprefix(GROUP) for name, group in groups.items() if name.startswith(GROUP) and group.get("hosts")
     )
-    # A group's name has no hyphen, and a tenant's no underscore.
+    # The names of groups have no hyphens, and those of tenants no underscores.
     return sorted(name.replace("_", "-") for name in names)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One run at a time for each instance."""
+"""Locks: one run at a time for each instance."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from ..errors import ExitCode, OlympiaError
+from ..errors import ExitCode, Problem
 
 
 def lock_file(state: Path, instance: str, inventory: str = "") -> Path:
-    """Return the file that a run locks.
+    """Return the lock file of an instance.
 
     Args:
-        state: The folder for what the provisioner keeps.
-        instance: The instance's name, as it was given: nobody has refused a wrong one yet.
-        inventory: Whose instance of that name, where several inventories may have one: the path of the inventory.
+        state: The state directory.
+        instance: The name of the instance. It has not been validated yet.
+        inventory: The path of the inventory, if several inventories may have instances of the same name.
     """
     digest = f"-{hashlib.sha256(inventory.encode()).hexdigest()[:12]}" if inventory else ""
     return state / "locks" / f"{quote(instance, safe='')}{digest}.lock"
@@ -31,28 +31,28 @@ def lock_file(state: Path, instance: str, inventory: str = "") -> Path:
 
 @contextlib.contextmanager
 def held(state: Path, instance: str, verb: str, inventory: str = "") -> Iterator[None]:
-    """Be the one run of an instance meanwhile. The kernel ends it with the process, however that ends.
+    """Hold the lock of an instance inside this context. The kernel releases it with the process, however that ends.
 
     Args:
-        state: The folder for what the provisioner keeps.
+        state: The state directory.
         instance: The instance.
-        verb: What is run.
-        inventory: As `lock_file` takes it.
+        verb: The verb that is run.
+        inventory: As for `lock_file`.
 
     Raises:
-        OlympiaError: Another run is in progress, or the lock cannot be made.
+        Problem: Another run is in progress, or the lock file cannot be created.
     """
     path = lock_file(state, instance, inventory)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Not truncated: it says who holds it, and that may be somebody else.
+        # Do not truncate it: it may name another run that holds the lock.
         file = path.open("a+", encoding="utf-8")
     except OSError as error:
-        raise OlympiaError(
-            "The lock of the instance cannot be made",
+        raise Problem(
+            "The lock file of the instance cannot be created",
             where=str(path),
-            evidence=str(error),
-            way_out="Make room or give the folder to yourself, or set XDG_STATE_HOME to another one",
+            cause=str(error),
+            fix="Free disk space or fix the owner of the folder, or set XDG_STATE_HOME to another folder",
         ) from error
     with file:
         try:
@@ -67,7 +67,7 @@ def held(state: Path, instance: str, verb: str, inventory: str = "") -> Iterator
             "since": datetime.now().astimezone().isoformat(timespec="seconds"),
             "user": user_name(),
         }
-        # Without room for who holds it, it holds all the same.
+        # On a full disk, the lock works without its content.
         with contextlib.suppress(OSError):
             os.write(file.fileno(), f"{json.dumps(holder)}\n".encode())
         yield
@@ -75,13 +75,13 @@ def held(state: Path, instance: str, verb: str, inventory: str = "") -> Iterator
 
 @contextlib.contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """Mark a folder as in use while in this context.
+    """Mark a folder as in use inside this context.
 
     Args:
-        folder: The folder, which exists.
+        folder: The folder.
 
     Raises:
-        BlockingIOError: Another one uses it.
+        BlockingIOError: Another process uses it.
         OSError: It cannot be opened.
     """
     handle = os.open(folder, os.O_RDONLY)
@@ -93,24 +93,24 @@ def in_use(folder: Path) -> Iterator[None]:
 
 
 def user_name() -> str:
-    """Return the user's name; their number, where they have no account, as in many containers."""
+    """Return the name of the user, or the UID without an account, as in many containers."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"UID {os.getuid()}"
 
 
-def _conflict(path: Path, instance: str, text: str) -> OlympiaError:
+def _conflict(path: Path, instance: str, text: str) -> Problem:
     try:
         holder = json.loads(text)
     except ValueError:
-        # It was read in the moment between locking and writing.
+        # It was read between locking and writing.
         holder = {}
     known = "olympia {verb}, process {pid}, since {since}, started by {user}".format(**holder) if holder else ""
-    return OlympiaError(
+    return Problem(
         f"Another run for the instance {instance} is in progress",
         where=str(path),
-        evidence=known,
-        way_out=f"Wait for its end, or end it: kill {holder['pid']}" if holder else "Wait for its end",
+        cause=known,
+        fix=f"Wait until it has finished, or stop it: kill {holder['pid']}" if holder else "Wait until it has finished",
         code=ExitCode.CONFLICT,
     )

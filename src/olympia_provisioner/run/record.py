@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The records of runs: everything that the page of a run shows, in the run's private directory."""
+"""The records of runs: all data of the page, in the directory of the run."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import platform
@@ -12,34 +11,33 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import ExitCode, OlympiaError
-from ..paths import state_dir
+from ..errors import ExitCode, Problem
+from ..paths import RECORD, state_dir
 from ..present.outcome import Report
-
-NAME = "record.json"
+from ..words import did_you_mean
 
 
 def write(directory: Path, report: Report, root: Path) -> None:
-    """Write the record of a run that has ended, however it did. Without room for it, the run still ends as it would.
+    """Write the record of a run that is over. On a full disk, the result of the run stays the same.
 
     Args:
-        directory: The run's private directory.
-        report: The run.
-        root: The checkout.
+        directory: The directory of the run.
+        report: What happened in the run.
+        root: The root of the collection.
     """
     text = json.dumps(report.as_record(versions(root)), indent=2) + "\n"
     try:
-        with os.fdopen(os.open(directory / NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with os.fdopen(os.open(directory / RECORD, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
     except OSError as error:
-        print(f"The run leaves no record for olympia report: {error}", file=sys.stderr)
+        print(f"Cannot write the record for olympia report: {error}", file=sys.stderr)
 
 
 def versions(root: Path) -> dict[str, str]:
-    """Return the versions of what runs here, by name.
+    """Return the versions of the software on the controller, by name.
 
     Args:
-        root: The checkout.
+        root: The root of the collection.
     """
     from importlib.metadata import version
 
@@ -63,13 +61,13 @@ def runs_dir(environment: Mapping[str, str]) -> Path:
 
 
 def recorded(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield each run that has a record, and that record; the newest first.
+    """Yield the directory and the record of each run that has one, newest first.
 
     Args:
         runs: The folder of all runs.
     """
-    # The names begin with the time.
-    for path in sorted(runs.glob(f"*/{NAME}"), reverse=True):
+    # The names start with the time.
+    for path in sorted(runs.glob(f"*/{RECORD}"), reverse=True):
         yield path.parent, read(path.parent)
 
 
@@ -77,20 +75,20 @@ def read(directory: Path) -> dict[str, Any]:
     """Return the record of a run.
 
     Args:
-        directory: Its private directory.
+        directory: The directory of the run.
 
     Raises:
-        OlympiaError: It cannot be read.
+        Problem: It cannot be read.
     """
-    path = directory / NAME
+    path = directory / RECORD
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OlympiaError(
-            "The record of a run cannot be read",
+        raise Problem(
+            "The record of the run cannot be read",
             where=str(path),
-            evidence=str(error),
-            way_out="olympia report --list names the runs; remove the directory of this one if it is of no use",
+            cause=str(error),
+            fix="Remove the directory of this run if you do not need it; olympia report --list lists all runs",
         ) from error
     return content
 
@@ -99,27 +97,25 @@ def find(name: str, runs: Path) -> Path:
     """Return the directory of a run that has a record.
 
     Args:
-        name: Its name; empty for the newest one.
+        name: Its name; empty for the newest run.
         runs: The folder of all runs.
 
     Raises:
-        OlympiaError: There is no such run.
+        Problem: There is no such run.
     """
-    known = sorted((path.parent.name for path in runs.glob(f"*/{NAME}")), reverse=True)
+    known = sorted((path.parent.name for path in runs.glob(f"*/{RECORD}")), reverse=True)
     if not known:
-        raise OlympiaError(
-            "There is no run to report on",
+        raise Problem(
+            "There are no runs yet",
             where=str(runs),
-            way_out="Runs leave their record from their end on: make up is one",
+            fix="A run writes its record when it ends: make up",
             code=ExitCode.USAGE,
         )
     if not name or name in known:
         return runs / (name or known[0])
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-    raise OlympiaError(
+    raise Problem(
         f"There is no run {name} with a record",
         where=str(runs),
-        evidence=f"The nearest is {nearest}",
-        way_out="olympia report --list names all",
+        fix=f"{did_you_mean(name, known)} olympia report --list lists all runs".strip(),
         code=ExitCode.USAGE,
     )

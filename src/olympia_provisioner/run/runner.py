@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The one place that runs ansible-runner."""
+"""Running playbooks with ansible-runner; nothing else does that."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import ExitCode, OlympiaError
+from ..errors import ExitCode, Problem
 from ..paths import collections_path
-from ..present.console import Observer, Silent, style
+from ..present.console import Observer, style
 from ..present.outcome import Report
-from ..present.words import harmless
+from ..words import harmless
 from . import artifacts, locks, record
 from .interruption import Interruption
 from .playbook import Options, Outcome, arguments, pasteable
-from .told import Progress
+from .progress_file import Progress
 
 KEPT_RUNS = 10
-# Seconds between two looks at what goes on.
+# Seconds between two checks for progress.
 POLL = 0.2
 
 
 def new_run(runs: Path, verb: str) -> Path:
-    """Make the private directory of a run, and remove the oldest ones.
+    """Create the private directory of a run, and remove the oldest ones.
 
     Args:
         runs: The folder of all runs.
-        verb: What is run.
+        verb: The verb that is run.
 
     Raises:
-        OlympiaError: It cannot be written.
+        Problem: It cannot be written.
     """
     try:
         runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Names begin with the time of UTC, so they sort by it wherever the clock is read from.
+        # Names start with the time in UTC, so that they sort by it in every time zone.
         for old in sorted(path for path in runs.iterdir() if path.is_dir())[: -KEPT_RUNS + 1]:
-            # One that goes on stays, however many have begun since.
+            # A run in progress keeps its directory, however many runs have started since.
             with contextlib.suppress(OSError), locks.in_use(old):
                 shutil.rmtree(old, ignore_errors=True)
         return Path(tempfile.mkdtemp(prefix=f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{verb}-", dir=runs))
     except OSError as error:
-        raise OlympiaError(
+        raise Problem(
             "The directory for runs cannot be written",
             where=str(runs),
-            evidence=str(error),
-            way_out="Make room or give it to yourself, or set XDG_STATE_HOME to another folder",
+            cause=str(error),
+            fix="Free disk space or fix the owner of the directory, or set XDG_STATE_HOME to another folder",
         ) from error
 
 
@@ -63,38 +63,37 @@ def ansible_environment(environment: Mapping[str, str], root: Path, terminal: bo
 
     Args:
         environment: The process environment.
-        root: The checkout.
+        root: The root of the collection.
         terminal: Whether the output goes to a terminal.
     """
     plain = not terminal or bool(environment.get("NO_COLOR"))
-    # Of a user's own configuration, SSH, Vault and callbacks count; of this collection's callback it cannot know. The collection
-    # itself is found beside the playbooks.
+    # A configuration of the user's own stays in effect, but does not enable the callback of this collection.
     callbacks = ["addons.olympia.phases", *environment.get("ANSIBLE_CALLBACKS_ENABLED", "").split(",")]
-    # A checkout's playbooks have them beside them.
+    # In a checkout, Ansible finds the collections beside the playbooks.
     installed = (
         {} if (root / "playbooks/collections").exists() else {"ANSIBLE_COLLECTIONS_PATH": str(collections_path(root))}
     )
     return installed | {
         "ANSIBLE_CONFIG": environment.get("ANSIBLE_CONFIG", str(root / "ansible.cfg")),
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, callbacks)),
-        # One that is not there ends Ansible; this one is everywhere.
+        # Ansible refuses a locale that is missing; this one always exists.
         "LC_ALL": "C.UTF-8",
         "LANGUAGE": "C",
-        # What a host says of itself replaces no variable of the inventory.
+        # The facts of a host must not replace variables of the inventory.
         "ANSIBLE_INJECT_FACT_VARS": "False",
-        # ansible-runner would turn the check off.
+        # ansible-runner disables it by default.
         "ANSIBLE_HOST_KEY_CHECKING": environment.get("ANSIBLE_HOST_KEY_CHECKING", "True"),
-        # Ansible writes to a terminal of ansible-runner's, wherever the output goes in the end.
+        # Ansible always writes to a terminal of ansible-runner, so it cannot see where the output goes.
         "ANSIBLE_NOCOLOR" if plain else "ANSIBLE_FORCE_COLOR": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}",
     }
 
 
 class Run:
-    """A run of a playbook, and what is collected after it.
+    """A run of a playbook, and the collection of artifacts after it.
 
     Attributes:
-        differences: What the playbook would change in files, or has changed, by host: each with before, after and header.
+        differences: The changes in files, or planned changes, by host; each with before, after and header.
     """
 
     def __init__(
@@ -108,19 +107,19 @@ class Run:
         console: Observer,
         quiet: bool = False,
     ):
-        """Make its private directory.
+        """Create the directory of the run.
 
         Args:
             playbook: The playbook.
-            options: How to run it.
-            root: The checkout.
+            options: The options of the run.
+            root: The root of the collection.
             runs: The folder of all runs.
-            report: What is to be told of it.
-            console: What prints it.
-            quiet: Print nothing besides, and ask nothing.
+            report: Collects what happens in the run.
+            console: Prints the run.
+            quiet: Print nothing else, and ask no questions.
 
         Raises:
-            OlympiaError: A folder cannot be written.
+            Problem: The directory cannot be written.
         """
         self.playbook, self.options, self.root = playbook, options, root
         self.report, self.console, self.quiet = report, console, quiet
@@ -130,79 +129,79 @@ class Run:
         self._password = ""
 
     def execute(self) -> None:
-        """Run the playbook, printing what it prints.
+        """Run the playbook and print its output.
 
         Raises:
-            OlympiaError: It did not end well; the code says how.
+            Problem: The run failed.
         """
         try:
-            error = self._perform(lambda event: self._show(self.console.see, event))
-            if error and not self.report.tasks and sys.stdout.isatty():
-                # Ansible has not come to any task: no event has what it said, and the terminal shows events.
-                self._say(self._words())
-            self.report.end(error.code if error else ExitCode.DONE, str(error or ""))
+            problem = self._perform(lambda event: self._show(self.console.see, event))
+            if problem and not self.report.tasks and sys.stdout.isatty():
+                # Ansible failed before the first task. Its message is in no event, so the live display does not show it.
+                self._print(self._output())
+            self.report.end(problem.code if problem else ExitCode.DONE, str(problem or ""))
         finally:
             record.write(self.private, self.report, self.root)
         if self.options.artifacts:
             self._collect(self.options.artifacts)
-        if error:
-            raise error
+        if problem:
+            raise problem
 
     def ask(self) -> dict[str, Any]:
-        """Run the playbook without printing what it prints, and return its answer by host.
+        """Run the playbook without printing its output, and return the answer of each host.
 
         Raises:
-            OlympiaError: It did not end well; what failed has been printed.
+            Problem: The run failed; the messages have been printed.
         """
-        answers, error = self.ask_each()
-        if error:
-            raise error
+        answers, problem = self.ask_each()
+        if problem:
+            raise problem
         return answers
 
-    def ask_each(self) -> tuple[dict[str, Any], OlympiaError | None]:
-        """Run the playbook without printing what it prints, and return the answers by host, and what came of the other hosts.
+    def ask_each(self) -> tuple[dict[str, Any], Problem | None]:
+        """Run the playbook without printing its output, and return the answer of each host, and the problem if there was one.
 
-        The answer is the message of a debug task, where that is more than a text.
+        The answer is the message of a debug task, if that is a dictionary or a list.
         """
         answers: dict[str, Any] = {}
         failures: list[str] = []
-        self.console = Silent()
+        self.console = Observer()
 
         def see(event: dict[str, Any]) -> None:
             data = event.get("event_data") or {}
             if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
                 failures.append(str(event.get("stdout", "")).replace("\r\n", "\n"))
-                self._say(failures[-1])
+                self._print(failures[-1])
             elif event.get("event") == "runner_on_file_diff":
                 self.differences[str(data["host"])] = data["diff"]
             elif event.get("event") == "runner_on_ok" and isinstance(message := data["res"].get("msg"), dict | list):
                 answers[str(data["host"])] = message
 
-        error = self._perform(see)
-        if error and not failures:
-            # Ansible has not come to any host; no event has what it said.
-            self._say(self._words())
-        if not (error or self.options.verbosity):
-            # A look is not worth keeping in place of an older run, which may still be going on.
+        problem = self._perform(see)
+        if problem and not failures:
+            # Ansible failed before the first host. Its message is in no event.
+            self._print(self._output())
+        if not (problem or self.options.verbosity):
+            # A run that only reads must not push out the directory of an older run.
             shutil.rmtree(self.private, ignore_errors=True)
-        return answers, error
+        return answers, problem
 
-    def _words(self) -> str:
-        """Return all that Ansible has said."""
+    def _output(self) -> str:
+        """Return the output of Ansible."""
         text = self.log.read_text(encoding="utf-8", errors="replace").strip() if self.log.exists() else ""
         return str(harmless(text))
 
-    def _perform(self, see: Callable[[dict[str, Any]], None]) -> OlympiaError | None:
-        """Run the playbook, once more with the password of sudo where only that was missing.
+    def _perform(self, see: Callable[[dict[str, Any]], None]) -> Problem | None:
+        """Run the playbook, and again with the sudo password if only that was missing.
 
         Args:
-            see: Takes each event.
+            see: Handles each event.
 
         Returns:
-            What it has come to, or None where all went well.
+            The problem, or None if the run succeeded.
 
         Raises:
-            OlympiaError: The password cannot be asked for.
+            Problem: The password cannot be asked for, or the directory of the run cannot be written.
         """
         if self.options.ask_become_pass:
             self._password = ask_password()
@@ -219,86 +218,73 @@ class Run:
                     return_code = self._play(self.playbook, self.options, handle, interruption)
             except OSError as failure:
                 raise self._unwritable(failure) from failure
-            error = self._error(outcome, return_code, bool(interruption.since))
-            if not (error and outcome.password) or self._password or self.quiet or not sys.stdin.isatty():
-                return error
-            # Nothing is to be drawn where the password is typed.
+            problem = self._problem(outcome, return_code, bool(interruption.since))
+            if not (problem and outcome.password) or self._password or self.quiet or not sys.stdin.isatty():
+                return problem
+            # Stop the live display before asking.
             self.console.close()
-            self._say(f"\nSudo on {outcome.password} wants a password for that. The run begins again with it.")
+            self._print(f"\nsudo on {outcome.password} needs a password. The run starts again with it.")
             self._password = ask_password()
             self.options = replace(self.options, ask_become_pass=True)
 
-    def _unwritable(self, error: OSError) -> OlympiaError:
-        """Return what to say where the run's directory cannot be written, as on a full disk."""
-        return OlympiaError(
+    def _unwritable(self, error: OSError) -> Problem:
+        """Return the problem if the directory of the run cannot be written, for example on a full disk."""
+        return Problem(
             "The directory of the run cannot be written",
             where=str(self.private),
-            evidence=str(error),
-            way_out="Make room there, or set XDG_STATE_HOME to another folder",
+            cause=str(error),
+            fix="Free disk space, or set XDG_STATE_HOME to another folder",
         )
 
     def _show(self, show: Callable[..., None], *what: Any) -> None:
-        """Show something; the run goes on when nobody is there any more to see it."""
+        """Print something. If standard output is closed, the run continues without output."""
         try:
             show(*what)
         except OSError:
-            self.console = Silent()
+            self.console = Observer()
 
-    def _say(self, text: str) -> None:
-        """Tell something besides the answer."""
+    def _print(self, text: str) -> None:
+        """Print something to standard error."""
         if not self.quiet:
             print(style(os.environ).text(text), file=sys.stderr, flush=True)
 
-    def _error(self, outcome: Outcome, return_code: int, interrupted: bool) -> OlympiaError | None:
-        """Return what the run has come to, or None where all went well."""
-        name = self.playbook.stem
+    def _problem(self, outcome: Outcome, return_code: int, interrupted: bool) -> Problem | None:
+        """Return the problem of a run, or None if it succeeded."""
+        name, fix = self.playbook.stem, ""
+        code = ExitCode.INTERRUPTED if interrupted else outcome.exit_code(return_code)
+        if code is ExitCode.DONE:
+            return None
         if interrupted:
-            return OlympiaError(
-                f"{name} was interrupted",
-                where=str(self.log),
-                way_out="The same command goes on from here",
-                code=ExitCode.INTERRUPTED,
-            )
-        code = outcome.exit_code(return_code)
-        if outcome.no_hosts and code is ExitCode.USAGE:
-            return OlympiaError(
-                "No host matched", where=self.options.inventory, way_out="See -i and --limit", code=code
-            )
-        if outcome.password and code is not ExitCode.DONE:
-            return OlympiaError(
-                f"{name} needs root, and sudo wants a password",
-                where=str(self.log),
-                way_out="Run it on a terminal, where it asks; or as root or with passwordless sudo; or set "
-                "ANSIBLE_BECOME_PASSWORD_FILE to a file that has the password",
-                code=code,
-            )
-        if return_code < 0:
-            during = f" in the phase {self.report.phase}" if self.report.phase else ""
-            return OlympiaError(
-                f"{name}: Ansible was killed{during}",
-                where=str(self.log),
-                way_out="The same command goes on from here. Where memory had run out, dmesg says so",
-                code=code,
-            )
-        phase = f" in the phase {outcome.phase}" if outcome.phase else ""
-        return None if code is ExitCode.DONE else OlympiaError(f"{name} failed{phase}", where=str(self.log), code=code)
+            what, fix = f"{name} was interrupted", "Run the same command again to continue"
+        elif outcome.no_hosts and code is ExitCode.USAGE:
+            return Problem("No host matched", where=self.options.inventory, fix="Check -i and --limit", code=code)
+        elif outcome.password:
+            what = f"{name} needs root, and sudo needs a password"
+            fix = "Run it on a terminal to be asked for the password, as root, or with passwordless sudo; or set "
+            fix += "ANSIBLE_BECOME_PASSWORD_FILE to a file with the password"
+        elif return_code < 0:
+            what = f"{name}: Ansible was killed" + (f" in the phase {self.report.phase}" if self.report.phase else "")
+            fix = "Run the same command again to continue. If the machine ran out of memory, dmesg shows it"
+        else:
+            what = f"{name} failed" + (f" in the phase {outcome.phase}" if outcome.phase else "")
+        return Problem(what, where=str(self.log), fix=fix, code=code)
 
     def _collect(self, directory: Path) -> None:
-        """Leave behind what a run has to show: first what is known here, then what the hosts know."""
+        """Write the artifacts of the run: first from data on the controller, then with data from the hosts."""
         artifacts.write(directory, self.report)
         artifacts.write_log(directory, self.log)
         where = {"olympia_stack_artifacts": str(directory / artifacts.HOSTS)}
-        # Also a plan leaves something behind.
+        # A run with --check has artifacts, too.
         options = replace(self.options, settings={**self.options.settings, **where}, check=False, diff=False)
 
         def handle(event: dict[str, Any]) -> bool:
             if event.get("event") in ("runner_on_failed", "runner_on_unreachable"):
-                self._say(f"The host was not asked: {event.get('stdout')}")
+                self._print(f"Cannot collect artifacts from the host: {event.get('stdout')}")
             return True
 
         self._play(self.root / "playbooks/collect.yml", options, handle, Interruption())
         for notes in sorted((directory / artifacts.HOSTS).glob(f"*/{artifacts.LEFT_OUT}")):
-            self._say(f"Not all that {notes.parent.name} has sent was written: {notes} says what")
+            self._print(f"Some files from {notes.parent.name} were not written; see {notes}")
         artifacts.write(directory, self.report)
 
     def _play(
@@ -308,8 +294,8 @@ class Run:
         handle: Callable[[dict[str, Any]], bool],
         interruption: Interruption,
     ) -> int:
-        """Run a playbook to its end, and return Ansible's return code; -1 where it died of a signal."""
-        # Slow to import, and not needed to say that an argument is wrong.
+        """Run a playbook to its end, and return the return code of Ansible; -1 if a signal killed it."""
+        # Slow to import, and not needed to refuse wrong arguments.
         import ansible_runner
 
         settings_file = self.private / f"{playbook.stem}.json"
@@ -321,9 +307,9 @@ class Run:
         if options.verbosity:
             program = Path(sys.executable).with_name("ansible-playbook")
             needed = {name: value for name, value in environment.items() if name != "PATH"}
-            self._say(pasteable(needed, [str(program), f"--inventory={options.inventory}", *cmdline, str(playbook)]))
+            self._print(pasteable(needed, [str(program), f"--inventory={options.inventory}", *cmdline, str(playbook)]))
 
-        # Without this file ansible-runner forgets settings that it is given otherwise.
+        # Without this file, ansible-runner ignores the settings that are passed to it.
         (self.private / "env").mkdir(exist_ok=True)
         (self.private / "env/settings").write_text(json.dumps({"pexpect_timeout": POLL}))
         progress = Progress(self.private / f"{playbook.stem}.progress")
@@ -333,7 +319,7 @@ class Run:
                 self._show(self.console.progress, event)
 
         def handle_in_order(event: dict[str, Any]) -> bool:
-            # What a module has told comes before what Ansible says of its end.
+            # Progress events of a module come before the event of its end.
             catch_up()
             return handle(harmless(event))
 
@@ -345,7 +331,7 @@ class Run:
         with interruption.handled():
             result = ansible_runner.run(
                 private_data_dir=str(self.private),
-                # Relative paths among the settings are the user's.
+                # Relative paths in settings start in the working directory.
                 project_dir=str(Path.cwd()),
                 playbook=str(playbook),
                 inventory=options.inventory,
@@ -353,7 +339,7 @@ class Run:
                 cmdline=shlex.join(cmdline),
                 envvars=environment | {"OLYMPIA_PROGRESS": str(progress.path)},
                 passwords={r"BECOME password.*:\s*?$": self._password} if self._password else {},
-                # They would keep the password.
+                # Those files would contain the password.
                 suppress_env_files=True,
                 quiet=True,
                 event_handler=handle_in_order,
@@ -364,17 +350,17 @@ class Run:
 
 
 def ask_password() -> str:
-    """Ask for the password of sudo on the terminal.
+    """Ask for the sudo password on the terminal.
 
     Raises:
-        OlympiaError: There is no terminal to ask on.
+        Problem: There is no terminal.
     """
     import getpass
 
     if not sys.stdin.isatty():
-        raise OlympiaError(
-            "The password of sudo cannot be asked for without a terminal",
-            way_out="Run as root or with passwordless sudo, or set ANSIBLE_BECOME_PASSWORD_FILE",
+        raise Problem(
+            "Cannot ask for the sudo password without a terminal",
+            fix="Run as root or with passwordless sudo, or set ANSIBLE_BECOME_PASSWORD_FILE",
             code=ExitCode.USAGE,
         )
     return getpass.getpass("sudo password: ")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The verbs of the command line; a module for each kind."""
+"""The verbs of the command line, one module for each kind."""
 
 from __future__ import annotations
 
@@ -21,21 +21,10 @@ from . import (
 from . import list as instances
 from .base import Context, Verb
 
-VERBS: tuple[Verb, ...] = (
-    *playbooks.VERBS,
-    *destroy.VERBS,
-    *snapshot.VERBS,
-    *backup.VERBS,
-    *status.VERBS,
-    *instances.VERBS,
-    *tenant.VERBS,
-    *explain.VERBS,
-    *render.VERBS,
-    *inside.VERBS,
-    *doctor.VERBS,
-    *sbom.VERBS,
-    *report.VERBS,
-    *completion.VERBS,
+MODULES = (
+    *(playbooks, destroy, snapshot, backup, status, instances, tenant),
+    *(explain, render, inside, doctor, sbom, report, completion),
 )
+VERBS: tuple[Verb, ...] = tuple(verb for module in MODULES for verb in module.VERBS)
 
 __all__ = ["VERBS", "Context", "Verb"]

@@ -1,197 +1,70 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a shell completes after `olympia`, made from the parser and the settings."""
+"""Shell completion: the scripts of argcomplete, and the words that it completes."""
 
 from __future__ import annotations
 
-import argparse
-import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
-from .. import given as settings
-from . import backup, snapshot, tenant
+from ...paths import collection_root, make_importable
+from ..assignments import known_settings, short_names
 from .base import Context, Verb
 
-# Verbs whose words are services; those of `explain` are settings.
-OF_SERVICES = ("logs", "exec")
-BASH = """\
-# To use it now: eval "$(olympia completion bash)". For good: put that into ~/.bashrc.
-_olympia() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words=
-    COMPREPLY=()
-    # Bash takes HTTP_PORT=80 for three words. A value is the user's own, or a file.
-    if [[ $word == = || $before == = ]]; then return; fi
-    if [[ $before == -i ]]; then
-        mapfile -t COMPREPLY < <(compgen -W @INVENTORIES@ -- "$word")
-        return
-    fi
-    case $COMP_CWORD:${COMP_WORDS[1]} in
-        1:*) words=@VERBS@ ;;
-@CASES@
-    esac
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-    if [[ ${COMPREPLY[0]-} == *= ]]; then compopt -o nospace; fi
-}
-complete -o default -F _olympia olympia
-"""
-ZSH = """\
-#compdef olympia
-# To use it now: eval "$(olympia completion zsh)". For good: put that into ~/.zshrc, after compinit.
-_olympia() {
-    local -a verbs
-    verbs=(
-@VERBS@
-    )
-    if (( CURRENT == 2 )); then
-        _describe verb verbs
-        return
-    fi
-    case $words[2] in
-@CASES@
-    esac
-}
-compdef _olympia olympia
-"""
-
-# Words that stand after a verb.
-ACTIONS = {"backup": backup.ACTIONS, "snapshot": snapshot.ACTIONS, "tenant": tenant.ACTIONS}
+SHELLS = ("bash", "zsh", "fish")
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What may stand after a verb.
-
-    Attributes:
-        summary: What the verb does.
-        options: Its options.
-        words: Settings as `NAME=`, and the words that it takes.
-    """
-
-    summary: str
-    options: tuple[str, ...]
-    words: tuple[str, ...]
-
-
-def choices(verbs: Mapping[str, argparse.ArgumentParser], root: Path) -> dict[str, Choices]:
-    """Return what may stand after each verb.
+def words_of(verb: Verb) -> Callable[..., list[str]]:
+    """Return the completer for the words and settings of a verb.
 
     Args:
-        verbs: The parser of each.
-        root: The checkout.
+        verb: The verb.
     """
-    from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import (
-        STACK_PREFIX,
-        short_name,
-    )
-    from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import SERVICES
 
-    known = settings.known_settings(root)
-    names = sorted(short_name(name) if name.startswith(STACK_PREFIX) else name for name in known)
-    assignments = tuple(f"{name}=" for name in names)
+    def complete(prefix: str, **_more: object) -> list[str]:
+        if "=" in prefix:
+            return []
+        root = collection_root()
+        make_importable(root)
+        from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import SERVICES
 
-    def words(verb: str) -> tuple[str, ...]:
-        if verb == "completion":
-            return tuple(SCRIPTS)
-        if actions := ACTIONS.get(verb):
-            return (*actions, *assignments)
-        more = tuple(names) if verb == "explain" else SERVICES if verb in OF_SERVICES else ()
-        return (*more, *assignments)
+        settings = short_names(known_settings(root))
+        first = verb.words.partition(" ")[0]
+        words = {"SERVICE": list(SERVICES), "SETTING": settings}.get(first, first.split("|") if "|" in first else [])
+        return [*words, *(f"{name}=" for name in settings)]
 
-    return {
-        verb: Choices(
-            parser.description or "",
-            tuple(option for action in parser._actions for option in action.option_strings),
-            words(verb),
-        )
-        for verb, parser in verbs.items()
-    }
+    return complete
 
 
-def bash(found: Mapping[str, Choices], inventories: str) -> str:
-    """Return the script for bash.
+def inventories(prefix: str, **_more: object) -> list[str]:
+    """Complete the inventories of the collection, and files.
 
     Args:
-        found: What may stand after each verb.
-        inventories: Names of inventories, with spaces between them.
+        prefix: What was typed so far.
     """
-    cases = [
-        f"        *:{verb}) words={shlex.quote(' '.join((*one.options, *one.words)))} ;;" for verb, one in found.items()
-    ]
-    return (
-        BASH.replace("@INVENTORIES@", shlex.quote(inventories))
-        .replace("@VERBS@", shlex.quote(" ".join(found)))
-        .replace("@CASES@", "\n".join(cases))
-    )
+    from argcomplete.completers import FilesCompleter
 
-
-def zsh(found: Mapping[str, Choices], inventories: str) -> str:
-    """Return the script for zsh.
-
-    Args:
-        found: What may stand after each verb.
-        inventories: Names of inventories, with spaces between them.
-    """
-    verbs = [f"        {shlex.quote(f'{verb}:{one.summary}')}" for verb, one in found.items()]
-    cases = []
-    for verb, one in found.items():
-        plain = [*one.options, *(word for word in one.words if not word.endswith("="))]
-        assignments = [word for word in one.words if word.endswith("=")]
-        cases += [
-            f"        {verb})",
-            f"            if [[ $words[CURRENT-1] == -i ]]; then compadd {inventories}; _files; return; fi",
-            f"            compadd -- {' '.join(plain)}",
-            f"            compadd -S '' -- {' '.join(assignments)} ;;",
-        ]
-    return ZSH.replace("@VERBS@", "\n".join(verbs)).replace("@CASES@", "\n".join(cases))
-
-
-def fish(found: Mapping[str, Choices], inventories: str) -> str:
-    """Return the script for fish.
-
-    Args:
-        found: What may stand after each verb.
-        inventories: Names of inventories, with spaces between them.
-    """
-    lines = ["# To use it: olympia completion fish > ~/.config/fish/completions/olympia.fish"]
-    for verb, one in found.items():
-        lines.append(f"complete -c olympia -f -n __fish_use_subcommand -a {verb} -d {_fish_quote(one.summary)}")
-        after = f"-n '__fish_seen_subcommand_from {verb}'"
-        lines += [f"complete -c olympia {after} -a '{' '.join((*one.options, *one.words))}'"]
-        if "-i" in one.options:
-            lines.append(f"complete -c olympia {after} -s i -x -a '{inventories}'")
-    return "\n".join(lines) + "\n"
-
-
-def _fish_quote(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-SCRIPTS: dict[str, Callable[[Mapping[str, Choices], str], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
+    names = sorted(path.name for path in (collection_root() / "inventories").iterdir() if path.is_dir())
+    return [*names, *FilesCompleter()(prefix)]
 
 
 def run(context: Context) -> None:
-    """Print the script for a shell.
+    """Print the completion script of a shell.
 
     Args:
         context: The command.
     """
-    # The parser has this verb, too.
-    from ..main import verb_parsers
+    from argcomplete.shell_integration import shellcode
 
-    inventories = " ".join(sorted(path.name for path in (context.root / "inventories").iterdir() if path.is_dir()))
-    print(SCRIPTS[context.arguments.shell](choices(verb_parsers(), context.root), inventories), end="")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the argument of `completion`.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.add_argument("shell", choices=SCRIPTS, help="the shell")
+    print(shellcode(["olympia"], shell=context.arguments.shell))
 
 
 VERBS = (
-    Verb("completion", "print a script that lets a shell complete this command", run, add_arguments, on_hosts=False),
+    Verb(
+        "completion",
+        "print a script that makes a shell complete this command",
+        run,
+        {"shell": {"choices": SHELLS, "help": "the shell"}},
+        on_hosts=False,
+        epilog='To use it, add `eval "$(olympia completion bash)"` to ~/.bashrc, or the same with zsh to ~/.zshrc after compinit; '
+        "or write the output to ~/.config/fish/completions/olympia.fish.",
+    ),
 )

@@ -1,69 +1,68 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The end of an instance, with all its data."""
+"""Removing an instance with all its data."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import ExitCode, OlympiaError
-from ...present.words import wrap
+from ...errors import ExitCode, Problem
+from ...words import wrap
 from .base import Context, Verb
+
+PLACES = {"files": " in {project_dir}", "volumes": " with all their data"}
 
 
 def as_text(host: str, answer: Mapping[str, Any]) -> str:
-    """Return what goes and what stays, for people.
+    """Return what is removed and what is kept, for people.
 
     Args:
         host: The host.
         answer: The message of destroy.yml.
     """
-    lines = [f"Of the instance {answer['instance']} on {host}:"]
+    lines = [f"Instance {answer['instance']} on {host}:"]
     for kind, names in answer["removed"].items():
-        place = (
-            f" in {answer['project_dir']}" if kind == "files" else " with all their data" if kind == "volumes" else ""
-        )
+        place = PLACES.get(kind, "").format(**answer)
         lines += [wrap(f"  {kind}{place}: {', '.join(names)}", "    ")] if names else []
     if len(lines) == 1:
-        lines.append("  nothing is there")
+        lines.append("  there is nothing to remove")
     if answer["kept"]:
-        lines.append(wrap(f"  what stays in {answer['project_dir']}: {', '.join(answer['kept'])}", "    "))
+        lines.append(wrap(f"  kept in {answer['project_dir']}: {', '.join(answer['kept'])}", "    "))
     if answer["snapshot"]:
-        lines.append(wrap(f"  {answer['snapshot']}, and stays", "    "))
+        lines.append(wrap(f"  kept: {answer['snapshot']}", "    "))
     return "\n".join(lines)
 
 
 def confirm(instances: set[str]) -> None:
-    """Have the instance's name typed.
+    """Ask the user to type the name of the instance.
 
     Args:
-        instances: What the hosts call it.
+        instances: The names on the hosts.
 
     Raises:
-        OlympiaError: It was not, or there is no terminal to type it on.
+        Problem: Something else was typed, or there is no terminal.
     """
     if not sys.stdin.isatty():
-        raise OlympiaError(
-            "Nothing was destroyed: without a terminal nobody can be asked",
-            way_out="--yes answers beforehand; --check only lists",
+        raise Problem(
+            "Nothing was destroyed: without a terminal there is no one to confirm it",
+            fix="--yes confirms in advance; --check only lists what would be removed",
             code=ExitCode.USAGE,
         )
     name = " ".join(sorted(instances))
-    print(f"Nothing else brings it back. Type {name} to destroy it: ", end="", flush=True)
+    print(f"This cannot be undone. Type {name} to destroy it: ", end="", flush=True)
     if sys.stdin.readline().strip() != name:
-        raise OlympiaError("Nothing was destroyed: that is not the name", code=ExitCode.USAGE)
+        raise Problem("Nothing was destroyed: that is not the name", code=ExitCode.USAGE)
 
 
 def run(context: Context) -> None:
-    """List what belongs to the instance, ask, and remove it.
+    """List what belongs to the instance, ask for confirmation, and remove it.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: Nobody has agreed, or it cannot be removed.
+        Problem: It was not confirmed, or the playbook failed.
     """
     with context.alone():
         found = context.prepare("destroy", check=True).ask()
@@ -76,21 +75,12 @@ def run(context: Context) -> None:
         context.prepare("destroy").execute()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `destroy`.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-
-
 VERBS = (
     Verb(
         "destroy",
         "remove the instance with ALL its data: containers, networks, volumes, images, rendered files",
         run,
-        add_arguments,
+        {"--yes": {"action": "store_true", "help": "do not ask for confirmation"}},
         changes=True,
     ),
 )

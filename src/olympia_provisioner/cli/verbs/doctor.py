@@ -1,30 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The verb that says what could stand in the way of a stack, and mends what is safe to mend."""
+"""The verb that checks for common problems, and fixes what is safe to fix."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...errors import ExitCode, OlympiaError
-from ...present.words import by_host
-from .base import Context, Verb, words_and_assignments
+from ...errors import ExitCode, Problem
+from ...words import by_host, wrap
+from .base import Context, Verb
 
 SCHEMA = 1  # of the JSON document; docs/doctor.md describes it
-WIDTH = 80
-INDENT = 10  # the widest state, and two spaces
-PLURALS = {"warning": "warnings"}
+INDENT = 10  # the longest state and two spaces
 
 
 def document(answers: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Return the JSON document of a run.
 
     Args:
-        answers: The verdicts by host.
+        answers: The verdicts of each host.
     """
     states = Counter(verdict["state"] for verdicts in answers.values() for verdict in verdicts)
     return {
@@ -35,24 +30,16 @@ def document(answers: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 def lines(verdict: Mapping[str, Any]) -> list[str]:
-    """Return a verdict as it is printed: a line, and below it what was seen and what to do where all is not well.
+    """Return the lines of a verdict: one line, and below it cause and fix unless the verdict is ok.
 
     Args:
-        verdict: As the module gives it.
+        verdict: As the module returns it.
     """
     printed = [f"{verdict['state']:{INDENT}}{verdict['name']:16}{verdict['title']}"]
-    details = (("seen", verdict["evidence"]), ("fix", verdict["fix"])) if verdict["state"] != "ok" else ()
+    details = (("cause", verdict["evidence"]), ("fix", verdict["fix"])) if verdict["state"] != "ok" else ()
     for label, text in (*details, ("--fix", verdict["done"])):
         if text:
-            printed += textwrap.wrap(
-                f"{label}: {text}",
-                WIDTH,
-                initial_indent=" " * INDENT,
-                subsequent_indent=" " * (INDENT + 2),
-                # What is to be copied stays in one piece.
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+            printed += wrap(f"{label}: {text}", " " * (INDENT + 2), " " * INDENT).splitlines()
     return printed
 
 
@@ -63,7 +50,7 @@ def summary(found: Mapping[str, int]) -> str:
         found: Their number by state.
     """
     counts = [
-        f"{number} {PLURALS.get(state, state) if number > 1 else state}" for state, number in found.items() if number
+        f"{number} {state}{'s' * (state == 'warning' and number > 1)}" for state, number in found.items() if number
     ]
     return f"{sum(found.values())} checks: {', '.join(counts)}"
 
@@ -72,8 +59,8 @@ def text(found: Mapping[str, Any], named: bool = False) -> str:
     """Return the document of a run for people.
 
     Args:
-        found: As `document` gives it.
-        named: Whether to name a single host, too.
+        found: The document.
+        named: Name a single host, too.
     """
     texts = {
         host: "\n".join(line for verdict in about["checks"] for line in lines(verdict))
@@ -83,13 +70,13 @@ def text(found: Mapping[str, Any], named: bool = False) -> str:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Refuse what is no check.
+    """Refuse names that are not checks.
 
     Args:
-        names: As given.
+        names: The names.
 
     Raises:
-        OlympiaError: There is no such check.
+        Problem: There is no such check.
     """
     from ansible_collections.addons.olympia.plugins.module_utils.checks.instance_checks import choose
     from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import CHECKS
@@ -97,54 +84,39 @@ def check_names(names: Iterable[str]) -> None:
     try:
         choose(list(names), others=CHECKS)
     except ValueError as error:
-        raise OlympiaError(
-            str(error), way_out="docs/doctor.md lists the checks; nothing was looked at", code=ExitCode.USAGE
+        raise Problem(
+            str(error), fix="See docs/doctor.md for the checks; nothing was run", code=ExitCode.USAGE
         ) from error
 
 
 def run(context: Context) -> ExitCode:
-    """Ask the doctor, print what it says, and return the exit code.
+    """Run the checks, print the verdicts, and return the exit code.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: There is no such check, no host to look at, or one that did not answer.
+        Problem: There is no such check, or a host did not answer.
     """
     check_names(context.words)
     names = ("__olympia_stack_doctor_checks", "__olympia_tenant_doctor_checks")
-    asked = dict.fromkeys(names, ",".join(context.words)) if context.words else {}
-    asked |= {"__olympia_stack_doctor_fix": "true"} if context.arguments.fix else {}
-    context.given |= asked
-    answers, error = context.prepare("doctor").ask_each()
-    if error and not answers:
-        raise error
-    found = document(answers)
-    print(json.dumps(found, indent=2) if context.arguments.json else text(found, named=error is not None))
-    if error:
-        raise error
-    return ExitCode.PREFLIGHT if found["summary"]["failed"] else ExitCode.DONE
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's own.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.add_argument("--fix", action="store_true", help="mend what is safe to mend, and say what was done")
-    parser.add_argument("--check", action="store_true", help="with --fix: say what would be mended, and mend nothing")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.epilog = "CHECK is a name in docs/doctor.md; without one, all checks are made."
+    context.given |= dict.fromkeys(names, ",".join(context.words)) if context.words else {}
+    context.given |= {"__olympia_stack_doctor_fix": "true"} if context.arguments.fix else {}
+    answers = context.show("doctor", document, lambda answers, named: text(document(answers), named))
+    return ExitCode.PREFLIGHT if document(answers)["summary"]["failed"] else ExitCode.DONE
 
 
 VERBS = (
     Verb(
         "doctor",
-        "say what could stand in the way of the stack; --fix mends what is safe",
+        "check for common problems and suggest fixes; --fix applies the safe ones",
         run,
-        add_arguments,
-        divide=words_and_assignments,
+        {
+            "--fix": {"action": "store_true", "help": "apply the safe fixes, and report them"},
+            "--check": {"action": "store_true", "help": "with --fix: report what would be fixed, and change nothing"},
+            "--json": {"action": "store_true", "help": "print one JSON document"},
+        },
         words="CHECK",
+        epilog="CHECK is a name in docs/doctor.md; by default, all checks run.",
     ),
 )

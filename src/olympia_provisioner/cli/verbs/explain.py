@@ -1,30 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where each setting comes from."""
+"""The verb that shows where each setting comes from."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import ExitCode, OlympiaError
-from ...present.words import by_host
-from .. import given as settings
-from .base import Context, Verb, words_and_assignments
+from ...errors import ExitCode, Problem
+from ...words import by_host
+from .. import assignments as settings
+from .base import Context, Verb
 
 DEFAULT, PERSISTED = "role default", "persisted choice"
 
 
 @dataclass(frozen=True)
 class Given:
-    """What one source says of a setting.
+    """The value that one source gives a setting.
 
     Attributes:
-        source: The source; a persisted choice with its file.
-        value: The value, as it was given there.
+        source: The source; for a persisted choice with its file.
+        value: The value, as the source has it.
     """
 
     source: str
@@ -33,15 +31,15 @@ class Given:
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting, and where it comes from.
+    """A setting and its origin.
 
     Attributes:
-        name: Its short name.
-        variable: The role's variable.
-        value: What holds.
-        source: Where that comes from.
-        overruled: What weaker sources say, strongest first.
-        decided: What `auto` comes to on the host, and why; empty for other values.
+        name: The short name.
+        variable: The variable of the role.
+        value: The effective value.
+        source: The source of that value.
+        overruled: The values of weaker sources, strongest first.
+        decided: What `auto` means on the host, and why; empty for other values.
     """
 
     name: str
@@ -57,8 +55,8 @@ class Explanation:
     """The settings of a host.
 
     Attributes:
-        settings: Each of them, by variable.
-        problems: Values that are refused, as sentences.
+        settings: The settings, by variable.
+        problems: A text for each value that is refused.
     """
 
     settings: dict[str, Setting]
@@ -66,7 +64,7 @@ class Explanation:
 
 
 def read(answer: Mapping[str, Any]) -> Explanation:
-    """Return what a host has answered.
+    """Return the answer of a host as an object.
 
     Args:
         answer: The message of explain.yml.
@@ -95,47 +93,47 @@ def read(answer: Mapping[str, Any]) -> Explanation:
 
 
 def ask(context: Context) -> dict[str, Explanation]:
-    """Return where the settings come from, by host.
+    """Return the settings of each host.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: A host did not answer.
+        Problem: A host did not answer.
     """
     return {host: read(answer) for host, answer in context.prepare("explain").ask().items()}
 
 
 def variables(names: Iterable[str], root: Path) -> list[str]:
-    """Return the variables that names mean, in any of their forms.
+    """Return the variables for names of settings in any form.
 
     Args:
-        names: As given: HTTP_PORT, olympia_stack_http_port, DOCKER_TAG.
-        root: The checkout.
+        names: Such as HTTP_PORT, olympia_stack_http_port, DOCKER_TAG.
+        root: The root of the collection.
 
     Raises:
-        OlympiaError: One is not the name of a setting.
+        Problem: A name is not a setting.
     """
     from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import variable_for
 
     known = settings.known_settings(root)
     meant = {name: variable_for(name, known) for name in names}
     if unknown := [name for name, variable in meant.items() if not variable]:
-        raise OlympiaError(
-            "\n".join(f"{name} is not a setting. {settings.suggestion(name, known)}".strip() for name in unknown),
-            way_out="docs/settings.md lists all settings",
+        raise Problem(
+            "\n".join(settings.unknown_setting(name, known) for name in unknown),
+            fix="See docs/settings.md for all settings",
             code=ExitCode.USAGE,
         )
     return [variable for variable in meant.values() if variable]
 
 
 def as_text(explanation: Explanation, wanted: Sequence[str], everything: bool) -> str:
-    """Return an explanation for people.
+    """Return the settings of a host for people.
 
     Args:
-        explanation: Of one host.
-        wanted: The variables that were asked for; none for those that are not role defaults, or are decided by the host.
-        everything: All of them.
+        explanation: The settings.
+        wanted: The variables to show. If empty: those that differ from the role defaults or are decided on the host.
+        everything: Show all settings.
     """
     shown = [
         setting
@@ -148,7 +146,7 @@ def as_text(explanation: Explanation, wanted: Sequence[str], everything: bool) -
         lines += [f"  here: {setting.decided}"] if setting.decided else []
         lines += [f"  instead of: {_text(other.value)} ({other.source})" for other in setting.overruled]
     if not wanted and (more := len(explanation.settings) - len(shown)):
-        lines.append(f"{more} more are role defaults; --all shows them, too.")
+        lines.append(f"{more} more have role defaults; --all shows them, too.")
     lines += [f"Refused: {problem}" for problem in explanation.problems]
     return "\n".join(lines)
 
@@ -166,45 +164,33 @@ def run(context: Context) -> None:
         context: The command.
 
     Raises:
-        OlympiaError: A name is not that of a setting, or a host did not answer.
+        Problem: A name is not a setting, or a host did not answer.
     """
     wanted = variables(context.words, context.root)
-    answers = ask(context)
-    if context.arguments.json:
-        chosen = {
-            host: {
-                "settings": {
-                    setting.name: asdict(setting)
-                    for variable, setting in explanation.settings.items()
-                    if not wanted or variable in wanted
-                },
-                "problems": explanation.problems,
-            }
-            for host, explanation in answers.items()
-        }
-        print(json.dumps(chosen, indent=2))
-        return
-    texts = {host: as_text(explanation, wanted, context.arguments.all) for host, explanation in answers.items()}
-    print(by_host(texts))
 
+    def document(answer: Mapping[str, Any]) -> dict[str, Any]:
+        found = read(answer)
+        chosen = [one for variable, one in found.settings.items() if not wanted or variable in wanted]
+        return {"settings": {one.name: asdict(one) for one in chosen}, "problems": found.problems}
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `explain`.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.add_argument("--all", action="store_true", help="also the settings that are role defaults")
-    parser.add_argument("--json", action="store_true", help="all of them for a program, by host")
+    context.show(
+        "explain",
+        lambda answers: {host: document(answer) for host, answer in answers.items()},
+        lambda answers, named: by_host(
+            {host: as_text(read(answer), wanted, context.arguments.all) for host, answer in answers.items()}, named
+        ),
+    )
 
 
 VERBS = (
     Verb(
         "explain",
-        "say what settings are, where each comes from and what that overrules",
+        "show settings, the source of each, and the values that it overrules",
         run,
-        add_arguments,
-        divide=words_and_assignments,
+        {
+            "--all": {"action": "store_true", "help": "include the settings that have role defaults"},
+            "--json": {"action": "store_true", "help": "print all of them as JSON, by host"},
+        },
         words="SETTING",
     ),
 )

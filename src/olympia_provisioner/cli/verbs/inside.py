@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Commands inside a running stack, here or on a host of an inventory, in place of this process."""
+"""The verbs that replace this process by a command inside a running stack, on this machine or on a host of an inventory."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -12,20 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from ...errors import ExitCode, OlympiaError
+from ...errors import ExitCode, Problem
 from ...paths import state_dir
-from ...present.words import did_you_mean
+from ...words import did_you_mean
 from . import reach
-from .base import THIS_MACHINE, Context, Verb, words_and_assignments
+from .base import THIS_MACHINE, Context, Verb
 
-# What programs on a terminal know of it.
+# The variables that programs on a terminal need.
 TERMINAL = ("COLORTERM", "COLUMNS", "LANG", "LC_ALL", "LINES", "PAGER", "TERM")
-# The services whose containers run the application, from its image.
+# The services whose containers run the application image.
 APPLICATION = ("web", "worker")
 
 
 def project_dir(context: Context) -> Path:
-    """Return the project directory of the instance that is meant.
+    """Return the project directory of the instance.
 
     Args:
         context: The command.
@@ -34,34 +33,14 @@ def project_dir(context: Context) -> Path:
     return Path(path).expanduser() if path else state_dir(os.environ) / context.instance
 
 
-def command_after_service(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Return service and command as words, and the assignments that stand before them.
-
-    Args:
-        arguments: The positional ones. What follows the service is the command's own, whatever it looks like.
-
-    Raises:
-        OlympiaError: An option stands where only assignments may.
-    """
-    service = next((place for place, one in enumerate(arguments) if "=" not in one), len(arguments))
-    words = arguments[service:]
-    if words and words[0].startswith("-"):
-        raise OlympiaError(
-            f"{words[0]} stands between the settings and the service",
-            way_out="olympia exec [-e NAME=value] [NAME=value ...] SERVICE COMMAND [ARGUMENT ...]",
-            code=ExitCode.USAGE,
-        )
-    return words, arguments[:service]
-
-
 def exec_command(service: str, inside: Sequence[str], terminal: bool, root: bool = False) -> list[str]:
-    """Return the command that runs something in a service's container.
+    """Return the command that runs something in the container of a service.
 
     Args:
         service: The service.
-        inside: The command to run there. In the application's containers the application's user runs it.
+        inside: The command to run there. In containers of the application image, it runs as the application's user.
         terminal: Whether standard input is a terminal.
-        root: Whether root runs it there, too.
+        root: Run it as root there, too.
     """
     entrypoint = ["olympia-entrypoint"] if service in APPLICATION and not root else []
     options = [*([] if terminal else ["-T"]), *(["--user=root"] if root else [])]
@@ -72,36 +51,36 @@ def logs_command(services: Sequence[str], follow: bool, tail: str) -> list[str]:
     """Return the command that prints logs.
 
     Args:
-        services: Those of these services; of all where there are none.
-        follow: Go on with what is logged from now on.
-        tail: Only so many lines of each, or `all`.
+        services: The services; all if empty.
+        follow: Continue with new lines.
+        tail: The number of lines of each service, or `all`.
     """
     return ["docker", "compose", "logs", *(["--follow"] if follow else []), f"--tail={tail}", *services]
 
 
 def enter(directory: Path) -> None:
-    """Go into a project directory, so that Compose means its stack.
+    """Change to a project directory, so that Compose uses its stack.
 
     Args:
         directory: The project directory.
 
     Raises:
-        OlympiaError: There is no such stack, or no docker command.
+        Problem: There is no stack, or no docker command.
     """
     if not (directory / "docker-compose.yml").is_file():
         others = sorted(path.parent.name for path in directory.parent.glob("*/docker-compose.yml"))
-        raise OlympiaError(
-            "There is no stack here",
+        raise Problem(
+            "No stack found",
             where=str(directory),
-            evidence=f"Instances beside it: {', '.join(others)}" if others else "",
-            way_out="make up makes it; INSTANCE=name or PROJECT_DIR=path name another one",
+            cause=f"Other instances: {', '.join(others)}" if others else "",
+            fix="make up creates it; INSTANCE=name or PROJECT_DIR=path selects another one",
             code=ExitCode.PREFLIGHT,
         )
     if not shutil.which("docker"):
-        raise OlympiaError("There is no docker command", way_out="make up installs it", code=ExitCode.PREFLIGHT)
+        raise Problem("The docker command is missing", fix="make up installs it", code=ExitCode.PREFLIGHT)
     from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import is_allowed
 
-    # The directory's .env says what Compose is to know; a shell's leftovers of another project must not.
+    # Compose reads .env of the directory. Variables that the shell has from another project must not override it.
     for name in [name for name in os.environ if not (is_allowed(name) or name in TERMINAL)]:
         del os.environ[name]
     os.chdir(directory)
@@ -111,39 +90,36 @@ def check_services(names: Sequence[str], known: Sequence[str]) -> None:
     """Refuse services that the stack does not have.
 
     Args:
-        names: As given.
-        known: Those of the stack.
+        names: The services to check.
+        known: The services of the stack.
 
     Raises:
-        OlympiaError: One is unknown; the message has the nearest.
+        Problem: A service is unknown; the closest one is suggested.
     """
     if unknown := [name for name in names if name not in known]:
-        raise OlympiaError(
+        raise Problem(
             "\n".join(f"{name} is not a service. {did_you_mean(name, known)}".strip() for name in unknown),
-            way_out=f"This stack has {', '.join(sorted(known))}",
+            fix=f"Services of this stack: {', '.join(sorted(known))}",
             code=ExitCode.USAGE,
         )
 
 
 def known_services() -> list[str]:
-    """Return the services of the project directory that is the working directory.
+    """Return the services of the project in the working directory.
 
     Raises:
-        OlympiaError: Compose cannot read it.
+        Problem: Compose cannot read it.
     """
     listed = subprocess.run(["docker", "compose", "config", "--services"], text=True, capture_output=True, check=False)
     if listed.returncode:
-        raise OlympiaError(
-            "Compose cannot read the project directory",
-            where=str(Path.cwd()),
-            evidence=listed.stderr,
-            way_out="make up",
+        raise Problem(
+            "Compose cannot read the project directory", where=str(Path.cwd()), cause=listed.stderr, fix="make up"
         )
     return listed.stdout.split()
 
 
 def become(arguments: list[str]) -> NoReturn:
-    """Become a command: signals, terminal and exit code are its own.
+    """Replace this process by a command, which then owns signals, terminal and exit code.
 
     Args:
         arguments: The command line.
@@ -153,15 +129,15 @@ def become(arguments: list[str]) -> NoReturn:
 
 
 def become_inside(context: Context, command: list[str], services: Sequence[str] = ()) -> NoReturn:
-    """Become a command in the project directory of the instance that is meant, on its host.
+    """Replace this process by a command in the project directory of the instance, on its host.
 
     Args:
         context: The command line.
         command: The command.
-        services: What it names as services.
+        services: The services that it names.
 
     Raises:
-        OlympiaError: There is no such stack or service, or no way to it.
+        Problem: The stack or a service does not exist, or the host cannot be reached.
     """
     if context.arguments.inventory in THIS_MACHINE:
         enter(project_dir(context))
@@ -177,13 +153,13 @@ def become_inside(context: Context, command: list[str], services: Sequence[str] 
 
 
 def shell(name: str, summary: str, inside: Sequence[str], root: bool = False) -> Verb:
-    """Return a verb that becomes a command in the web container.
+    """Return a verb that runs a command in the web container.
 
     Args:
-        name: What it is called.
+        name: The name of the verb.
         summary: What it does.
         inside: The command.
-        root: Whether root runs it there.
+        root: Run it as root.
     """
 
     def run(context: Context) -> NoReturn:
@@ -193,70 +169,53 @@ def shell(name: str, summary: str, inside: Sequence[str], root: bool = False) ->
 
 
 def run_exec(context: Context) -> NoReturn:
-    """Become a command in a service's container.
+    """Run a command in the container of a service.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: There is no such stack or service, or no command to run.
+        Problem: The stack or service does not exist, or no command was given.
     """
     service, *inside = context.words or [""]
     if not inside:
-        raise OlympiaError(
-            "exec takes a service and a command", way_out="olympia exec web python3 --version", code=ExitCode.USAGE
+        raise Problem(
+            "exec needs a service and a command", fix="olympia exec web python3 --version", code=ExitCode.USAGE
         )
     become_inside(context, exec_command(service, inside, sys.stdin.isatty()), [service])
 
 
 def run_logs(context: Context) -> NoReturn:
-    """Become the command that prints logs.
+    """Print logs.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: There is no such stack or service.
+        Problem: The stack or a service does not exist.
     """
     command = logs_command(context.words, context.arguments.follow, context.arguments.tail)
     become_inside(context, command, context.words)
 
 
-def add_exec_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say how `exec` is used, which argparse cannot tell.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.usage = "olympia exec [-h] [-i INVENTORY] [-e NAME=value] [NAME=value ...] SERVICE COMMAND [ARGUMENT ...]"
-
-
-def add_log_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `logs`.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what is logged from now on")
-    parser.add_argument("--tail", default="all", metavar="N", help="only the last N lines of each service")
-
-
 VERBS = (
     Verb(
         "logs",
-        "print the services' logs",
+        "print the logs of the services",
         run_logs,
-        add_log_arguments,
-        divide=words_and_assignments,
+        {
+            "-f --follow": {"action": "store_true", "help": "continue with new lines"},
+            "--tail": {"default": "all", "metavar": "N", "help": "only the last N lines of each service"},
+        },
         words="SERVICE",
     ),
     Verb(
         "exec",
-        "run a command in a service's container; in web and worker as the application's user",
+        "run a command in the container of a service; in web and worker as the application's user",
         run_exec,
-        add_exec_arguments,
-        divide=command_after_service,
         words="SERVICE COMMAND",
+        command=True,
+        usage="olympia exec [-h] [-i INVENTORY] [-e NAME=value] [NAME=value ...] SERVICE COMMAND [ARGUMENT ...]",
     ),
     shell("shell", "open a shell in the web container", ["bash"]),
     shell("rootshell", "open a shell in the web container, as root", ["bash"], root=True),

@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Verbs that run the playbook of their name."""
+"""The verbs that run the playbook of the same name."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 
-from .. import given as settings
+from ..assignments import TENANT
 from . import nightly
 from .base import Context, Verb
 
 
 def run(context: Context) -> None:
-    """Run the playbook of the verb's name.
+    """Run the playbook of the same name.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: It did not end well.
+        Problem: The playbook failed.
     """
     with context.alone():
         context.prepare(context.arguments.verb).execute()
@@ -31,7 +30,7 @@ def up(context: Context) -> None:
         context: The command.
 
     Raises:
-        OlympiaError: It did not end well.
+        Problem: The playbook failed.
     """
     if context.arguments.adopt:
         context.given["__olympia_stack_adopt"] = "true"
@@ -39,35 +38,26 @@ def up(context: Context) -> None:
 
 
 def run_machines(context: Context) -> None:
-    """Make shared machines ready, which concerns everybody on them.
+    """Run a playbook that sets up shared machines. It locks the instances of all tenants, also where one is named.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: It did not end well.
+        Problem: The playbook failed.
     """
-    named = context.given.pop(settings.TENANT, None)
+    named = context.given.pop(TENANT, None)
     with context.alone():
         if named:
-            context.given[settings.TENANT] = named
+            context.given[TENANT] = named
         context.prepare(context.arguments.verb).execute()
 
 
-def add_up_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `up`.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.add_argument("--adopt", action="store_true", help="take the instance over from another project directory")
-
-
 def changing(name: str, summary: str, do: Callable[[Context], None] = run) -> Verb:
-    """Return a verb that changes something by running the playbook of its name.
+    """Return a verb that changes something by running the playbook of the same name.
 
     Args:
-        name: What it is called.
+        name: The name.
         summary: What it does.
         do: Does it.
     """
@@ -75,20 +65,26 @@ def changing(name: str, summary: str, do: Callable[[Context], None] = run) -> Ve
 
 
 VERBS = (
-    Verb("up", "bring the stack up, changing only what differs", up, add_up_arguments, changes=True),
-    changing("down", "remove containers and networks; data stays"),
+    Verb(
+        "up",
+        "bring the stack up, changing only what differs",
+        up,
+        {"--adopt": {"action": "store_true", "help": "take the instance over from another project directory"}},
+        changes=True,
+    ),
+    changing("down", "remove containers and networks; data is kept"),
     changing("restart", "restart the services, and wait until they are healthy"),
-    changing("rebuild", "build and fill ./deps again, whatever is current, and run it"),
-    changing("build", "build the application's image"),
-    changing("push", "build the application's image and publish it under its version"),
-    changing("init", "initialize again: migrations, search index, first content"),
+    changing("rebuild", "build the image and fill ./deps again even if they are current, and run it"),
+    changing("build", "build the application image"),
+    changing("push", "build the application image and push it under its version"),
+    changing("init", "initialize again: migrations, search index, initial data"),
     changing("test-site", "bring the stack up and run the site's own tests in it"),
     changing(
         "bootstrap",
-        "make shared machines ready: engine, an account with an engine for each tenant, one reverse proxy",
+        "set up shared machines: an engine, an account with an engine for each tenant, one reverse proxy",
         run_machines,
     ),
-    changing("fleet", "bootstrap shared machines, and bring everybody's instance up", run_machines),
+    changing("fleet", "bootstrap shared machines, and bring the instances of all tenants up", run_machines),
     *nightly.VERBS,
-    changing("prune", "clear the builder's cache"),
+    changing("prune", "clear the build cache"),
 )

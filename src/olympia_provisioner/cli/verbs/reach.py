@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The way to an instance on another host, for commands that need a terminal there."""
+"""How to reach an instance on another host with a terminal."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import ExitCode, OlympiaError
-from .base import Context
+from ...errors import ExitCode, Problem
+from .base import Context, only
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an instance is.
+    """The place of an instance.
 
     Attributes:
         directory: Its project directory.
         services: Its services.
-        ssh: The command that runs a command line there, without that; empty where it is this machine.
-        become: The user who runs it there; empty for the one who logs in.
+        ssh: The command that runs a command line there, without the command line; empty on this machine.
+        become: The user to run it as; empty for the login user.
     """
 
     directory: Path
@@ -31,22 +31,18 @@ class Place:
     become: str
 
     def command(self, inside: Sequence[str]) -> list[str]:
-        """Return the command that runs another one there, in the project directory.
+        """Return the command that runs another command in the project directory.
 
         Args:
-            inside: The other one.
+            inside: The other command.
         """
         line = f"cd {shlex.quote(str(self.directory))} && exec {shlex.join(inside)}"
-        login = (
-            ["sudo", "--set-home", f"--user={self.become}", "--", "sh", "-c", line]
-            if self.become
-            else ["sh", "-c", line]
-        )
-        return [*self.ssh, shlex.join(login)]
+        sudo = ["sudo", "--set-home", f"--user={self.become}", "--"] if self.become else []
+        return [*self.ssh, shlex.join([*sudo, "sh", "-c", line])]
 
 
 def place(host: str, answer: Mapping[str, Any], terminal: bool) -> Place:
-    """Return where an instance is.
+    """Return the place of an instance.
 
     Args:
         host: Its host.
@@ -54,7 +50,7 @@ def place(host: str, answer: Mapping[str, Any], terminal: bool) -> Place:
         terminal: Whether standard input is a terminal.
 
     Raises:
-        OlympiaError: There is no way to it but Ansible's.
+        Problem: Only Ansible can reach it.
     """
     ssh: list[str] = []
     if answer["connection"] in ("ssh", "paramiko", "smart"):
@@ -63,30 +59,24 @@ def place(host: str, answer: Mapping[str, Any], terminal: bool) -> Place:
         ssh += [f"-i{answer['key']}"] if answer["key"] else []
         ssh += ["--", f"{answer['user']}@{answer['host']}" if answer["user"] else answer["host"]]
     elif answer["connection"] != "local":
-        raise OlympiaError(
-            f"{host} is reached by Ansible's connection {answer['connection']}, and only SSH gives a terminal there",
-            way_out=f"Log in there, and go to {answer['project_dir']}: docker compose works in it",
+        raise Problem(
+            f"Cannot open a terminal on {host}: its Ansible connection is {answer['connection']}, not SSH",
+            fix=f"Log in on {host} and run docker compose in {answer['project_dir']}",
             code=ExitCode.USAGE,
         )
     return Place(Path(answer["project_dir"]), tuple(answer["services"]), tuple(ssh), answer["become"])
 
 
 def find(context: Context) -> Place:
-    """Return where the instance is that the command is about.
+    """Return the place of the instance that the command is about.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: It does not answer, or there are several.
+        Problem: It does not answer, or there are several.
     """
     answers = context.prepare("reach").ask()
-    if len(answers) != 1:
-        raise OlympiaError(
-            f"{context.arguments.verb} is about one instance, and the inventory has {len(answers)}",
-            evidence=", ".join(answers),
-            way_out="Name it: tenant=NAME, or --limit HOST",
-            code=ExitCode.USAGE,
-        )
-    ((host, answer),) = answers.items()
-    return place(host, answer, sys.stdin.isatty())
+    return place(
+        *only(answers, context.arguments.verb, "Select one with tenant=NAME or --limit HOST"), sys.stdin.isatty()
+    )

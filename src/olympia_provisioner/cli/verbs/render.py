@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What would be written, without writing it."""
+"""The verb that shows what would be written, and writes nothing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...present.words import by_host
+from ...words import by_host
 from .base import Context, Verb
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The rendered files of a host, where they are other than its settings say.
+    """How the rendered files of a host differ from its settings.
 
     Attributes:
-        project_dir: Where they are.
+        project_dir: The project directory.
         files: What `up` would write or remove there; directories end with a slash.
-        diff: The unified diff of their contents.
+        diff: The unified diff of the contents.
     """
 
     project_dir: str
@@ -28,7 +28,7 @@ class Difference:
 
 
 def unified(differences: Sequence[Mapping[str, str]]) -> str:
-    """Return a unified diff, credentials masked.
+    """Return a unified diff with masked credentials.
 
     Args:
         differences: Before, after and header of each file, as Ansible's modules return them.
@@ -50,7 +50,7 @@ def ask(context: Context) -> dict[str, Difference]:
         context: The command.
 
     Raises:
-        OlympiaError: A host did not answer.
+        Problem: A host did not answer.
     """
     run = context.prepare("render")
     answers: dict[str, Any] = run.ask()
@@ -64,10 +64,10 @@ def as_text(difference: Difference) -> str:
     """Return a difference for people.
 
     Args:
-        difference: Of one host.
+        difference: The difference of one host.
     """
     if not difference.files:
-        return f"Nothing would be written: the files in {difference.project_dir} are as the settings say."
+        return f"Nothing to write: the files in {difference.project_dir} match the settings."
     names = ", ".join(difference.files)
     return f"{difference.diff}Nothing was written. In {difference.project_dir}, up would write: {names}"
 
@@ -79,7 +79,7 @@ def run(context: Context) -> None:
         context: The command.
 
     Raises:
-        OlympiaError: A host did not answer.
+        Problem: A host did not answer.
     """
     print(by_host({host: as_text(difference) for host, difference in ask(context).items()}))
 

@@ -1,29 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The page of a run, from the record that it has left."""
+"""The verb that writes the HTML page of a run."""
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 from typing import Any
 
-from ...errors import OlympiaError
+from ...errors import Problem
 from ...present import page
+from ...present.tables import aligned, duration
 from ...run import record
-from .base import Context, Verb, words_and_assignments
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's own arguments.
-
-    Args:
-        parser: The verb's parser.
-    """
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="where to write it (default: report.html in the run's directory)"
-    )
-    parser.add_argument("--list", action="store_true", help="list the runs that can be reported on")
+from .base import Context, Verb
 
 
 def run(context: Context) -> None:
@@ -33,11 +21,11 @@ def run(context: Context) -> None:
         context: The command.
 
     Raises:
-        OlympiaError: There is no such run, or the page cannot be written.
+        Problem: There is no such run, or the page cannot be written.
     """
     runs = record.runs_dir(os.environ)
     if context.arguments.list:
-        print(listing([(directory.name, found) for directory, found in record.recorded(runs)]), end="")
+        print(listing([(directory.name, found) for directory, found in record.recorded(runs)]))
         return
     directory = record.find(next(iter(context.words), ""), runs)
     given = context.arguments.output
@@ -46,38 +34,42 @@ def run(context: Context) -> None:
     try:
         output.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
-        raise OlympiaError(
+        raise Problem(
             "The page cannot be written",
             where=str(output),
-            evidence=str(error),
-            way_out="--output FILE names another place",
+            cause=str(error),
+            fix="Pass another path with --output FILE",
         ) from error
     print(output)
 
 
 def listing(runs: list[tuple[str, dict[str, Any]]]) -> str:
-    """Return the runs as a table for a terminal.
+    """Return a table of the runs.
 
     Args:
-        runs: Name and record of each, in order.
+        runs: Name and record of each run, in order.
     """
     rows = [("RUN", "VERB", "STARTED", "RESULT", "DURATION")]
     for name, found in runs:
         result = found["result"] if found["result"] != "failed" else f"failed ({found['exit_code']})"
-        rows.append((name, found["verb"], page.moment(found["started"]), result, page.duration(found["seconds"])))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+        rows.append((name, found["verb"], page.moment(found["started"]), result, duration(found["seconds"])))
+    return "\n".join(aligned(rows))
 
 
 VERBS = (
     Verb(
         "report",
-        "write what happened in a run, the newest by default, as a page",
+        "write the HTML page of a run, by default of the latest",
         run,
-        add_arguments,
+        {
+            "--output": {
+                "type": Path,
+                "metavar": "FILE",
+                "help": "where to write it (default: report.html in the directory of the run)",
+            },
+            "--list": {"action": "store_true", "help": "list the runs"},
+        },
         on_hosts=False,
-        divide=words_and_assignments,
         words="RUN",
     ),
 )

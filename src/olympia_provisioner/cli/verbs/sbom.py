@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the application image is made of."""
+"""The verb that prints the bill of materials of the application image."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
-from ...errors import ExitCode, OlympiaError
-from .base import Context, Verb
+from ...errors import ExitCode, Problem
+from .base import Context, Verb, only
 
 
 def run(context: Context) -> None:
@@ -18,17 +17,9 @@ def run(context: Context) -> None:
         context: The command.
 
     Raises:
-        OlympiaError: A host did not answer, there are several, or the file cannot be written.
+        Problem: A host did not answer, there are several hosts, or the file cannot be written.
     """
-    answers = context.prepare("sbom").ask()
-    if len(answers) != 1:
-        raise OlympiaError(
-            "A bill of materials is of one image, and the inventory has several hosts",
-            evidence=", ".join(sorted(answers)),
-            way_out="--limit HOST names the one that is meant",
-            code=ExitCode.USAGE,
-        )
-    (document,) = answers.values()
+    _host, document = only(context.prepare("sbom").ask(), "sbom", "Select one with --limit HOST")
     text = json.dumps(document, indent=2)
     if not context.arguments.output:
         print(text)
@@ -36,23 +27,21 @@ def run(context: Context) -> None:
     try:
         context.arguments.output.write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
-        raise OlympiaError(
+        raise Problem(
             "The bill of materials cannot be written",
             where=str(context.arguments.output),
-            evidence=error.strerror or str(error),
-            way_out="--output FILE names another place; without it, it is printed",
+            cause=error.strerror or str(error),
+            fix="Pass another path with --output FILE; without it, the bill of materials is printed",
             code=ExitCode.USAGE,
         ) from error
     print(f"{len(document['packages']) - 1} packages: {context.arguments.output}")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `sbom`.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write it there instead of printing it")
-
-
-VERBS = (Verb("sbom", "say what the application image is made of, as SPDX 2.3", run, add_arguments),)
+VERBS = (
+    Verb(
+        "sbom",
+        "print the bill of materials of the application image, as SPDX 2.3",
+        run,
+        {"--output": {"type": Path, "metavar": "FILE", "help": "write it to a file instead"}},
+    ),
+)

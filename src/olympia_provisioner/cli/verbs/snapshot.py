@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What an instance holds: saved, restored, listed and removed; and its database as plain SQL."""
+"""The verbs for snapshots of an instance, and for its database as plain SQL."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...errors import ExitCode, OlympiaError
-from ...present.words import by_host
-from .base import Context, Verb, words_and_assignments
-from .list import readable
-from .status import ago, table
+from ...errors import ExitCode, Problem
+from ...present.tables import ago, readable, table
+from ...words import by_host
+from .base import Context, Verb
 
-ACTIONS = ("save", "restore", "list", "rm")
 COLUMNS = ("INSTANCE", "NAME", "AGE", "SIZE", "")
 
 
@@ -25,10 +21,10 @@ def as_text(answer: Mapping[str, Any], now: datetime) -> str:
 
     Args:
         answer: The message of snapshot_list.yml.
-        now: The time now.
+        now: The current time.
     """
     if not answer["snapshots"]:
-        return f"There is no snapshot in {answer['directory']}. olympia snapshot save makes one."
+        return f"There are no snapshots in {answer['directory']}. olympia snapshot save creates one."
     rows: list[Sequence[str]] = [COLUMNS]
     rows += [
         (
@@ -41,34 +37,14 @@ def as_text(answer: Mapping[str, Any], now: datetime) -> str:
         for one in answer["snapshots"]
     ]
     problems = [one["problem"] for one in answer["snapshots"] if one["problem"]]
-    return "\n".join([*table(rows), *problems, f"They are in {answer['directory']}."])
-
-
-def divide(context: Context) -> tuple[str, str]:
-    """Return what is to be done, and the name that was given for it; empty where none was.
-
-    Args:
-        context: The command.
-
-    Raises:
-        OlympiaError: The words do not say that.
-    """
-    action, *names = context.words or [""]
-    if action not in ACTIONS or len(names) > (0 if action == "list" else 1) or (action == "rm" and not names):
-        raise OlympiaError(
-            f"'{' '.join(context.words)}' does not say what is to be done with snapshots",
-            way_out="olympia snapshot save [NAME] | restore [NAME] | list | rm NAME, where NAME is INSTANCE/NAME for one of "
-            "another instance",
-            code=ExitCode.USAGE,
-        )
-    return action, names[0] if names else ""
+    return "\n".join([*table(rows), *problems, f"The snapshots are in {answer['directory']}."])
 
 
 def named(name: str, force: bool = False) -> dict[str, str]:
-    """Return what says to a playbook which snapshot is meant.
+    """Return the variables that tell a playbook which snapshot to use.
 
     Args:
-        name: Its name; empty for the one that is meant where nobody names one.
+        name: The name of the snapshot; empty for the default.
         force: Restore it although its schema is newer than the code.
     """
     asked = {"__olympia_stack_snapshot_name": name} if name else {}
@@ -76,22 +52,22 @@ def named(name: str, force: bool = False) -> dict[str, str]:
 
 
 def sql_file(name: str | Path) -> dict[str, str]:
-    """Return what says to a playbook which file of SQL is meant.
+    """Return the variables that tell a playbook which SQL file to use.
 
     Args:
-        name: The file. Relative to where the command is called; on another host that has to be said in full.
+        name: The file. A relative path starts in the working directory; use an absolute path for another host.
     """
     return {"__olympia_stack_sql_file": str(Path(name).expanduser().absolute())}
 
 
 def ask(context: Context) -> dict[str, Any]:
-    """Return the snapshots of all instances, and the folder that they are in, by host.
+    """Return the snapshots of all instances and their folder, by host.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: A host did not answer.
+        Problem: A host did not answer.
     """
     return context.prepare("snapshot_list").ask()
 
@@ -103,47 +79,55 @@ def show(context: Context) -> None:
         context: The command.
 
     Raises:
-        OlympiaError: A host did not answer.
+        Problem: A host did not answer.
     """
-    answers = ask(context)
-    if context.arguments.json:
-        print(json.dumps({host: answer["snapshots"] for host, answer in answers.items()}, indent=2))
-        return
-    print(by_host({host: as_text(answer, datetime.now(UTC)) for host, answer in answers.items()}))
+    now = datetime.now(UTC)
+    context.show(
+        "snapshot_list",
+        lambda answers: {host: answer["snapshots"] for host, answer in answers.items()},
+        lambda answers, named: by_host({host: as_text(answer, now) for host, answer in answers.items()}, named),
+    )
 
 
 def run(context: Context) -> None:
-    """Do with snapshots what the words say.
+    """Save, restore, list or remove snapshots.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: The words say nothing, or it was not done.
+        Problem: The words are invalid, or the playbook failed.
     """
-    action, name = divide(context)
-    if action == "list":
-        show(context)
-        return
-    context.given |= named(name, context.arguments.force)
-    with context.alone():
-        context.prepare(f"snapshot_{action}").execute()
+    match context.words:
+        case ["list"]:
+            show(context)
+        case ["save" | "restore" | "rm" as action, *names] if len(names) == 1 or (not names and action != "rm"):
+            context.given |= named("".join(names), context.arguments.force)
+            with context.alone():
+                context.prepare(f"snapshot_{action}").execute()
+        case words:
+            raise Problem(
+                f"Invalid arguments for snapshot: '{' '.join(words)}'",
+                fix="olympia snapshot save [NAME] | restore [NAME] | list | rm NAME, where NAME is INSTANCE/NAME for a snapshot of "
+                "another instance",
+                code=ExitCode.USAGE,
+            )
 
 
 def run_sql(context: Context) -> None:
-    """Write the database to a file, or read it from one.
+    """Write the database to an SQL file, or read it from one.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: No file is named, or it was not done.
+        Problem: No file is named, or the playbook failed.
     """
     verb = context.arguments.verb
     if len(context.words) != 1:
-        raise OlympiaError(
-            f"{verb} takes the name of one file",
-            way_out=f"olympia {verb} FILE.sql; with FILE.sql.zst it is compressed. The file is on the host",
+        raise Problem(
+            f"{verb} needs the name of one file",
+            fix=f"olympia {verb} FILE.sql, or FILE.sql.zst for a compressed file. The file is on the host",
             code=ExitCode.USAGE,
         )
     context.given |= sql_file(context.words[0])
@@ -151,44 +135,26 @@ def run_sql(context: Context) -> None:
         context.prepare(verb).execute()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `snapshot`.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.add_argument("--force", action="store_true", help="restore although the schema is newer than the code")
-    parser.add_argument("--check", action="store_true", help="say what would be done, and do nothing")
-    parser.add_argument("--json", action="store_true", help="with list: for a program, by host")
-    parser.epilog = (
-        "save [NAME] | restore [NAME] | list | rm NAME. Without a name, save takes the time, and restore the newest one that "
-        "somebody has saved. NAME is INSTANCE/NAME for one of another instance. docs/snapshots.md says more."
-    )
-
-
 VERBS = (
     Verb(
         "snapshot",
-        "save, restore, list or remove what the instance holds: database, storage, search index",
+        "save, restore, list or remove snapshots of the instance: database, storage, search index",
         run,
-        add_arguments,
-        divide=words_and_assignments,
+        {
+            "--force": {"action": "store_true", "help": "restore although the schema is newer than the code"},
+            "--check": {"action": "store_true", "help": "report what would be done, and do nothing"},
+            "--json": {"action": "store_true", "help": "with list: print JSON, by host"},
+        },
         words="save|restore|list|rm NAME",
+        epilog="save [NAME] | restore [NAME] | list | rm NAME. Without a name, save uses the current time, and restore the newest "
+        "snapshot that a user saved. NAME is INSTANCE/NAME for a snapshot of another instance. See docs/snapshots.md.",
     ),
-    Verb(
-        "data_export",
-        "write the database to a file of plain SQL",
-        run_sql,
-        changes=True,
-        divide=words_and_assignments,
-        words="FILE",
-    ),
+    Verb("data_export", "write the database to a file of plain SQL", run_sql, changes=True, words="FILE"),
     Verb(
         "data_restore",
-        "replace the database by the one in a file of plain SQL; what was there is saved first",
+        "replace the database with the one in a file of plain SQL; the old one is saved first",
         run_sql,
         changes=True,
-        divide=words_and_assignments,
         words="FILE",
     ),
 )

@@ -1,26 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The people who share machines: who lives where, and how somebody gets elsewhere."""
+"""The verb for the tenants of shared machines: listing them, and moving one to another machine."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ...errors import ExitCode, OlympiaError
-from ..given import TENANT
-from .base import Context, Verb, words_and_assignments
-from .list import readable
-from .status import expiry, table, without_empty
+from ...errors import ExitCode, Problem
+from ...present.tables import expiry, readable, table, without_empty
+from ..assignments import TENANT
+from .base import Context, Verb
 
-ACTIONS = ("list", "move")
 MIB, GIB = 1 << 20, 1 << 30
 
 
 def document(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the JSON document: machines with the room left, and people with where they live and where their data is.
+    """Return the JSON document: machines with their free capacity, and tenants with their machine and the place of their data.
 
     Args:
         answers: The message of tenant_list.yml, by machine.
@@ -31,7 +27,7 @@ def document(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             "memory": answer["memory_mb"] * MIB,
             "memory_left": (answer["memory_mb"] - sum(one["memory_mb"] for one in answer["tenants"])) * MIB,
             "disk_free": answer["free"],
-            # The home directories may still take what they do not take yet.
+            # Home directories may still grow to their size.
             "disk_left": answer["free"] - sum(max(0, home["size"] - home["taken"]) for home in answer["homes"]),
             "kept": answer["kept"],
         }
@@ -63,8 +59,8 @@ def as_text(found: Mapping[str, Any], now: datetime) -> str:
     """Return the document for people.
 
     Args:
-        found: As `document` gives it.
-        now: The time now.
+        found: The document.
+        now: The current time.
     """
     machines: list[Sequence[str]] = [("MACHINE", "TENANTS", "MEMORY LEFT", "DISK LEFT", "DISK FREE")]
     machines += [
@@ -83,19 +79,19 @@ def as_text(found: Mapping[str, Any], now: datetime) -> str:
             one["name"],
             one["machine"],
             readable(one["memory"]),
-            f"{readable(one['disk_used']) or '0'} of {readable(one['disk'])}",
+            f"{_left(one['disk_used'])} of {readable(one['disk'])}",
             expiry(one["expires"], now),
         )
         for one in found["tenants"]
     ]
     notes = [
-        f"{one['name']} is to live on {one['machine']}, and has data on {', '.join(one['elsewhere'])}: olympia tenant move "
+        f"{one['name']} is assigned to {one['machine']}, but has data on {', '.join(one['elsewhere'])}: olympia tenant move "
         f"{one['name']} {one['machine']}"
         for one in found["tenants"]
         if one["elsewhere"]
     ]
     notes += [
-        f"{name} keeps the data of {one}, who does not live here."
+        f"{name} has data of {one}, who is not a tenant of any machine."
         for name, names in found["left"].items()
         for one in names
     ]
@@ -104,19 +100,20 @@ def as_text(found: Mapping[str, Any], now: datetime) -> str:
 
 
 def _left(size: int) -> str:
-    return readable(size) if size > 0 else f"-{readable(-size)}" if size else "0"
+    """Return a size that may be 0 or negative."""
+    return f"-{readable(-size)}" if size < 0 else readable(size) or "0"
 
 
 def move(context: Context, name: str, machine: str) -> None:
-    """Take somebody, with all data, to the machine where the list of tenants says that they live.
+    """Move a tenant with all data to the machine that the list of tenants assigns.
 
     Args:
         context: The command.
         name: The tenant.
-        machine: That machine, so that nobody is moved by mistake.
+        machine: That machine, as a safeguard against mistakes.
 
     Raises:
-        OlympiaError: It was not done, or not to its end: the same command goes on.
+        Problem: The move failed or is incomplete; the same command continues it.
     """
     context.given |= {TENANT: name, "__olympia_tenant_move_to": machine}
     with context.alone():
@@ -124,50 +121,37 @@ def move(context: Context, name: str, machine: str) -> None:
 
 
 def run(context: Context) -> None:
-    """Do with tenants what the words say.
+    """List the tenants, or move one.
 
     Args:
         context: The command.
 
     Raises:
-        OlympiaError: The words say nothing, or it was not done.
+        Problem: The words are invalid, or the playbook failed.
     """
     match context.words:
         case ["move", name, machine]:
             move(context, name, machine)
-            return
         case ["list"]:
-            pass
+            now = datetime.now(UTC)
+            context.show("tenant_list", document, lambda answers, _named: as_text(document(answers), now))
         case words:
-            raise OlympiaError(
-                f"'{' '.join(words)}' does not say what is to be done with tenants",
-                way_out="olympia tenant list | move NAME MACHINE, with -i PATH",
+            raise Problem(
+                f"Invalid arguments for tenant: '{' '.join(words)}'",
+                fix="olympia tenant list | move NAME MACHINE, with -i PATH",
                 code=ExitCode.USAGE,
             )
-    answers, error = context.prepare("tenant_list").ask_each()
-    found = document(answers)
-    print(json.dumps(found, indent=2) if context.arguments.json else as_text(found, datetime.now(UTC)))
-    if error:
-        raise error
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `tenant`.
-
-    Args:
-        parser: Its parser.
-    """
-    parser.add_argument("--check", action="store_true", help="with move: say from where to where, and do nothing")
-    parser.add_argument("--json", action="store_true", help="with list: for a program")
 
 
 VERBS = (
     Verb(
         "tenant",
-        "list who lives on which shared machine, with the room left; move somebody to another one",
+        "list the tenants of shared machines, with the capacity left; move one to another machine",
         run,
-        add_arguments,
-        divide=words_and_assignments,
+        {
+            "--check": {"action": "store_true", "help": "with move: report source and target, and do nothing"},
+            "--json": {"action": "store_true", "help": "with list: print JSON"},
+        },
         words="list|move NAME MACHINE",
     ),
 )

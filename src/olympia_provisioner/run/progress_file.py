@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What modules tell while they run, on its way to the driver."""
+"""The file through which running modules send progress events to the driver."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..present.words import harmless
+from ..words import harmless
 
 
 class Progress:
-    """What modules tell while they run, in a file that grows."""
+    """The progress events of running modules, read from a growing file."""
 
     def __init__(self, path: Path) -> None:
-        """Make an empty file.
+        """Create the file.
 
         Args:
-            path: Where.
+            path: Its path.
         """
         self.path = path
         path.touch(mode=0o600)
         self._offset = 0
 
     def new(self) -> list[dict[str, Any]]:
-        """Return what has been told since the last time."""
+        """Return the events since the last call."""
         with self.path.open("rb") as file:
             file.seek(self._offset)
             text = file.read()
-        # The last line may be one that is still being written.
+        # The last line may be incomplete.
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         return [harmless(json.loads(line)) for line in whole.splitlines()]
