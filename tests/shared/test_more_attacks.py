@@ -158,7 +158,8 @@ FILES = {
     "read": (
         "/etc/olympia/proxy/ca.key",
         "/etc/olympia/proxy/proxy.key",
-        "/etc/olympia/proxy/users",
+        "/etc/olympia/proxy/htpasswd/ben",
+        "/etc/olympia/proxy/passwords/ben",
         f"/etc/olympia/proxy/builds-{COMMON}",
         "/var/log/nginx/olympia-ben.log",
         "/home/olympia-build/.docker/config.json",

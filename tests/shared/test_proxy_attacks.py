@@ -54,7 +54,14 @@ def word(user: str) -> str:
 def test_other_machines_get_a_cache_with_its_own_password_only(fleet: Fleet) -> None:
     test_a_cache_is_read_by_those_who_have_its_source_and_written_by_its_builder(fleet)
     fleet.inside(
-        VM, "runuser", "--user=olympia-build", "--", "ln", "-sf", "/etc/olympia/proxy/users", f"{BUILDS}/{COMMON}/link"
+        VM,
+        "runuser",
+        "--user=olympia-build",
+        "--",
+        "ln",
+        "-sf",
+        "/etc/olympia/proxy/htpasswd/ana",
+        f"{BUILDS}/{COMMON}/link",
     )
     passwords = {
         key: fleet.inside(VM, "cat", f"/etc/olympia/proxy/builds-{key}").strip().replace("{PLAIN}", "")
