@@ -17,7 +17,12 @@ from ansible_collections.addons.olympia.plugins.module_utils.core.masking import
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application, ownership
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
-from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import image_files, image_tags
+from ansible_collections.addons.olympia.plugins.module_utils.stack import services as catalogue
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
+    image_files,
+    image_tags,
+    repositories,
+)
 from ansible_collections.addons.olympia.plugins.plugin_utils.actions.reaching import ReachingAction
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.app_source import copied, is_there, source_files
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.project import RENDERED
@@ -88,12 +93,19 @@ class ActionModule(ReachingAction):
         # A collection that belongs to somebody else, as on a shared machine, is no tree to mount and to work in.
         local = local and os.access(COLLECTION / "app", os.W_OK)
         embedded = {} if local else copied(source_files(str(COLLECTION / "app")))
+        files_of_images = image_files(COLLECTION / "roles/olympia_images/files")
         probe: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.host_probe",
             module_args={
                 "layers": layers,
                 "specs": specs,
                 "files": list(RENDERED),
+                "services": {
+                    "roles": catalogue.roles(),
+                    "references": catalogue.registry_references(),
+                    "repositories": repositories(files_of_images),
+                    "database_volume": catalogue.database_volume(),
+                },
                 "adopt": boolean(task_vars.get("__olympia_stack_adopt", False)),
                 "build": build,
                 "embedded_source_dir": str(COLLECTION / "app") if local else "",
@@ -132,7 +144,7 @@ class ActionModule(ReachingAction):
                 },
             }
         package_images = image_tags(
-            image_files(COLLECTION / "roles/olympia_images/files"),
+            files_of_images,
             resolution["values"]["olympia_images_release"],
             facts["image_sources"],
             facts["database"]["source"],

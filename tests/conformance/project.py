@@ -18,6 +18,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.checks import prefl
 from ansible_collections.addons.olympia.plugins.module_utils.core.files import write
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import image_files, made_here
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import project
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,9 @@ SECRETS = {
     "REDIS_PASSWORD": "redis-secret",
     "SECRET_KEY": "key-secret",
 }
-PACKAGE_IMAGES = {name: f"olympia/{name}:made-here" for name in ("base", *stack.SERVICES[2:])}
+PACKAGE_IMAGES = {
+    name: f"olympia/{name}:made-here" for name in ("base", *made_here(image_files(ROLES / "olympia_images/files")))
+}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def changed(files: dict[str, str]) -> set[str]:
 
 
 def test_every_image_has_a_tag_of_its_own() -> None:
-    assert set(TAGS) == {"base", *images.SERVICES}
+    assert set(TAGS) == {"base", *images.made_here(FILES)}
     assert len(set(TAGS.values())) == len(TAGS)
     for name, tag in TAGS.items():
         assert tag.startswith(f"olympia/{name}:bookworm-")
@@ -35,7 +35,7 @@ def test_every_file_is_an_input(path: str) -> None:
     if folder == "base":
         assert affected == set(TAGS)
     elif folder == "lists":
-        assert affected == set(images.SERVICES)
+        assert affected == set(images.made_here(FILES))
     else:
         assert affected == {folder}
 
@@ -77,8 +77,8 @@ def test_the_order_of_files_does_not_matter() -> None:
 def test_the_project_builds_every_service_on_the_base_image() -> None:
     project = images.bake_project(FILES, TAGS)
     definition = json.loads(project["docker-bake.json"])
-    assert set(definition["group"]["default"]["targets"]) == set(images.SERVICES)
-    for service in images.SERVICES:
+    assert set(definition["group"]["default"]["targets"]) == set(images.made_here(FILES))
+    for service in images.made_here(FILES):
         target = definition["target"][service]
         assert target["tags"] == [TAGS[service]]
         assert target["args"]["BASE"] == target["labels"]["org.opencontainers.image.base.name"] == TAGS["base"]
@@ -126,7 +126,7 @@ def test_mysqls_lists_may_be_late_where_the_hosts_own_may(chosen: str, mirror: s
 def test_the_project_builds_only_what_is_missing() -> None:
     project = images.bake_project(FILES, TAGS, present=[TAGS["base"], TAGS["redis"], "olympia/mysqld:other"])
     built = json.loads(project["docker-bake.json"])["group"]["default"]["targets"]
-    assert set(built) == set(images.SERVICES) - {"redis"}
+    assert set(built) == set(images.made_here(FILES)) - {"redis"}
 
 
 def test_builds_get_the_hosts_certificates_settings_and_proxies_as_secrets_and_arguments() -> None:

@@ -48,7 +48,8 @@ FACTS = (
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
-    "image_origin", "images", "initialize", "instance", "project_dir", "source_dir", "volatile_services", "volume", *PROXIES,
+    "image_origin", "images", "initialize", "instance", "project_dir", "roles", "service_ports", "source_dir",
+    "volatile_services", "volume", *PROXIES,
 )  # fmt: skip
 
 
@@ -317,7 +318,8 @@ def _published_address(findings: Findings) -> Verdict:
     error = findings.facts["site_error"]
     if not findings.reachable:
         return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
-    if not any(entry["service"] == "nginx" and entry["state"] == "running" for entry in findings.facts["containers"]):
+    proxy = findings.settings["roles"]["proxy"]
+    if not any(entry["service"] == proxy and entry["state"] == "running" for entry in findings.facts["containers"]):
         return Verdict(OK, "the web server does not run")
     if error:
         return Verdict(
@@ -353,11 +355,11 @@ def _networks(findings: Findings) -> Verdict:
         return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
     if full := checks.check_networks(findings.values, {**findings.facts, "networks": networks}):
         return from_problems(full, "")
-    own = f"{findings.settings['instance']}_default"
+    own, site = f"{findings.settings['instance']}_default", findings.settings["roles"]["site"]
     wrong = [*_without_network(findings.facts["containers"])]
     if own in networks["without_bridge"]:
         wrong.append(f"the bridge of {own} is gone from this host")
-    wrong += [f"web does not reach {service}: {error}" for service, error in unreached.items()]
+    wrong += [f"{site} does not reach {service}: {error}" for service, error in unreached.items()]
     if wrong:
         return Verdict(
             FAILED,
@@ -413,7 +415,8 @@ def _map_count(findings: Findings) -> Verdict:
 
 
 def _search_server(findings: Findings) -> Verdict:
-    image, version = findings.settings["images"]["elasticsearch"], findings.settings["elasticsearch_version"]
+    image = findings.settings["images"][findings.settings["roles"]["search"]]
+    version = findings.settings["elasticsearch_version"]
     if findings.settings["volatile_services"]:
         return Verdict(
             OK,
@@ -563,7 +566,7 @@ def _registry(findings: Findings) -> Verdict:
         return Verdict(OK, "not needed: the image origin is packages")
     if not findings.reachable:
         return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
-    reference = findings.settings["images"]["memcached"]
+    reference = findings.settings["images"][findings.settings["roles"]["cache"]]
     answer = findings.seen["registry"]
     if not answer["kind"]:
         return Verdict(OK, f"asked for {reference}")

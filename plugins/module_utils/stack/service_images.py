@@ -14,12 +14,10 @@ from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources im
     debian_mirrors,
     read_host_sources,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.stack import database
+from ansible_collections.addons.olympia.plugins.module_utils.stack import database, services
 
-SERVICES = ("mysqld", "redis", "rabbitmq", "memcached", "nginx", "elasticsearch")
 LABEL = "addons.olympia.service"
 BASE = "base"
-REPOSITORIES = tuple(f"olympia/{name}" for name in (BASE, *SERVICES))
 LISTS = "lists"  # fetches the package lists for the others; not an image of its own
 # MySQL is in none of Debian's releases that the others could be made of, so its image has a base of its own.
 MYSQL_BASE, MYSQL_LISTS = "mysql-base", "mysql-lists"
@@ -37,6 +35,24 @@ def image_files(directory: Path) -> dict[str, str]:
     """
     paths = sorted(path for path in directory.rglob("*") if path.is_file())
     return {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def made_here(files: Mapping[str, str]) -> list[str]:
+    """Return the names of the services that have an image of their own in the `packages` origin.
+
+    Args:
+        files: As `image_files` gives them.
+    """
+    return [name for name in services.known() if f"{name}/Dockerfile" in files]
+
+
+def repositories(files: Mapping[str, str]) -> list[str]:
+    """Return the names of all images, without their tags.
+
+    Args:
+        files: As `image_files` gives them.
+    """
+    return [f"olympia/{name}" for name in (BASE, *made_here(files))]
 
 
 def debian_mirror(mirror: str = "") -> str:
@@ -113,8 +129,9 @@ def image_tags(files: Mapping[str, str], release: str, sources: Sequence[str], m
         mysql: As `mysql_source` gives it.
     """
     tags = {base["name"]: base["tag"] for base in image_bases(files, release, sources, mysql)}
-    for service in SERVICES:
-        base = tags[MYSQL_BASE] if service == "mysqld" and mysql else tags[BASE]
+    server = services.roles()["database"]
+    for service in made_here(files):
+        base = tags[MYSQL_BASE] if service == server and mysql else tags[BASE]
         own = [[name, text] for name, text in sorted(files.items()) if name.startswith((f"{service}/", f"{LISTS}/"))]
         tags[service] = f"olympia/{service}:{base.partition(':')[2].partition('-')[0]}-{_fingerprint([base, own])}"
     return tags
@@ -163,18 +180,20 @@ def bake_project(
     args = {"BASE": tags[BASE]} | {name: value for name, value in (proxies or {}).items() if value}
     common: dict[str, Any] = {"args": args, "secret": secrets}
     of_mysql = {"BASE": tags[MYSQL_BASE]} if MYSQL_BASE in tags else {}
-    server = {"PACKAGES": SERVER_PACKAGES[database.MYSQL if of_mysql else database.MARIADB]}
+    server = services.roles()["database"]
+    packages = {"PACKAGES": SERVER_PACKAGES[database.MYSQL if of_mysql else database.MARIADB]}
     targets: dict[str, Any] = {
         LISTS: {**common, "context": LISTS},
         MYSQL_LISTS: {**common, "context": LISTS, "args": args | of_mysql},
     }
-    for service in SERVICES:
-        own_args = args | of_mysql | server if service == "mysqld" else args
+    made = [service for service in made_here(files) if service in tags]
+    for service in made:
+        own_args = args | of_mysql | packages if service == server else args
         targets[service] = {
             **common,
             "args": own_args,
             "context": service,
-            "contexts": {LISTS: f"target:{MYSQL_LISTS if service == 'mysqld' and of_mysql else LISTS}"},
+            "contexts": {LISTS: f"target:{MYSQL_LISTS if service == server and of_mysql else LISTS}"},
             "labels": {
                 LABEL: service,
                 "org.opencontainers.image.title": f"olympia/{service}",
@@ -182,7 +201,7 @@ def bake_project(
             },
             "tags": [tags[service]],
         }
-    missing = [service for service in SERVICES if tags[service] not in present]
+    missing = [service for service in made if tags[service] not in present]
     definition = {"group": {"default": {"targets": missing}}, "target": targets}
     return {**files, "docker-bake.json": json.dumps(definition, indent=2)}
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +12,11 @@ from typing import Any
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import encode
 from ansible_collections.addons.olympia.plugins.module_utils.shared.people import source_key
+from ansible_collections.addons.olympia.plugins.module_utils.stack import services as catalogue
 from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import PRIVATE_FILE
 from ansible_collections.addons.olympia.plugins.module_utils.stack.instance_names import PORT_BLOCK
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import compose
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose import checksum
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.templates import MANAGED
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.templates import environment as templates_of
 
@@ -67,9 +68,9 @@ def render(
     """
     environment = templates_of(templates)
     environment.filters["dotenv"] = dotenv.quote
-    environment.filters["compose_literal"] = compose_literal
-    environment.filters["compose_value"] = compose_value
-    environment.filters["fingerprint"] = fingerprint
+    environment.filters["compose_literal"] = compose.compose_literal
+    environment.filters["compose_value"] = compose.compose_value
+    environment.filters["compose_yaml"] = compose.compose_yaml
     environment.filters["shell_word"] = shlex.quote
     variables = {
         "settings": settings,
@@ -85,9 +86,23 @@ def render(
         "managed": MANAGED,
         # For the names of a build's cache mounts: what one source's build leaves there is for no other source's.
         "source": source_key(settings["source_repo"], settings["source_version"]),
+        "application": [service.name for service in compose.present(settings) if service.application],
+        "application_wants": compose.application_wants(settings),
+        "given_to_application": compose.given_to_application(settings),
     }
+
+    def text_of(config: catalogue.Config) -> str:
+        if config.template:
+            return environment.get_template(config.template).render(variables)
+        return str(catalogue.fill(config.content, settings))
+
     return {
-        name: environment.get_template(file.template).render(variables)
+        name: environment.get_template(file.template).render(
+            variables,
+            entries=compose.entries(settings, name, text_of),
+            additions=compose.additions(settings, name),
+            text_of=text_of,
+        )
         for name, file in RENDERED.items()
         if not file.needs or settings[file.needs]
     }
@@ -145,24 +160,3 @@ def build_secrets(settings: Mapping[str, Any]) -> dict[str, str]:
         "npmrc": settings["npm_config"] and "./secrets/npmrc",
     }
     return {name: path for name, path in candidates.items() if path}
-
-
-def compose_literal(text: str) -> str:
-    """Return text that Compose's interpolation leaves as it is."""
-    return text.replace("$", "$$")
-
-
-def compose_value(value: str | list[str]) -> str:
-    """Return a text, or a list of texts, as YAML that Compose's interpolation leaves as it is."""
-    literal = [compose_literal(item) for item in value] if isinstance(value, list) else compose_literal(value)
-    return json.dumps(literal, ensure_ascii=False)
-
-
-def checksum(text: str) -> str:
-    """Return the checksum of a file with a text, as the probe reckons it."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def fingerprint(text: str) -> str:
-    """Return a short checksum of a text."""
-    return checksum(text)[:12]

@@ -84,7 +84,7 @@ def choices(verbs: Mapping[str, argparse.ArgumentParser], root: Path) -> dict[st
         STACK_PREFIX,
         short_name,
     )
-    from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import SERVICES
+    from ansible_collections.addons.olympia.plugins.module_utils.stack import services
 
     known = settings.known_settings(root)
     names = sorted(short_name(name) if name.startswith(STACK_PREFIX) else name for name in known)
@@ -95,7 +95,7 @@ def choices(verbs: Mapping[str, argparse.ArgumentParser], root: Path) -> dict[st
             return tuple(SCRIPTS)
         if actions := ACTIONS.get(verb):
             return (*actions, *assignments)
-        more = tuple(names) if verb == "explain" else SERVICES if verb in OF_SERVICES else ()
+        more = tuple(names) if verb == "explain" else services.started() if verb in OF_SERVICES else ()
         return (*more, *assignments)
 
     return {

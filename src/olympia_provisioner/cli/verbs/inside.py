@@ -20,8 +20,6 @@ from .base import THIS_MACHINE, Context, Verb, words_and_assignments
 
 # What programs on a terminal know of it.
 TERMINAL = ("COLORTERM", "COLUMNS", "LANG", "LC_ALL", "LINES", "PAGER", "TERM")
-# The services whose containers run the application, from its image.
-APPLICATION = ("web", "worker")
 
 
 def project_dir(context: Context) -> Path:
@@ -63,7 +61,9 @@ def exec_command(service: str, inside: Sequence[str], terminal: bool, root: bool
         terminal: Whether standard input is a terminal.
         root: Whether root runs it there, too.
     """
-    entrypoint = ["olympia-entrypoint"] if service in APPLICATION and not root else []
+    from ansible_collections.addons.olympia.plugins.module_utils.stack import services
+
+    entrypoint = ["olympia-entrypoint"] if service in services.application() and not root else []
     options = [*([] if terminal else ["-T"]), *(["--user=root"] if root else [])]
     return ["docker", "compose", "exec", *options, service, *entrypoint, *inside]
 
@@ -187,7 +187,9 @@ def shell(name: str, summary: str, inside: Sequence[str], root: bool = False) ->
     """
 
     def run(context: Context) -> NoReturn:
-        become_inside(context, exec_command("web", inside, sys.stdin.isatty(), root))
+        from ansible_collections.addons.olympia.plugins.module_utils.stack import services
+
+        become_inside(context, exec_command(services.roles()["site"], inside, sys.stdin.isatty(), root))
 
     return Verb(name, summary, run)
 
