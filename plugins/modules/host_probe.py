@@ -127,6 +127,9 @@ REASONS = {
     "": "no engine is there yet to ask for it",
 }
 KEEPS = "the instance keeps the one that it was made with"
+COMPOSE_D = "compose.d"  # below the project directory, and below the source tree's folder for this collection
+TREE_FOLDER = ".olympia"
+HOOKS = tuple(f"{when}-{what}" for what in ("up", "down", "restore") for when in ("pre", "post"))
 SOURCE_SETTINGS = ("olympia_stack_source_dir", "olympia_stack_source_repo")
 
 # The configuration of addons-server's signing service, which only that source tree has.
@@ -194,8 +197,22 @@ def application_image(wanted: application.ApplicationImage, build: bool) -> dict
     }
 
 
+def extra_files(project: Path, source: Path) -> dict[str, str]:
+    """Return the text of users' own Compose files by path, in the order of their names.
+
+    Of two with one name the project directory's comes last, and so has the last word.
+
+    Args:
+        project: The project directory, below which paths are relative.
+        source: The source tree.
+    """
+    tree = ((path.name, 0, str(path), path) for path in (source / TREE_FOLDER / COMPOSE_D).glob("*.yml"))
+    own = ((path.name, 1, f"{COMPOSE_D}/{path.name}", path) for path in (project / COMPOSE_D).glob("*.yml"))
+    return {shown: host.read_text(path) for _name, _place, shown, path in sorted([*tree, *own])}
+
+
 def look(
-    values: dict[str, Any], services: dict[str, Any], project: Path, files: list[str], build: bool
+    values: dict[str, Any], services: dict[str, Any], project: Path, source: Path, files: list[str], build: bool
 ) -> dict[str, Any]:
     """Return what the host is like.
 
@@ -203,12 +220,14 @@ def look(
         values: The resolved settings.
         services: What is known of the services.
         project: The project directory.
+        source: The source tree.
         files: Paths of the rendered files below it.
         build: Whether the application image is built here in any case.
     """
     instance = values["olympia_stack_instance"]
     # The run brings its own containers back, so they are no reason against a restart of the engine.
-    compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
+    extra = extra_files(project, source)
+    compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name] + [*extra]
     own = {"olympia_docker_restart_projects": [*values["olympia_docker_restart_projects"], instance]}
     wanted = application.application_image(values)
     images = [wanted.reference, *services["repositories"]]
@@ -267,6 +286,8 @@ def look(
         if facts["engine"]["compose"] and not facts["service_hashes"]
         else "",
         "client_path": shutil.which("docker") or "",
+        "compose_d": extra,
+        "hooks": [name for name in HOOKS if host.exists(source / TREE_FOLDER / "hooks" / name)],
         "compose_files_present": host.checksums(project, compose_files),
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(
@@ -381,8 +402,8 @@ def main() -> None:
     found = layers["host"] | instances.ports(block)
     layers["host"] = {name: value for name, value in found.items() if value != specs[name]["default"]}
     resolution = settings.resolve(layers | {"persisted choice": persisted_layer(sections["choices"], specs)}, specs)
-    facts = look(resolution.values, services, project, module.params["files"], module.params["build"])
     source = source_tree(resolution.values, project, embedded)
+    facts = look(resolution.values, services, project, source, module.params["files"], module.params["build"])
     # An instance keeps its origin: one database server's files are not the other's.
     kept_origin = sections["derived"].get("IMAGE_ORIGIN")
     origin = kept_origin or probe_origin(resolution.values, services, facts["engine"])

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -119,6 +120,7 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
         "autograph": "signers: []\npassword: $ecret\n",
         "uid": 1000,
         "ca_bundle": "",
+        "compose_d": {},
         "pip_config": "",
         "machine": "",
         "npm_config": "",
@@ -133,11 +135,13 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
     } | changed
 
 
-def rendered(resolution: settings.Resolution, facts: Mapping[str, Any]) -> Project:
+def rendered(
+    resolution: settings.Resolution, facts: Mapping[str, Any], secrets: Mapping[str, str] = MappingProxyType(SECRETS)
+) -> Project:
     """Render the project directory, and write it as a run does."""
     derived = stack.derive(resolution.values, facts, PACKAGE_IMAGES)
     choices = {settings.short_name(name): settings.encode(value) for name, value in resolution.choices.items()}
-    files = project.render(ROLES / "olympia_stack/templates", derived, choices, SECRETS)
+    files = project.render(ROLES / "olympia_stack/templates", derived, choices, secrets)
     directory = Path(derived["project_dir"])
     for name, content in files.items():
         write(directory / name, content, int(project.RENDERED[name].mode, 8))

@@ -13,7 +13,7 @@ from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose i
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = """
-services:
+__olympia_stack_services:
   one:
     role: site
     volumes:
@@ -43,7 +43,7 @@ def test_settings_are_filled_in() -> None:
 
 def test_a_key_that_no_service_has_is_named() -> None:
     with pytest.raises(TypeError, match="imagee"):
-        services.read("services: {one: {imagee: x}}")
+        services.read("__olympia_stack_services: {one: {imagee: x}}")
 
 
 def test_a_dictionary_is_written_so_that_nothing_of_it_is_taken_for_another_type() -> None:

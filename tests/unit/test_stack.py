@@ -79,6 +79,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "autograph": "",
         "uid": 1000,
         "ca_bundle": "",
+        "compose_d": {},
         "pip_config": "",
         "npm_config": "",
         "local_names": ["localhost"],

@@ -20,7 +20,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.settings.sources im
     short_name,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application, ownership
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import OLYMPIA_UID
+from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import OLYMPIA_UID, amiss
 
 OK, WARNING, FAILED, UNKNOWN = "ok", "warning", "failed", "unknown"
 
@@ -48,7 +48,7 @@ FACTS = (
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
-    "image_origin", "images", "initialize", "instance", "project_dir", "roles", "service_ports", "source_dir",
+    "image_origin", "images", "initialize", "instance", "project_dir", "roles", "service_ports", "services", "source_dir",
     "volatile_services", "volume", *PROXIES,
 )  # fmt: skip
 
@@ -326,6 +326,22 @@ def _published_address(findings: Findings) -> Verdict:
             FAILED, f"nothing answers at {site['address']}:{site['port']}: {error}", "See the check firewall-rules."
         )
     return Verdict(OK, f"{site['address']}:{site['port']} answers")
+
+
+def _services(findings: Findings) -> Verdict:
+    containers, wanted = findings.facts["containers"], findings.settings["services"]
+    if not findings.reachable:
+        return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
+    if not containers:
+        return Verdict(OK, "none runs: 'make up' starts them")
+    there = {entry["service"] for entry in containers}
+    # Another configuration is the affair of the check rendered-files.
+    wrong = amiss({**findings.facts, "service_hashes": {}})
+    wrong += [f"{name} has no container" for name in wanted if name not in there]
+    if wrong:
+        name = wrong[0].split()[0]
+        return Verdict(FAILED, "; ".join(wrong), f"Run 'olympia logs {name}' for the cause, then 'make up'.")
+    return Verdict(OK, f"{', '.join(wanted)} run")
 
 
 def _firewall_rules(findings: Findings) -> Verdict:
@@ -684,6 +700,7 @@ CHECKS = (
     Check("docker-group", "right to use the engine", _docker_group),
     Check("http-port", "port of the site", _port("olympia_stack_http_port")),
     Check("mysql-port", "port of the database", _port("olympia_stack_mysql_port")),
+    Check("services", "services, and those of your own", _services),
     Check("site-answer", "answer of the site", _published_address),
     Check("firewall-rules", "firewall rules of its port and of builds", _firewall_rules),
     Check("networks", "networks of containers, and room for them", _networks),

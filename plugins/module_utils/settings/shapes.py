@@ -23,6 +23,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack.application i
 LONGEST_HOST_NAME = 253
 HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 SITE_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 # What apt-get takes: behind the name an architecture, and a version or a release.
@@ -79,7 +81,15 @@ def key_shapes() -> dict[str, Shape]:
         "olympia_stack_debian_package_replacements": Shape(
             PACKAGE_NAME.fullmatch, "the name of a package", "Use that alone."
         ),
-        "olympia_stack_wait_timeouts": one_of(services.started()),
+        "olympia_stack_environment": Shape(
+            VARIABLE.fullmatch, "the name of a variable", "Use letters, digits and _, and begin with no digit."
+        ),
+        # Users' own Compose files add services of other names.
+        "olympia_stack_wait_timeouts": Shape(
+            SERVICE.fullmatch,
+            "the name of a service",
+            f"Name any of {', '.join(services.started())}, or one of your own.",
+        ),
     }
 
 

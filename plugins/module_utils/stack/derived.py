@@ -6,7 +6,7 @@ Pure functions.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.build import cache
@@ -14,6 +14,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.build.registry impo
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import familiar_name
 from ansible_collections.addons.olympia.plugins.module_utils.host.probing import initialization_state
+from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import encode
 from ansible_collections.addons.olympia.plugins.module_utils.stack import services as catalogue
 from ansible_collections.addons.olympia.plugins.module_utils.stack.application import application_image
 from ansible_collections.addons.olympia.plugins.module_utils.stack.instance_names import DEFAULT_INSTANCE
@@ -37,7 +38,11 @@ PACKAGES_BASE_PACKAGES = ["python-is-python3", "python3", "python3-dev", "python
 
 
 def derive(
-    values: Mapping[str, Any], facts: Mapping[str, Any], package_images: Mapping[str, str], build: bool = False
+    values: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    package_images: Mapping[str, str],
+    build: bool = False,
+    extra: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the settings as templates and phases read them: short names, nothing left to decide.
 
@@ -46,6 +51,7 @@ def derive(
         facts: What the probe found.
         package_images: Tags of the images of the `packages` origin, by service.
         build: Whether the application image is built here, whatever version the settings name.
+        extra: The services that users' own Compose files add.
     """
     short = {
         name.removeprefix("olympia_stack_"): value
@@ -85,9 +91,10 @@ def derive(
     volatile = [name for name in services if known[name].forgets == origin]
     target = short["target"] or ("production" if closed or wanted.pulled else "development")
     return chosen | {
+        "environment": {name: encode(value) for name, value in short["environment"].items()},
         "project_dir": facts["project_dir"],
         "source_dir": facts["source_dir"],
-        "compose_files": compose_files,
+        "compose_files": [*compose_files, *facts["compose_d"]],
         "closed": closed,
         "target": target,
         "image": application.reference,
@@ -113,13 +120,15 @@ def derive(
         "base_packages": short["base_packages"] or (PACKAGES_BASE_PACKAGES if origin == "packages" else []),
         # 'down' goes on with a value that 'up' refuses.
         "host_uid": int(uid) if uid.isdecimal() else OLYMPIA_UID if closed else 0 if rootless else facts["uid"],
+        # Whoever runs this as root has the source tree's hooks run as the application's user.
+        "hook_uid": (int(uid) if uid.isdecimal() else 0) or OLYMPIA_UID,
         "host_name": host_name,
         "site_url": site_url,
         "ca_bundle": facts["ca_bundle"] if short["ca_bundle"] == "auto" else short["ca_bundle"],
         "pip_config": facts["pip_config"],
         "npm_config": facts["npm_config"],
         "reload": short["reload"] and not closed,
-        "services": services,
+        "services": [*services, *extra],
         "roles": catalogue.roles(),
         "application_services": [name for name in services if known[name].application],
         # What the application connects to, and where.
@@ -225,9 +234,24 @@ def images_to_pull(settings: Mapping[str, Any], facts: Mapping[str, Any], made: 
         facts: What the probe found.
         made: The images of the `packages` origin.
     """
-    services = [name for name in settings["services"] if name not in settings["application_services"]]
+    # Compose itself pulls those of services that users have added.
+    known = [name for name in settings["services"] if name in catalogue.known()]
+    services = [name for name in known if name not in settings["application_services"]]
     wanted = [settings["images"][name] for name in services] + ([settings["image"]] if settings["pulled"] else [])
     return [image for image in wanted if image not in made and familiar_name(image) not in facts["local_images"]]
+
+
+def images_to_make(settings: Mapping[str, Any], package_images: Mapping[str, str]) -> list[str]:
+    """Return the images of the `packages` origin that the stack needs.
+
+    Args:
+        settings: Derived settings.
+        package_images: Tags of the images of that origin, by service.
+    """
+    if settings["image_origin"] != "packages":
+        return []
+    left_out = set(catalogue.known()).difference(settings["services"])
+    return [tag for name, tag in package_images.items() if name not in left_out]
 
 
 def source_kind(values: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -252,7 +276,8 @@ def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     good = {
         entry["service"]
         for entry in facts["containers"]
-        if entry["state"] == "running" and entry["health"] == "healthy"
+        # One without a healthcheck is as well as it can be.
+        if entry["state"] == "running" and entry["health"] in ("healthy", "")
     }
     return good.issuperset(settings["services"]) and not facts["site_error"]
 

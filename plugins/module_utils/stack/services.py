@@ -14,6 +14,7 @@ from ansible.module_utils.common.yaml import yaml_load
 
 FILE = Path(__file__).parents[3] / "roles/olympia_stack/vars/services.yml"
 BASE_FILE = "docker-compose.yml"
+SERVICES = "__olympia_stack_services"
 PLACE = re.compile(r"{{ (\w+) }}")
 
 
@@ -121,7 +122,7 @@ def read(text: str) -> dict[str, Service]:
         TypeError: A service has a key that none has; the message names it.
     """
     found = {}
-    for name, entry in yaml_load(text)["services"].items():
+    for name, entry in yaml_load(text)[SERVICES].items():
         volumes = {volume: Volume(**(given or {})) for volume, given in entry.pop("volumes", {}).items()}
         configs = {config: Config(**given) for config, given in entry.pop("configs", {}).items()}
         found[name] = Service(name, volumes=volumes, configs=configs, **entry)
@@ -158,7 +159,7 @@ def database_volume() -> str:
 @cache
 def registry_references() -> dict[str, str]:
     """Return the images that come from a registry, by service, and the application's base; settings are not filled in."""
-    base: str = yaml_load(FILE.read_text(encoding="utf-8"))["base_image"]
+    base: str = yaml_load(FILE.read_text(encoding="utf-8"))["__olympia_stack_base_image"]
     return {"base": base} | {name: service.image for name, service in known().items() if service.image}
 
 

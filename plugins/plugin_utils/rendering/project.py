@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import looks_secret
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import encode
 from ansible_collections.addons.olympia.plugins.module_utils.shared.people import source_key
 from ansible_collections.addons.olympia.plugins.module_utils.stack import services as catalogue
@@ -19,6 +20,9 @@ from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import co
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose import checksum
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.templates import MANAGED
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.templates import environment as templates_of
+
+PREFIX = "APPLICATION_"
+SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def render(
         "source": source_key(settings["source_repo"], settings["source_version"]),
         "application": [service.name for service in compose.present(settings) if service.application],
         "application_wants": compose.application_wants(settings),
+        "environment": {name: f"${{{PREFIX}{name}?}}" for name in settings["environment"]},
         "given_to_application": compose.given_to_application(settings),
     }
 
@@ -122,6 +127,20 @@ def differing(contents: Mapping[str, str], probed: Mapping[str, Mapping[str, str
     return [name for name, content in contents.items() if state(name) != (checksum(content), RENDERED[name].mode)]
 
 
+def application_environment(variables: Mapping[str, str], secret: bool) -> dict[str, str]:
+    """Return those of the variables that users give the application which are secret, or are not, as `.env` has them.
+
+    There they have a prefix: none of them is Compose's own, such as COMPOSE_FILE.
+
+    Args:
+        variables: Value by name.
+        secret: Whether to return those whose names say that they are secret.
+    """
+    # What is a word or two long would be masked wherever else it stands.
+    chosen = {name: looks_secret(name) and len(value) >= SHORTEST_SECRET for name, value in variables.items()}
+    return {f"{PREFIX}{name}": value for name, value in variables.items() if chosen[name] == secret}
+
+
 def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return what the Compose files read from `.env`, besides secrets.
 
@@ -145,6 +164,7 @@ def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
         "OLYMPIA_SITE_URL": settings["site_url"],
         PORT_BLOCK: str(settings["port_block"]),
         "SOURCE_DIR": settings["source_dir"],
+        **application_environment(settings["environment"], secret=False),
     }
 
 

@@ -211,6 +211,23 @@ def run_exec(context: Context) -> NoReturn:
     become_inside(context, exec_command(service, inside, sys.stdin.isatty()), [service])
 
 
+def run_make(context: Context) -> NoReturn:
+    """Become `make` in the web container, with targets of the source tree's Makefile-docker.
+
+    Args:
+        context: The command.
+
+    Raises:
+        OlympiaError: There is no such stack, or no target is named.
+    """
+    from ansible_collections.addons.olympia.plugins.module_utils.stack import services
+
+    if not context.words:
+        raise OlympiaError("make takes a target", way_out="olympia make update_deps", code=ExitCode.USAGE)
+    inside = ["make", "--file=Makefile-docker", *context.words]
+    become_inside(context, exec_command(services.roles()["site"], inside, sys.stdin.isatty()))
+
+
 def run_logs(context: Context) -> NoReturn:
     """Become the command that prints logs.
 
@@ -259,6 +276,13 @@ VERBS = (
         add_exec_arguments,
         divide=command_after_service,
         words="SERVICE COMMAND",
+    ),
+    Verb(
+        "make",
+        "run targets of the source tree's Makefile-docker in the web container",
+        run_make,
+        divide=words_and_assignments,
+        words="TARGET",
     ),
     shell("shell", "open a shell in the web container", ["bash"]),
     shell("rootshell", "open a shell in the web container, as root", ["bash"], root=True),

@@ -44,8 +44,8 @@ class Service:
 
     @property
     def healthy(self) -> bool:
-        """Whether it runs and is healthy."""
-        return self.state == "running" and self.health == "healthy"
+        """Whether it runs and is healthy, as far as it has a healthcheck."""
+        return self.state == "running" and self.health in ("healthy", "")
 
 
 @dataclass(frozen=True)
