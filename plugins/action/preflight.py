@@ -150,6 +150,7 @@ class ActionModule(ReachingAction):
             resolution["values"]["olympia_images_release"],
             facts["image_sources"],
             facts["database"]["source"],
+            catalogue.known(),
         )
         derived = stack.derive(resolution["values"], facts, package_images, build, extra.services(facts["compose_d"]))
         decisions = stack.decisions(derived, facts)

@@ -12,7 +12,9 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack import servic
 from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import in_registry
 
 
-def image_tags(role_path: str, release: str, sources: Sequence[str], mysql: str) -> dict[str, str]:
+def image_tags(
+    role_path: str, release: str, sources: Sequence[str], mysql: str, on_request: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the tags of the role's images, by name.
 
     Args:
@@ -20,8 +22,9 @@ def image_tags(role_path: str, release: str, sources: Sequence[str], mysql: str)
         release: Debian release.
         sources: Package sources of the images.
         mysql: Package source of MySQL's image, or the empty string.
+        on_request: The services that are wanted though no stack has them by default.
     """
-    return images.image_tags(_files(role_path), release, sources, mysql)
+    return images.image_tags(_files(role_path), release, sources, mysql, on_request)
 
 
 def image_bases(role_path: str, release: str, sources: Sequence[str], mysql: str) -> list[dict[str, Any]]:

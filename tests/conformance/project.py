@@ -20,6 +20,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.core.files import w
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import image_files, made_here
+from ansible_collections.addons.olympia.plugins.module_utils.stack.services import known
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import project
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,8 @@ SECRETS = {
     "SECRET_KEY": "key-secret",
 }
 PACKAGE_IMAGES = {
-    name: f"olympia/{name}:made-here" for name in ("base", *made_here(image_files(ROLES / "olympia_images/files")))
+    name: f"olympia/{name}:made-here"
+    for name in ("base", *made_here(image_files(ROLES / "olympia_images/files"), known()))
 }
 
 

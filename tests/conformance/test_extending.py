@@ -9,7 +9,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.core.files import w
 
 from .project import SECRETS, host, rendered, resolve
 
-VARIABLES = {"FXA_ID": "a $b 'c' \"d\"", "FXA_SECRET": "do $not tell", "DEBUG": "maybe", "COMPOSE_FILE": "none"}
+VARIABLES = {"FXA_ID": "a $b 'c' \"d\"", "FXA_SECRET": "do not tell", "DEBUG": "maybe", "COMPOSE_FILE": "none"}
 
 
 def test_variables_of_users_reach_the_application_as_they_are_and_secrets_only_the_env_file(tmp_path: Path) -> None:

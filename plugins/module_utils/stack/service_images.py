@@ -37,13 +37,18 @@ def image_files(directory: Path) -> dict[str, str]:
     return {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
-def made_here(files: Mapping[str, str]) -> list[str]:
+def made_here(files: Mapping[str, str], on_request: Collection[str] = ()) -> list[str]:
     """Return the names of the services that have an image of their own in the `packages` origin.
 
     Args:
         files: As `image_files` gives them.
+        on_request: Those that count though no stack has them by default.
     """
-    return [name for name in services.known() if f"{name}/Dockerfile" in files]
+    return [
+        name
+        for name, service in services.known().items()
+        if f"{name}/Dockerfile" in files and (not service.needs or name in on_request)
+    ]
 
 
 def repositories(files: Mapping[str, str]) -> list[str]:
@@ -52,7 +57,7 @@ def repositories(files: Mapping[str, str]) -> list[str]:
     Args:
         files: As `image_files` gives them.
     """
-    return [f"olympia/{name}" for name in (BASE, *made_here(files))]
+    return [f"olympia/{name}" for name in (BASE, *made_here(files, services.known()))]
 
 
 def debian_mirror(mirror: str = "") -> str:
@@ -117,7 +122,13 @@ def base_options(files: Mapping[str, str]) -> list[str]:
     ]
 
 
-def image_tags(files: Mapping[str, str], release: str, sources: Sequence[str], mysql: str = "") -> dict[str, str]:
+def image_tags(
+    files: Mapping[str, str],
+    release: str,
+    sources: Sequence[str],
+    mysql: str = "",
+    on_request: Collection[str] = (),
+) -> dict[str, str]:
     """Return the tags of the base images and of every service image, by name.
 
     A tag changes with anything that goes into its image, so an image whose tag exists need not be built.
@@ -127,10 +138,11 @@ def image_tags(files: Mapping[str, str], release: str, sources: Sequence[str], m
         release: Debian release.
         sources: As `package_sources` gives them. The images install from these, and so does what is built on them.
         mysql: As `mysql_source` gives it.
+        on_request: As `made_here` takes it.
     """
     tags = {base["name"]: base["tag"] for base in image_bases(files, release, sources, mysql)}
     server = services.roles()["database"]
-    for service in made_here(files):
+    for service in made_here(files, on_request):
         base = tags[MYSQL_BASE] if service == server and mysql else tags[BASE]
         own = [[name, text] for name, text in sorted(files.items()) if name.startswith((f"{service}/", f"{LISTS}/"))]
         tags[service] = f"olympia/{service}:{base.partition(':')[2].partition('-')[0]}-{_fingerprint([base, own])}"
@@ -186,7 +198,7 @@ def bake_project(
         LISTS: {**common, "context": LISTS},
         MYSQL_LISTS: {**common, "context": LISTS, "args": args | of_mysql},
     }
-    made = [service for service in made_here(files) if service in tags]
+    made = made_here(files, tags)
     for service in made:
         own_args = args | of_mysql | packages if service == server else args
         targets[service] = {

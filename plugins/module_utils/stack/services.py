@@ -69,6 +69,7 @@ class Service:
         build: The template of how its image is built; empty where nobody builds it with Compose.
         forgets: The image origin in which it forgets its data with every start; empty for none.
         publishes: Its ports that the host publishes, by the setting that has the host's port; 0 publishes none.
+        publishes_beside_site: Those that the host publishes by their distance from the site's port; an instance has ten in a row.
         volumes: Its named volumes.
         configs: Its files, by the name that Compose knows them by.
         depends_on: Condition by service that it waits for; one that is left out is not waited for.
@@ -91,6 +92,7 @@ class Service:
     build: str = ""
     forgets: str = ""
     publishes: Mapping[str, int] = field(default_factory=dict)
+    publishes_beside_site: Mapping[int, int] = field(default_factory=dict)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     configs: Mapping[str, Config] = field(default_factory=dict)
     depends_on: Mapping[str, str] = field(default_factory=dict)

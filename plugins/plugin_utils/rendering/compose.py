@@ -128,11 +128,13 @@ def _waits_for(service: Service, settings: Mapping[str, Any]) -> dict[str, dict[
 
 
 def _ports(service: Service, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for setting, target in service.publishes.items():
-        if settings[setting]:
+    ports = [(settings[setting], target) for setting, target in service.publishes.items()]
+    ports += [(settings["http_port"] + distance, target) for distance, target in service.publishes_beside_site.items()]
+    for port, target in ports:
+        if port:
             # Not in one word: an IPv6 address has colons, too.
             address = compose_literal(settings["bind_address"])
-            yield {"host_ip": address, "published": str(settings[setting]), "target": target}
+            yield {"host_ip": address, "published": str(port), "target": target}
 
 
 def compose_literal(text: str) -> str:
