@@ -126,6 +126,7 @@ class ActionModule(ReachingAction):
             *checks.check_values(resolution["values"]),
             *settings.changed_by_others(settings.Resolution(**resolution), task_vars.get("__olympia_stack_fixed", ())),
             *application.check_purpose(resolution["values"], purpose),
+            *extra.check_timeouts(resolution["values"]["olympia_stack_wait_timeouts"], facts["compose_d"]),
         ]
         # A refused value was replaced by its default, about which nobody asked.
         refused = {problem.setting for problem in wrong_settings}

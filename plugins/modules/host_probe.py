@@ -111,7 +111,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.host.liveness impor
     hanging_engine,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
-from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, ownership
+from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, extensions, ownership
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
@@ -127,9 +127,6 @@ REASONS = {
     "": "no engine is there yet to ask for it",
 }
 KEEPS = "the instance keeps the one that it was made with"
-COMPOSE_D = "compose.d"  # below the project directory, and below the source tree's folder for this collection
-TREE_FOLDER = ".olympia"
-HOOKS = tuple(f"{when}-{what}" for what in ("up", "down", "restore") for when in ("pre", "post"))
 SOURCE_SETTINGS = ("olympia_stack_source_dir", "olympia_stack_source_repo")
 
 # The configuration of addons-server's signing service, which only that source tree has.
@@ -197,20 +194,6 @@ def application_image(wanted: application.ApplicationImage, build: bool) -> dict
     }
 
 
-def extra_files(project: Path, source: Path) -> dict[str, str]:
-    """Return the text of users' own Compose files by path, in the order of their names.
-
-    Of two with one name the project directory's comes last, and so has the last word.
-
-    Args:
-        project: The project directory, below which paths are relative.
-        source: The source tree.
-    """
-    tree = ((path.name, 0, str(path), path) for path in (source / TREE_FOLDER / COMPOSE_D).glob("*.yml"))
-    own = ((path.name, 1, f"{COMPOSE_D}/{path.name}", path) for path in (project / COMPOSE_D).glob("*.yml"))
-    return {shown: host.read_text(path) for _name, _place, shown, path in sorted([*tree, *own])}
-
-
 def look(
     values: dict[str, Any], services: dict[str, Any], project: Path, source: Path, files: list[str], build: bool
 ) -> dict[str, Any]:
@@ -226,7 +209,7 @@ def look(
     """
     instance = values["olympia_stack_instance"]
     # The run brings its own containers back, so they are no reason against a restart of the engine.
-    extra = extra_files(project, source)
+    extra = extensions.compose_files(project, source)
     compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name] + [*extra]
     own = {"olympia_docker_restart_projects": [*values["olympia_docker_restart_projects"], instance]}
     wanted = application.application_image(values)
@@ -287,7 +270,7 @@ def look(
         else "",
         "client_path": shutil.which("docker") or "",
         "compose_d": extra,
-        "hooks": [name for name in HOOKS if host.exists(source / TREE_FOLDER / "hooks" / name)],
+        "hooks": extensions.hooks(source),
         "compose_files_present": host.checksums(project, compose_files),
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(

@@ -12,7 +12,8 @@ import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import MASK, looks_secret, mask_named
 from ansible_collections.addons.olympia.plugins.module_utils.settings import shapes
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
-from ansible_collections.addons.olympia.plugins.modules import host_probe, instance_hook
+from ansible_collections.addons.olympia.plugins.module_utils.stack import extensions
+from ansible_collections.addons.olympia.plugins.modules import instance_hook
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import extra
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.project import application_environment
 from tests.unit.test_stack import PACKAGE_IMAGES, facts, values
@@ -34,8 +35,8 @@ def test_files_of_project_and_source_tree_are_merged_in_the_order_of_their_names
         (folder / "notes.txt").write_text("nothing of ours")
     tree = f"{source}/.olympia/compose.d"
     found = ["compose.d/a.yml", f"{tree}/b.yml", f"{tree}/c.yml", "compose.d/c.yml"]
-    assert list(host_probe.extra_files(project, source)) == found
-    assert host_probe.extra_files(tmp_path, tmp_path) == {}
+    assert list(extensions.compose_files(project, source)) == found
+    assert extensions.compose_files(tmp_path, tmp_path) == {}
 
 
 def test_an_added_service_is_waited_for_and_its_file_is_one_of_composes() -> None:
@@ -47,6 +48,14 @@ def test_an_added_service_is_waited_for_and_its_file_is_one_of_composes() -> Non
     assert settings["services"][-1] == "mine"
     assert settings["compose_files"] == [stack.BASE_FILE, *texts]
     assert stack.images_to_pull(settings, found, PACKAGE_IMAGES.values()) == []
+
+
+def test_a_timeout_of_no_service_is_a_problem() -> None:
+    texts = {"compose.d/mine.yml": MINE}
+    assert extra.check_timeouts({"mine": 1, "web": 2}, texts) == []
+    (problem,) = extra.check_timeouts({"mime": 1}, texts)
+    assert problem.setting == "olympia_stack_wait_timeouts"
+    assert problem.way_out == "Did you mean mine?"
 
 
 @pytest.mark.parametrize("text", ["- a", "services: [", "a: b: c", "\t"])
@@ -92,6 +101,13 @@ def test_a_variable_has_the_name_of_one() -> None:
     (problem,) = shapes.check(values(environment={"a-b": "c"}))
     assert problem.setting == "olympia_stack_environment"
     assert shapes.check(values(environment={"A_1": "c"}, wait_timeouts={"mine": 3})) == []
+
+
+def test_the_hooks_of_a_source_tree_are_found(tmp_path: Path) -> None:
+    (tmp_path / ".olympia/hooks").mkdir(parents=True)
+    for name in ("post-up", "pre-down", "notes"):
+        (tmp_path / ".olympia/hooks" / name).touch()
+    assert extensions.hooks(tmp_path) == ["post-up", "pre-down"]
 
 
 def hook(folder: Path, text: str, mode: int = 0o755) -> Path:

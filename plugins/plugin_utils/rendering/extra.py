@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem
-from ansible_collections.addons.olympia.plugins.module_utils.stack.services import known
+from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem, nearest
+from ansible_collections.addons.olympia.plugins.module_utils.stack.services import known, started
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,8 +41,27 @@ def services(texts: Mapping[str, str]) -> list[str]:
     return sorted(added)
 
 
+def check_timeouts(timeouts: Iterable[str], texts: Mapping[str, str]) -> list[Problem]:
+    """Return a problem for each service that has a time to become healthy, and that no stack has.
+
+    Args:
+        timeouts: The services.
+        texts: Text by path of users' own Compose files.
+    """
+    names = [*started(), *services(texts)]
+    return [
+        Problem(
+            what=f"{name} is not a service",
+            setting="olympia_stack_wait_timeouts",
+            way_out=nearest(name, names) or f"Name any of {', '.join(names)}.",
+        )
+        for name in timeouts
+        if name not in names
+    ]
+
+
 def check(texts: Mapping[str, str]) -> list[Problem]:
-    """Return a problem for each Compose file that is none.
+    """Return a problem for each file that Compose could not read.
 
     Args:
         texts: Text by path.
