@@ -13,14 +13,20 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
-from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask, mask_named
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application, ownership
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
-from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import image_files, image_tags
+from ansible_collections.addons.olympia.plugins.module_utils.stack import services as catalogue
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
+    image_files,
+    image_tags,
+    repositories,
+)
 from ansible_collections.addons.olympia.plugins.plugin_utils.actions.reaching import ReachingAction
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import extra
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.app_source import copied, is_there, source_files
-from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.project import RENDERED
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.project import RENDERED, application_environment
 
 COLLECTION = Path(__file__).parents[2]
 ROLES = ("olympia_stack", "olympia_docker", "olympia_images")
@@ -88,12 +94,19 @@ class ActionModule(ReachingAction):
         # A collection that belongs to somebody else, as on a shared machine, is no tree to mount and to work in.
         local = local and os.access(COLLECTION / "app", os.W_OK)
         embedded = {} if local else copied(source_files(str(COLLECTION / "app")))
+        files_of_images = image_files(COLLECTION / "roles/olympia_images/files")
         probe: dict[str, Any] = self._execute_module(
             module_name="addons.olympia.host_probe",
             module_args={
                 "layers": layers,
                 "specs": specs,
                 "files": list(RENDERED),
+                "services": {
+                    "roles": catalogue.roles(),
+                    "references": catalogue.registry_references(),
+                    "repositories": repositories(files_of_images),
+                    "database_volume": catalogue.database_volume(),
+                },
                 "adopt": boolean(task_vars.get("__olympia_stack_adopt", False)),
                 "build": build,
                 "embedded_source_dir": str(COLLECTION / "app") if local else "",
@@ -113,12 +126,14 @@ class ActionModule(ReachingAction):
             *checks.check_values(resolution["values"]),
             *settings.changed_by_others(settings.Resolution(**resolution), task_vars.get("__olympia_stack_fixed", ())),
             *application.check_purpose(resolution["values"], purpose),
+            *extra.check_timeouts(resolution["values"]["olympia_stack_wait_timeouts"], facts["compose_d"]),
         ]
         # A refused value was replaced by its default, about which nobody asked.
         refused = {problem.setting for problem in wrong_settings}
         unfit = [
             problem for problem in checks.check_host(resolution["values"], facts) if problem.setting not in refused
         ]
+        unfit += extra.check(facts["compose_d"])
         if purpose == "act":
             wrong_settings, unfit = [], ownership.check(facts, starts=False)
         problems = wrong_settings + unfit
@@ -132,14 +147,14 @@ class ActionModule(ReachingAction):
                 },
             }
         package_images = image_tags(
-            image_files(COLLECTION / "roles/olympia_images/files"),
+            files_of_images,
             resolution["values"]["olympia_images_release"],
             facts["image_sources"],
             facts["database"]["source"],
+            catalogue.known(),
         )
-        derived = stack.derive(resolution["values"], facts, package_images, build)
+        derived = stack.derive(resolution["values"], facts, package_images, build, extra.services(facts["compose_d"]))
         decisions = stack.decisions(derived, facts)
-        wanted = package_images.values() if derived["image_origin"] == "packages" else ()
         return {
             "changed": False,
             "warnings": self._remarks(specs, resolution) if purpose not in ("look", "act") else [],
@@ -147,7 +162,9 @@ class ActionModule(ReachingAction):
             "image_settings": {
                 name: value for name, value in resolution["values"].items() if name.startswith("olympia_images_")
             },
-            "missing_images": sorted(set(wanted) - set(facts["local_images"])),
+            "missing_images": sorted(
+                {*stack.images_to_make(derived, package_images)}.difference(facts["local_images"])
+            ),
             "images_to_pull": stack.images_to_pull(derived, facts, package_images.values()),
             "source_kind": (kind := stack.source_kind(resolution["values"], facts)),
             # A repository may have moved on.
@@ -161,9 +178,9 @@ class ActionModule(ReachingAction):
             "explained": {
                 name: {
                     "name": settings.short_name(name),
-                    "value": value,
+                    "value": mask_named(value),
                     "source": resolution["sources"][name],
-                    "overruled": resolution["overruled"][name],
+                    "overruled": mask_named(resolution["overruled"][name]),
                     # Where it is `auto`.
                     "decided": decisions.get(name, "") if value == "auto" else "",
                 }
@@ -176,7 +193,8 @@ class ActionModule(ReachingAction):
             },
             "facts": facts,
             # Made once: what the instance's .env holds is never replaced.
-            "secrets": {name: probe["secrets"].get(name) or secrets.token_urlsafe(24) for name in SECRETS},
+            "secrets": {name: probe["secrets"].get(name) or secrets.token_urlsafe(24) for name in SECRETS}
+            | application_environment(derived["environment"], secret=True),
             "_ansible_no_log": True,
         }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Filters of the role olympia_images. Each takes the role's directory, whose files are what images are made of."""
+"""Filters about images. Most take the directory of the role olympia_images, whose files are what images are made of."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.stack import service_images as images
+from ansible_collections.addons.olympia.plugins.module_utils.stack import services
+from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import in_registry
 
 
-def image_tags(role_path: str, release: str, sources: Sequence[str], mysql: str) -> dict[str, str]:
+def image_tags(
+    role_path: str, release: str, sources: Sequence[str], mysql: str, on_request: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the tags of the role's images, by name.
 
     Args:
@@ -18,8 +22,9 @@ def image_tags(role_path: str, release: str, sources: Sequence[str], mysql: str)
         release: Debian release.
         sources: Package sources of the images.
         mysql: Package source of MySQL's image, or the empty string.
+        on_request: The services that are wanted though no stack has them by default.
     """
-    return images.image_tags(_files(role_path), release, sources, mysql)
+    return images.image_tags(_files(role_path), release, sources, mysql, on_request)
 
 
 def image_bases(role_path: str, release: str, sources: Sequence[str], mysql: str) -> list[dict[str, Any]]:
@@ -54,6 +59,15 @@ def image_project(role_path: str, tags: Mapping[str, str], **build: Any) -> dict
     return images.bake_project(_files(role_path), tags, **build)
 
 
+def asked_image(registry: str) -> str:
+    """Return the image, a small one, that a registry is asked for to see whether it answers.
+
+    Args:
+        registry: The registry; empty for Docker Hub.
+    """
+    return in_registry(registry, services.registry_references()[services.roles()["cache"]])
+
+
 def _files(role_path: str) -> dict[str, str]:
     return images.image_files(Path(role_path, "files"))
 
@@ -64,6 +78,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "asked_image": asked_image,
             "image_base_options": image_base_options,
             "image_bases": image_bases,
             "image_project": image_project,

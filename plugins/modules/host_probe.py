@@ -26,6 +26,13 @@ options:
     type: list
     elements: str
     required: true
+  services:
+    description:
+      - What it has to know of the services.
+      - C(roles) is the service that has a role, by role; C(references) the images of a registry, by service; C(repositories) the
+        names of the images that are made from packages; C(database_volume) the database's volume without the instance's name.
+    type: dict
+    required: true
   embedded_source_dir:
     description: Where the embedded application is on this host. Empty where it has to be copied first.
     type: str
@@ -61,6 +68,11 @@ EXAMPLES = r"""
     specs:
       olympia_stack_http_port: {type: int, default: 80, description: Host port of the site.}
     files: [.env, docker-compose.yml]
+    services:
+      roles: {site: web, proxy: nginx, database: mysqld, cache: memcached}
+      references: {nginx: "nginx:1.25", mysqld: "mysql:8.0", memcached: "memcached:1.6"}
+      repositories: [olympia/nginx]
+      database_volume: data_mysqld
 """
 
 RETURN = r"""
@@ -99,11 +111,10 @@ from ansible_collections.addons.olympia.plugins.module_utils.host.liveness impor
     hanging_engine,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
-from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, ownership
+from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, extensions, ownership
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
-    REPOSITORIES,
     debian_mirror,
     mysql_source,
     package_sources,
@@ -183,30 +194,37 @@ def application_image(wanted: application.ApplicationImage, build: bool) -> dict
     }
 
 
-def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -> dict[str, Any]:
+def look(
+    values: dict[str, Any], services: dict[str, Any], project: Path, source: Path, files: list[str], build: bool
+) -> dict[str, Any]:
     """Return what the host is like.
 
     Args:
         values: The resolved settings.
+        services: What is known of the services.
         project: The project directory.
+        source: The source tree.
         files: Paths of the rendered files below it.
         build: Whether the application image is built here in any case.
     """
     instance = values["olympia_stack_instance"]
     # The run brings its own containers back, so they are no reason against a restart of the engine.
-    compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
+    extra = extensions.compose_files(project, source)
+    compose_files = [name for name in values["olympia_stack_compose_file"].split(":") if name] + [*extra]
     own = {"olympia_docker_restart_projects": [*values["olympia_docker_restart_projects"], instance]}
     wanted = application.application_image(values)
-    images = [wanted.reference, *REPOSITORIES, *stack.registry_images(values).values()]
+    images = [wanted.reference, *services["repositories"]]
+    images += stack.registry_images(values, services["references"]).values()
     images += [str(image) for image in values["olympia_stack_service_images"].values()]
     images += [values["olympia_stack_base_image"]] if values["olympia_stack_base_image"] else []
     listening = host.listening_ports()
+    volume = f"{instance}_{services['database_volume']}"
     with ThreadPoolExecutor() as pool:
         jobs: dict[str, Future[Any]] = {
             "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values | own)),
             "containers": pool.submit(host.containers, host.run, instance),
             "service_hashes": pool.submit(host.service_hashes, host.run, project, compose_files),
-            "volumes": pool.submit(host.volumes, host.run, f"{instance}_data_mysqld", ownership.volume(instance)),
+            "volumes": pool.submit(host.volumes, host.run, volume, ownership.volume(instance)),
             "application": pool.submit(application_image, wanted, build),
             "local_images": pool.submit(host.local_images, host.run, images),
         }
@@ -216,7 +234,8 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         facts["containers"]
     )
     # A site whose web server runs; of any other it is known that it does not answer.
-    runs = any(entry["service"] == "nginx" and entry["state"] == "running" for entry in facts["containers"])
+    proxy = services["roles"]["proxy"]
+    runs = any(entry["service"] == proxy and entry["state"] == "running" for entry in facts["containers"])
     site = {"address": values["olympia_stack_bind_address"], "port": values["olympia_stack_http_port"]}
     # Whose network is in use needs no other one.
     connected = any(entry["state"] == "running" and entry["networks"] for entry in facts["containers"])
@@ -228,7 +247,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         else (project, Path(facts["engine"]["docker"]["root_dir"] or host.ENGINE_DATA))
     )
     return facts | {
-        "volume_created": volumes.get(f"{instance}_data_mysqld", none)[0],
+        "volume_created": volumes.get(volume, none)[0],
         "owner": ownership.recorded(volumes.get(ownership.volume(instance), none)[1]),
         "uid": host.invoking_uid(),
         "memory_mb": host.memory_mb(),
@@ -250,6 +269,8 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
         if facts["engine"]["compose"] and not facts["service_hashes"]
         else "",
         "client_path": shutil.which("docker") or "",
+        "compose_d": extra,
+        "hooks": extensions.hooks(source),
         "compose_files_present": host.checksums(project, compose_files),
         "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(
@@ -260,17 +281,18 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     }
 
 
-def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
+def probe_origin(values: dict[str, Any], services: dict[str, Any], engine_facts: dict[str, Any]) -> str:
     """Return the origin that `auto` means on this host, or the empty string where it cannot be told or is not asked.
 
     Args:
         values: The resolved settings.
+        services: What is known of the services.
         engine_facts: What was found of the engine.
     """
     if values["olympia_stack_image_origin"] != "auto" or not engine_facts["docker"]["server"]:
         return ""
-    images = stack.registry_images(values) | values["olympia_stack_service_images"]
-    reference = images["memcached"]
+    images = stack.registry_images(values, services["references"]) | values["olympia_stack_service_images"]
+    reference = images[services["roles"]["cache"]]
     return "registry" if host.registry_answer(host.run, reference).kind in registry.SPOKEN else "packages"
 
 
@@ -336,6 +358,7 @@ def main() -> None:
             "layers": {"type": "dict", "required": True},
             "specs": {"type": "dict", "required": True},
             "files": {"type": "list", "elements": "str", "required": True},
+            "services": {"type": "dict", "required": True},
             "embedded_source_dir": {"type": "str", "default": ""},
             "embedded_files": {"type": "list", "elements": "str", "default": []},
             "adopt": {"type": "bool", "default": False},
@@ -347,7 +370,7 @@ def main() -> None:
     # Where another engine is meant, this one does not matter.
     if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := hanging_engine(socket)):
         module.fail_json(msg=how, olympia={"phase": "preflight", "kind": "preflight"})
-    layers, specs = module.params["layers"], module.params["specs"]
+    layers, specs, services = (module.params[name] for name in ("layers", "specs", "services"))
     embedded = module.params["embedded_source_dir"]
     # No choice that an instance keeps can say which instance it is.
     given = settings.resolve(layers, {name: specs[name] for name in SOURCE_SETTINGS}).values
@@ -362,11 +385,11 @@ def main() -> None:
     found = layers["host"] | instances.ports(block)
     layers["host"] = {name: value for name, value in found.items() if value != specs[name]["default"]}
     resolution = settings.resolve(layers | {"persisted choice": persisted_layer(sections["choices"], specs)}, specs)
-    facts = look(resolution.values, project, module.params["files"], module.params["build"])
     source = source_tree(resolution.values, project, embedded)
+    facts = look(resolution.values, services, project, source, module.params["files"], module.params["build"])
     # An instance keeps its origin: one database server's files are not the other's.
     kept_origin = sections["derived"].get("IMAGE_ORIGIN")
-    origin = kept_origin or probe_origin(resolution.values, facts["engine"])
+    origin = kept_origin or probe_origin(resolution.values, services, facts["engine"])
     module.exit_json(
         settings=asdict(resolution),
         secrets=sections["secrets"],
@@ -395,7 +418,7 @@ def main() -> None:
             "source_tree": build_inputs.tree_fingerprint(
                 source, [project / "Dockerfile.dockerignore", source / ".dockerignore"]
             ),
-            "built": build_inputs.last_build(project),
+            "built": build_inputs.last_build(project, services["roles"]["site"]),
             "autograph": host.read_text(source / AUTOGRAPH_CONFIG),
             "source_tight": host.unreadable_for_others(source, instances.READ_IN_BUILDS),
             "source_windows": host.with_carriage_returns(source, instances.READ_IN_BUILDS),

@@ -24,7 +24,7 @@ options:
   service:
     description: The service that the command runs in.
     type: str
-    default: web
+    required: true
   command:
     description: The command.
     type: list
@@ -57,6 +57,7 @@ EXAMPLES = r"""
   addons.olympia.initialize:
     project_src: /srv/olympia/addons-server
     project: addons-server
+    service: web
     command: [make, initialize]
     volume: addons-server_data_mysqld
 """
@@ -138,7 +139,7 @@ def main() -> None:
         argument_spec={
             "project_src": {"type": "path", "required": True},
             "project": {"type": "str", "required": True},
-            "service": {"type": "str", "default": "web"},
+            "service": {"type": "str", "required": True},
             "command": {"type": "list", "elements": "str", "required": True},
             "volume": {"type": "str", "required": True},
             "volatile_services": {"type": "list", "elements": "str", "default": []},

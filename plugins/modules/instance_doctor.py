@@ -103,8 +103,6 @@ from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes i
 HOSTS = Path("/etc/hosts")
 MAP_COUNT = Path("/proc/sys/vm/max_map_count")
 SYSCTL_FILE = Path("/etc/sysctl.d/90-olympia.conf")
-# Where the services listen that web needs.
-SERVICE_PORTS = {"elasticsearch": 9200, "memcached": 11211, "mysqld": 3306, "rabbitmq": 5672, "redis": 6379}
 CONNECT = """
 import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -178,7 +176,7 @@ def refusal(settings: dict[str, Any]) -> tuple[str, str]:
     Args:
         settings: Derived settings, of an instance that has a volume.
     """
-    image = settings["images"]["mysqld"]
+    image = settings["images"][settings["roles"]["database"]]
     if not host.image_id(host.run, image):
         return "", ""
     try:
@@ -188,18 +186,20 @@ def refusal(settings: dict[str, Any]) -> tuple[str, str]:
     return opening.refusal
 
 
-def unreached(facts: dict[str, Any]) -> dict[str, str]:
-    """Return why web does not reach the services that run, by service; nobody is asked where nothing seems wrong.
+def unreached(settings: dict[str, Any], facts: dict[str, Any]) -> dict[str, str]:
+    """Return why the application does not reach the services that run, by service; nobody is asked where nothing seems wrong.
 
     Args:
+        settings: Derived settings.
         facts: What the probe found.
     """
+    site, ports = settings["roles"]["site"], settings["service_ports"]
     running = {entry["service"]: entry for entry in facts["containers"] if entry["state"] == "running"}
     unwell = facts["site_error"] or any(entry["health"] in ("starting", "unhealthy") for entry in running.values())
-    if not unwell or "web" not in running:
+    if not unwell or site not in running:
         return {}
-    addresses = json.dumps({name: port for name, port in SERVICE_PORTS.items() if name in running})
-    code, output, _errors = host.run(["docker", "exec", running["web"]["id"], "python3", "-c", CONNECT, addresses])
+    addresses = json.dumps({name: port for name, port in ports.items() if name in running})
+    code, output, _errors = host.run(["docker", "exec", running[site]["id"], "python3", "-c", CONNECT, addresses])
     return {} if code else {name: error for name, error in json.loads(output).items() if error}
 
 
@@ -236,7 +236,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
     project = Path(settings["project_dir"])
     origin = settings["image_origin"]
     urls = doctor.mirror_urls(origin, facts["image_sources"], pip_config(), npm_config())
-    asks_registry = "registry" in names and origin == "registry"
+    asked = settings["images"][settings["roles"]["cache"]] if "registry" in names and origin == "registry" else ""
     environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in doctor.PROXIES}
     return {
         "addresses": addresses(settings["host_name"]) if "hosts-entry" in names else [],
@@ -253,10 +253,10 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
         "one_off": host.one_off_containers(host.run, settings["instance"]),
         "overrides": [name for name in doctor.OVERRIDES if host.exists(project / name)],
         "refusal": refusal(settings) if "mysql-volume" in names and facts["volume_created"] else ("", ""),
-        "registry": asdict(host.registry_answer(host.run, settings["images"]["memcached"])) if asks_registry else None,
+        "registry": asdict(host.registry_answer(host.run, asked)) if asked else None,
         "source_not_utf8": build_inputs.not_utf8(Path(settings["source_dir"])) if "source-tree" in names else [],
         "source_uid": owner(Path(settings["source_dir"])),
-        "unreached": unreached(facts) if "networks" in names else {},
+        "unreached": unreached(settings, facts) if "networks" in names else {},
         "volume_files": volume_files(settings["volume"]) if "mysql-volume" in names else None,
     }
 

@@ -48,6 +48,10 @@ options:
     description: The project directory.
     type: path
     required: true
+  services:
+    description: The services that are the V(site), the V(database) and the V(cache).
+    type: dict
+    default: {}
   images:
     description: The images of V(application) and V(database).
     type: dict
@@ -110,6 +114,7 @@ EXAMPLES = r"""
     instance: two
     directory: /srv/olympia/snapshots
     project_src: /srv/olympia/two
+    services: {site: web, database: mysqld, cache: memcached}
     images: {application: "olympia/two:local", database: "mysql:8.0"}
     volumes: {database: two_data_mysqld, storage: two_storage}
     password: "{{ database_password }}"
@@ -176,8 +181,6 @@ names = {key for one in migrations.values() for key in one.replaces} | set(migra
 print(json.dumps(sorted(".".join(name) for name in names)))
 """
 APPLIED = f"SELECT CONCAT(app, '.', name) FROM {DATABASE}.django_migrations ORDER BY id"
-# The cache knows what was; the services that have a volume are told by it.
-FORGETFUL = ("memcached",)
 
 
 def quoted(text: str) -> str:
@@ -200,6 +203,7 @@ class Instance:
         self.project = Path(params["project_src"])
         self.parts: dict[str, str] = params["volumes"]
         self.images: dict[str, str] = params["images"]
+        self.services: dict[str, str] = params["services"]
         self.password: str = params["password"]
         self.kept: int = params["kept"]
         self.holds_data: bool = params["holds_data"]
@@ -226,7 +230,7 @@ class Instance:
     def server(self) -> str:
         """Return the ID of the running container of the database server; the empty string where it does not run."""
         running = [one for one in host.containers(host.run, self.name) if one["state"] == "running"]
-        return next((str(one["id"]) for one in running if one["service"] == "mysqld"), "")
+        return next((str(one["id"]) for one in running if one["service"] == self.services["database"]), "")
 
     def inside(self, server: str, command: str, text: str = "") -> list[str]:
         """Return the arguments that run a command in the database server's container, as its root."""
@@ -381,7 +385,7 @@ class Instance:
         known = volumes.execute(
             [
                 "compose", "--project-directory", str(self.project), "run", "--rm", "--no-deps", "--no-TTY", "--quiet-pull",
-                "web", "python3", "-c", KNOWN_MIGRATIONS,
+                self.services["site"], "python3", "-c", KNOWN_MIGRATIONS,
             ],
             cwd=self.project,
         )  # fmt: skip
@@ -428,7 +432,8 @@ class Instance:
         remembering = [
             str(one["id"])
             for one in host.containers(host.run, self.name)
-            if one["service"] in FORGETFUL and one["state"] == "running"
+            # The cache knows what was; the services that have a volume are told by it.
+            if one["service"] == self.services["cache"] and one["state"] == "running"
         ]
         # A paused server that were woken later would go on with what is not there any more.
         running = [*self.volumes.users(self.parts.values(), "paused"), *remembering]
@@ -722,6 +727,7 @@ def main() -> None:
             "directory": {"type": "path", "required": True},
             "name": {"type": "str", "default": ""},
             "project_src": {"type": "path", "required": True},
+            "services": {"type": "dict", "default": {}},
             "images": {"type": "dict", "default": {}},
             "volumes": {"type": "dict", "default": {}},
             "password": {"type": "str", "default": "", "no_log": True},

@@ -45,8 +45,8 @@ options:
     type: str
     choices: [auto, packages, registry]
     default: registry
-  registry:
-    description: The registry that V(auto) asks for; empty for Docker Hub.
+  image:
+    description: The image of a registry that V(auto) asks for.
     type: str
     default: ""
 attributes:
@@ -105,7 +105,6 @@ from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan 
 from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
 from ansible_collections.addons.olympia.plugins.module_utils.shared.people import GROUP
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import REGISTRY_IMAGES, in_registry
 
 # What rootless Docker, an account's own systemd manager, firewall rules, a home directory of fixed size and build caches need; and
 # git, with what it reaches repositories by: no tenant can install it.
@@ -398,7 +397,7 @@ def main() -> None:
             "disks_dir": {"type": "path", "required": True},
             "packages": {"type": "list", "elements": "str", "default": []},
             "image_origin": {"type": "str", "choices": ["auto", "packages", "registry"], "default": "registry"},
-            "registry": {"type": "str", "default": ""},
+            "image": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -451,7 +450,7 @@ def main() -> None:
         module.warn(f"{more}: lower disk_gb of some in olympia_tenants, or watch the doctor's check disk-machine.")
     origin = module.params["image_origin"]
     if origin == "auto":
-        answer = host.registry_answer(host.run, in_registry(module.params["registry"], REGISTRY_IMAGES["memcached"]))
+        answer = host.registry_answer(host.run, module.params["image"])
         origin = "registry" if answer.kind in registry.SPOKEN else "packages"
     module.exit_json(changed=False, needs=needs, problems=problems, plan=plan, origin=origin)
 

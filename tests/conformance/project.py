@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -18,6 +19,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.checks import prefl
 from ansible_collections.addons.olympia.plugins.module_utils.core.files import write
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
+from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import image_files, made_here
+from ansible_collections.addons.olympia.plugins.module_utils.stack.services import known
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import project
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +32,10 @@ SECRETS = {
     "REDIS_PASSWORD": "redis-secret",
     "SECRET_KEY": "key-secret",
 }
-PACKAGE_IMAGES = {name: f"olympia/{name}:made-here" for name in ("base", *stack.SERVICES[2:])}
+PACKAGE_IMAGES = {
+    name: f"olympia/{name}:made-here"
+    for name in ("base", *made_here(image_files(ROLES / "olympia_images/files"), known()))
+}
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,7 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
         "autograph": "signers: []\npassword: $ecret\n",
         "uid": 1000,
         "ca_bundle": "",
+        "compose_d": {},
         "pip_config": "",
         "machine": "",
         "npm_config": "",
@@ -130,11 +137,13 @@ def host(directory: Path, **changed: Any) -> dict[str, Any]:
     } | changed
 
 
-def rendered(resolution: settings.Resolution, facts: Mapping[str, Any]) -> Project:
+def rendered(
+    resolution: settings.Resolution, facts: Mapping[str, Any], secrets: Mapping[str, str] = MappingProxyType(SECRETS)
+) -> Project:
     """Render the project directory, and write it as a run does."""
     derived = stack.derive(resolution.values, facts, PACKAGE_IMAGES)
     choices = {settings.short_name(name): settings.encode(value) for name, value in resolution.choices.items()}
-    files = project.render(ROLES / "olympia_stack/templates", derived, choices, SECRETS)
+    files = project.render(ROLES / "olympia_stack/templates", derived, choices, secrets)
     directory = Path(derived["project_dir"])
     for name, content in files.items():
         write(directory / name, content, int(project.RENDERED[name].mode, 8))

@@ -117,7 +117,7 @@ def read_as_meant(made: Project) -> None:
     assert model["name"] == meant["instance"]
     assert model["volumes"]["data_mysqld"] == {"name": meant["volume"], "external": True}
     assert {name: services[name]["image"] for name in meant["services"]} == {
-        name: meant["image"] if name in stack.APPLICATION_SERVICES else meant["images"][name]
+        name: meant["image"] if name in meant["application_services"] else meant["images"][name]
         for name in meant["services"]
     }
     environment = web["environment"]

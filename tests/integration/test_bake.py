@@ -244,13 +244,13 @@ def test_what_the_caller_built_from_is_kept_with_the_image_that_came_of_it(
     for inputs in ("abc", "def"):
         bake(**options, inputs=inputs)
         image = docker("image", "inspect", "--format={{.Id}}", f"{prefix}/web:1")
-        assert last_build(tmp_path) == {"inputs": inputs, "image": image}
+        assert last_build(tmp_path, "web") == {"inputs": inputs, "image": image}
     # Nothing is built: what the last build told stays.
     bake(**options, inputs="ghi", check_mode=True)
-    assert last_build(tmp_path)["inputs"] == "def"
+    assert last_build(tmp_path, "web")["inputs"] == "def"
     # Who does not say what it is built from has not said it of this image, either.
     bake(**options)
-    assert last_build(tmp_path) == {"inputs": "", "image": image}
+    assert last_build(tmp_path, "web") == {"inputs": "", "image": image}
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
     assert bake(**options, inputs="ghi")["failed"] is True
-    assert last_build(tmp_path) == {"inputs": "", "image": image}
+    assert last_build(tmp_path, "web") == {"inputs": "", "image": image}

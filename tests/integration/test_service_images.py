@@ -16,16 +16,17 @@ from typing import Any
 
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
-    SERVICES,
     bake_project,
     image_files,
     image_tags,
+    made_here,
     package_sources,
 )
 
 from .conftest import ROOT, docker
 
 ROLE = ROOT / "roles/olympia_images"
+SERVICES = made_here(image_files(ROLE / "files"))
 DATA = {"mysqld": "/var/lib/mysql", "redis": "/data", "rabbitmq": "/var/lib/rabbitmq"}
 AWKWARD = """it's a "pass\\word" with $dollars & `ticks`"""
 NGINX = """

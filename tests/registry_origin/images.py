@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.host.probing import CA_BUNDLE
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import REGISTRY_IMAGES
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import LISTS
+from ansible_collections.addons.olympia.plugins.module_utils.stack.services import fill, registry_references
 
 from tests.hosts import make_service_images
 from tests.parts import ROOT
@@ -33,7 +33,8 @@ def push_images(address: str, path: str = "mirror") -> str:
         path: Where they are to be in it.
     """
     own = make_service_images()
-    references = {name: REGISTRY_IMAGES[name] for name in own}
+    settings = {"elasticsearch_version": "7.17.24"}
+    references = {name: fill(registry_references()[name], settings) for name in own}
     registry = f"{address}/{path}"
     common = {
         "args": {"BASE": own["base"], "STAND_IN": own["elasticsearch"]},

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import REGISTRY_IMAGES
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     bake_project,
     image_bases,
@@ -19,6 +18,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack.service_image
     image_tags,
     package_sources,
 )
+from ansible_collections.addons.olympia.plugins.module_utils.stack.services import registry_references
 
 from tests.e2e.stack import Stack
 from tests.parts import ROOT
@@ -68,7 +68,7 @@ def test_another_product_is_refused_before_anything_is_changed(stack: Stack) -> 
 
 
 def test_an_image_of_another_product_does_not_get_the_volume(stack: Stack, mirror: str) -> None:
-    others = {"service_images": {"mysqld": f"{mirror}/{REGISTRY_IMAGES['mysqld']}"}}
+    others = {"service_images": {"mysqld": f"{mirror}/{registry_references()['mysqld']}"}}
     run = stack.play("up", **others)
     assert run.code != 0
     assert "is of MariaDB 10.11, whose files MySQL 9.7 cannot read; nothing was changed" in run.output

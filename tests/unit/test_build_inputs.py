@@ -358,14 +358,14 @@ def test_without_a_tree_the_inputs_are_not_known() -> None:
 )
 def test_what_the_last_build_told_is_read(tmp_path: Path, text: object, told: dict[str, str]) -> None:
     (tmp_path / METADATA).write_text(json.dumps(text))
-    assert last_build(tmp_path) == told
+    assert last_build(tmp_path, "web") == told
 
 
 @pytest.mark.parametrize("content", [b"", b'{"inputs": "ab', b"\xff\xfe"])
 def test_a_last_build_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
-    assert last_build(tmp_path) == {"inputs": "", "image": ""}
+    assert last_build(tmp_path, "web") == {"inputs": "", "image": ""}
     (tmp_path / METADATA).write_bytes(content)
-    assert last_build(tmp_path) == {"inputs": "", "image": ""}
+    assert last_build(tmp_path, "web") == {"inputs": "", "image": ""}
 
 
 @pytest.mark.parametrize(

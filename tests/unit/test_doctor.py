@@ -13,6 +13,7 @@ import yaml
 from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
 from ansible_collections.addons.olympia.plugins.module_utils.host.probing import ENGINE_DATA
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
+from ansible_collections.addons.olympia.plugins.module_utils.stack.services import started
 from ansible_collections.addons.olympia.plugins.modules import instance_doctor as module
 
 from olympia_provisioner.cli.verbs.doctor import document, text
@@ -99,6 +100,7 @@ def findings(
         "max_map_count": 65530,
         "memory_mb": 16000,
         "npm_config": "",
+        "compose_d": {},
         "pip_config": "",
         "project_dir": project,
         "rendered": {},
@@ -156,6 +158,14 @@ def verdict(name: str, found: doctor.Findings) -> dict[str, Any]:
 DOWN = {"server": None, "server_error": "Cannot connect to the Docker daemon"}
 REGISTRY = {"image_origin": "registry"}
 NGINX = {"service": "nginx", "state": "running", "ports": [80], "networks": {"addons-server_default": ["nginx"]}}
+SICK = [
+    {"service": "mine", "state": "running", "health": "unhealthy", "image_replaced": False},
+    *(
+        {"service": name, "state": "running", "health": "healthy", "image_replaced": False}
+        for name in started()
+        if name != "web"
+    ),
+]
 SILENT = {"containers": [NGINX], "site_error": "timed out"}
 RULE = "-A DOCKER ! -i br-0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.18.0.2:80"
 WITH_VOLUME = {"facts": {"volume_created": "yesterday"}, "seen": {"refusal": ["MySQL 8.4 would", "Keep to it."]}}
@@ -216,6 +226,9 @@ def test_all_is_well_on_a_good_host() -> None:
         ("disk-project", "failed", "addons-server", {"min_disk_mb": 99999}),
         ("map-count", "ok", "it is packages", {}),
         ("map-count", "warning", "65530, of 262144 recommended", {"facts": REGISTRY}),
+        ("services", "ok", "none runs", {}),
+        ("services", "failed", "mine is unhealthy; web has no container", {"facts": {"containers": SICK}}),
+        ("services", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
         ("site-answer", "ok", "does not run", {}),
         ("site-answer", "ok", "127.0.0.1:80 answers", {"facts": {"containers": [NGINX]}}),
         ("site-answer", "failed", "nothing answers at 127.0.0.1:80: timed out", {"facts": SILENT}),

@@ -104,6 +104,17 @@ def test_a_shell_without_a_terminal_asks_for_none() -> None:
     assert inside.exec_command("web", ["bash"], False) == [*compose, "-T", "web", "olympia-entrypoint", "bash"]
 
 
+def test_make_runs_targets_in_the_web_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr(inside, "become_inside", lambda _context, command: became.append(command))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    inside.run_make(context("make", "update_assets", "INSTANCE=two"))
+    compose = ["docker", "compose", "exec", "-T", "web", "olympia-entrypoint"]
+    assert became == [[*compose, "make", "--file=Makefile-docker", "update_assets"]]
+    with pytest.raises(OlympiaError, match="takes a target"):
+        inside.run_make(context("make"))
+
+
 def test_only_the_applications_containers_have_the_applications_user() -> None:
     compose = ["docker", "compose", "exec"]
     assert inside.exec_command("redis", ["redis-cli"], True) == [*compose, "redis", "redis-cli"]

@@ -12,17 +12,17 @@ from ansible_collections.addons.olympia.plugins.modules.images_info import proxi
 
 FILES = images.image_files(Path(__file__).resolve().parents[2] / "roles/olympia_images/files")
 SOURCES = ["deb http://mirror.example.org/debian bookworm main"]
-TAGS = images.image_tags(FILES, "bookworm", SOURCES)
+TAGS = images.image_tags(FILES, "bookworm", SOURCES, on_request=["mail"])
 
 
 def changed(files: dict[str, str]) -> set[str]:
     """Return the names of the images that other files give another tag."""
-    tags = images.image_tags(files, "bookworm", SOURCES)
+    tags = images.image_tags(files, "bookworm", SOURCES, on_request=["mail"])
     return {name for name in tags if tags[name] != TAGS[name]}
 
 
 def test_every_image_has_a_tag_of_its_own() -> None:
-    assert set(TAGS) == {"base", *images.SERVICES}
+    assert set(TAGS) == {"base", *images.made_here(FILES, ["mail"])}
     assert len(set(TAGS.values())) == len(TAGS)
     for name, tag in TAGS.items():
         assert tag.startswith(f"olympia/{name}:bookworm-")
@@ -35,7 +35,7 @@ def test_every_file_is_an_input(path: str) -> None:
     if folder == "base":
         assert affected == set(TAGS)
     elif folder == "lists":
-        assert affected == set(images.SERVICES)
+        assert affected == set(images.made_here(FILES, ["mail"]))
     else:
         assert affected == {folder}
 
@@ -48,8 +48,8 @@ def test_a_new_a_lost_and_a_renamed_file_are_changes() -> None:
 
 
 def test_text_does_not_slip_from_one_file_into_the_next() -> None:
-    joined = images.image_tags({**FILES, "redis/a": "xy", "redis/b": ""}, "bookworm", SOURCES)
-    split = images.image_tags({**FILES, "redis/a": "x", "redis/b": "y"}, "bookworm", SOURCES)
+    joined = images.image_tags({**FILES, "redis/a": "xy", "redis/b": ""}, "bookworm", SOURCES, on_request=["mail"])
+    split = images.image_tags({**FILES, "redis/a": "x", "redis/b": "y"}, "bookworm", SOURCES, on_request=["mail"])
     assert joined["redis"] != split["redis"]
 
 
@@ -77,8 +77,8 @@ def test_the_order_of_files_does_not_matter() -> None:
 def test_the_project_builds_every_service_on_the_base_image() -> None:
     project = images.bake_project(FILES, TAGS)
     definition = json.loads(project["docker-bake.json"])
-    assert set(definition["group"]["default"]["targets"]) == set(images.SERVICES)
-    for service in images.SERVICES:
+    assert set(definition["group"]["default"]["targets"]) == set(images.made_here(FILES, ["mail"]))
+    for service in images.made_here(FILES, ["mail"]):
         target = definition["target"][service]
         assert target["tags"] == [TAGS[service]]
         assert target["args"]["BASE"] == target["labels"]["org.opencontainers.image.base.name"] == TAGS["base"]
@@ -126,7 +126,7 @@ def test_mysqls_lists_may_be_late_where_the_hosts_own_may(chosen: str, mirror: s
 def test_the_project_builds_only_what_is_missing() -> None:
     project = images.bake_project(FILES, TAGS, present=[TAGS["base"], TAGS["redis"], "olympia/mysqld:other"])
     built = json.loads(project["docker-bake.json"])["group"]["default"]["targets"]
-    assert set(built) == set(images.SERVICES) - {"redis"}
+    assert set(built) == set(images.made_here(FILES, ["mail"])) - {"redis"}
 
 
 def test_builds_get_the_hosts_certificates_settings_and_proxies_as_secrets_and_arguments() -> None:

@@ -11,7 +11,7 @@ import yaml
 from ansible_collections.addons.olympia.plugins.module_utils.build import cache
 from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
 from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
-from ansible_collections.addons.olympia.plugins.module_utils.stack import application
+from ansible_collections.addons.olympia.plugins.module_utils.stack import application, services
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 
 ROLES = Path(__file__).parents[2] / "roles"
@@ -79,6 +79,7 @@ def facts(**changed: Any) -> dict[str, Any]:
         "autograph": "",
         "uid": 1000,
         "ca_bundle": "",
+        "compose_d": {},
         "pip_config": "",
         "npm_config": "",
         "local_names": ["localhost"],
@@ -129,7 +130,7 @@ def test_images_follow_the_origin_and_the_users_word() -> None:
         "redis": "redis:7",
     }
     registry = derived(image_origin="registry")
-    assert registry["images"]["mysqld"] == stack.REGISTRY_IMAGES["mysqld"]
+    assert registry["images"]["mysqld"] == services.registry_references()["mysqld"]
     assert registry["base_packages"] == []
 
 
@@ -139,9 +140,10 @@ def test_an_ipv6_address_has_brackets_in_the_sites() -> None:
 
 def test_addons_servers_companions_come_with_its_own_tree_and_from_a_registry_only() -> None:
     tree = facts(autograph="signers: []")
-    assert set(stack.COMPANIONS) <= set(stack.derive(values(image_origin="registry"), tree, {})["services"])
+    companions = {"addons-frontend", "autograph"}
+    assert companions <= set(stack.derive(values(image_origin="registry"), tree, {})["services"])
     for settings in (stack.derive(values(), tree, PACKAGE_IMAGES), derived(image_origin="registry")):
-        assert not set(stack.COMPANIONS) & set(settings["services"])
+        assert not companions & set(settings["services"])
 
 
 DIGEST = "sha256:" + "0" * 64
@@ -224,7 +226,8 @@ def test_only_what_is_not_here_is_pulled() -> None:
     wanted = stack.images_to_pull(stack.derive(given, here, {}), here, ())
     assert set(wanted) == {
         "olympia/addons-server:1",
-        *(stack.REGISTRY_IMAGES[name] for name in ("nginx", "rabbitmq", "memcached", "elasticsearch")),
+        *(services.registry_references()[name] for name in ("nginx", "rabbitmq", "memcached")),
+        "elasticsearch:7.17.24",
     }
     assert stack.images_to_pull(derived(), facts(), PACKAGE_IMAGES.values()) == []
 

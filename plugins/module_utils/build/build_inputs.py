@@ -123,14 +123,15 @@ def build_inputs(tree: str, files: Mapping[str, str], base_image: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest() if tree else ""
 
 
-def last_build(project: Path) -> dict[str, str]:
+def last_build(project: Path, service: str) -> dict[str, str]:
     """Return the inputs of the last build and the ID of the image that it made; empty strings where that is not known.
 
     Args:
         project: The project directory.
+        service: The service that the image is built for.
     """
     try:
         metadata = json.loads((project / METADATA).read_text(encoding="utf-8"))
-        return {"inputs": metadata["inputs"] or "", "image": metadata["images"]["web"] or ""}
+        return {"inputs": metadata["inputs"] or "", "image": metadata["images"][service] or ""}
     except (OSError, ValueError, KeyError, TypeError):
         return {"inputs": "", "image": ""}

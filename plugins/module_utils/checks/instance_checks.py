@@ -20,7 +20,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.settings.sources im
     short_name,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application, ownership
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import OLYMPIA_UID
+from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import OLYMPIA_UID, amiss
 
 OK, WARNING, FAILED, UNKNOWN = "ok", "warning", "failed", "unknown"
 
@@ -48,7 +48,8 @@ FACTS = (
 )  # fmt: skip
 SETTINGS = (
     "bind_address", "ca_bundle", "closed", "compose_files", "elasticsearch_version", "host_name", "host_uid", "image",
-    "image_origin", "images", "initialize", "instance", "project_dir", "source_dir", "volatile_services", "volume", *PROXIES,
+    "image_origin", "images", "initialize", "instance", "project_dir", "roles", "service_ports", "services", "source_dir",
+    "volatile_services", "volume", *PROXIES,
 )  # fmt: skip
 
 
@@ -317,13 +318,30 @@ def _published_address(findings: Findings) -> Verdict:
     error = findings.facts["site_error"]
     if not findings.reachable:
         return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
-    if not any(entry["service"] == "nginx" and entry["state"] == "running" for entry in findings.facts["containers"]):
+    proxy = findings.settings["roles"]["proxy"]
+    if not any(entry["service"] == proxy and entry["state"] == "running" for entry in findings.facts["containers"]):
         return Verdict(OK, "the web server does not run")
     if error:
         return Verdict(
             FAILED, f"nothing answers at {site['address']}:{site['port']}: {error}", "See the check firewall-rules."
         )
     return Verdict(OK, f"{site['address']}:{site['port']} answers")
+
+
+def _services(findings: Findings) -> Verdict:
+    containers, wanted = findings.facts["containers"], findings.settings["services"]
+    if not findings.reachable:
+        return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
+    if not containers:
+        return Verdict(OK, "none runs: 'make up' starts them")
+    there = {entry["service"] for entry in containers}
+    # Another configuration is the affair of the check rendered-files.
+    wrong = amiss({**findings.facts, "service_hashes": {}})
+    wrong += [f"{name} has no container" for name in wanted if name not in there]
+    if wrong:
+        name = wrong[0].split()[0]
+        return Verdict(FAILED, "; ".join(wrong), f"Run 'olympia logs {name}' for the cause, then 'make up'.")
+    return Verdict(OK, f"{', '.join(wanted)} run")
 
 
 def _firewall_rules(findings: Findings) -> Verdict:
@@ -353,11 +371,11 @@ def _networks(findings: Findings) -> Verdict:
         return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
     if full := checks.check_networks(findings.values, {**findings.facts, "networks": networks}):
         return from_problems(full, "")
-    own = f"{findings.settings['instance']}_default"
+    own, site = f"{findings.settings['instance']}_default", findings.settings["roles"]["site"]
     wrong = [*_without_network(findings.facts["containers"])]
     if own in networks["without_bridge"]:
         wrong.append(f"the bridge of {own} is gone from this host")
-    wrong += [f"web does not reach {service}: {error}" for service, error in unreached.items()]
+    wrong += [f"{site} does not reach {service}: {error}" for service, error in unreached.items()]
     if wrong:
         return Verdict(
             FAILED,
@@ -413,7 +431,8 @@ def _map_count(findings: Findings) -> Verdict:
 
 
 def _search_server(findings: Findings) -> Verdict:
-    image, version = findings.settings["images"]["elasticsearch"], findings.settings["elasticsearch_version"]
+    image = findings.settings["images"][findings.settings["roles"]["search"]]
+    version = findings.settings["elasticsearch_version"]
     if findings.settings["volatile_services"]:
         return Verdict(
             OK,
@@ -563,7 +582,7 @@ def _registry(findings: Findings) -> Verdict:
         return Verdict(OK, "not needed: the image origin is packages")
     if not findings.reachable:
         return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
-    reference = findings.settings["images"]["memcached"]
+    reference = findings.settings["images"][findings.settings["roles"]["cache"]]
     answer = findings.seen["registry"]
     if not answer["kind"]:
         return Verdict(OK, f"asked for {reference}")
@@ -681,6 +700,7 @@ CHECKS = (
     Check("docker-group", "right to use the engine", _docker_group),
     Check("http-port", "port of the site", _port("olympia_stack_http_port")),
     Check("mysql-port", "port of the database", _port("olympia_stack_mysql_port")),
+    Check("services", "services, and those of your own", _services),
     Check("site-answer", "answer of the site", _published_address),
     Check("firewall-rules", "firewall rules of its port and of builds", _firewall_rules),
     Check("networks", "networks of containers, and room for them", _networks),

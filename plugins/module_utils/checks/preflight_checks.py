@@ -12,7 +12,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.core import causes
 from ansible_collections.addons.olympia.plugins.module_utils.host.probing import own_ports
 from ansible_collections.addons.olympia.plugins.module_utils.settings import shapes
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem, short_name
-from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, ownership
+from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, ownership, services
 from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import (
     BASE_FILE,
     CI_FILE,
@@ -375,7 +375,8 @@ def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
     """
     origin, kept = image_origin(values, facts), database.product(facts["database"]["kept"])
     wanted = database.MYSQL if origin == "registry" else database.product(facts["database"]["chosen"])
-    if not kept or not facts["volume_created"] or kept == wanted or "mysqld" in values["olympia_stack_service_images"]:
+    given = services.roles()["database"] in values["olympia_stack_service_images"]
+    if not kept or not facts["volume_created"] or kept == wanted or given:
         return []
     names = database.NAMES
     return [

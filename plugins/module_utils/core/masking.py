@@ -11,6 +11,25 @@ MASK = "********"
 URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s\"']+(?=@)")
 TOKENS = re.compile(r"(_auth|_authToken|_password|\"auth\"|\"identitytoken\")(\s*[=:]\s*\"?)[^\s\"]+")
 
+# What variables are called whose values nobody else is to see.
+SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|(^|_)(API)?KEY($|_)", re.IGNORECASE)
+
+
+def looks_secret(name: str) -> bool:
+    """Return whether a variable's name says that its value is a secret."""
+    return bool(SECRET_NAME.search(name))
+
+
+def mask_named(value: Any) -> Any:
+    """Return a value without what stands in its dictionaries under names that say so.
+
+    Args:
+        value: Any value.
+    """
+    if isinstance(value, dict):
+        return {key: MASK if looks_secret(str(key)) and item != "" else mask_named(item) for key, item in value.items()}
+    return [mask_named(item) for item in value] if isinstance(value, list) else value
+
 
 def mask(value: Any) -> Any:
     """Return a value without the credentials in its texts.

@@ -12,6 +12,7 @@ NO_PHASES = (
     "claim",
     "image",
     "deps",
+    "hook",
     "prepare",
     "run",
     "settle",

@@ -17,17 +17,14 @@ from ansible_collections.addons.olympia.plugins.module_utils.settings.sources im
     Problem,
     short_name,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.stack import database
+from ansible_collections.addons.olympia.plugins.module_utils.stack import database, services
 from ansible_collections.addons.olympia.plugins.module_utils.stack.application import is_name, is_reference
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import (
-    COMPANIONS,
-    REGISTRY_IMAGES,
-    SERVICES,
-)
 
 LONGEST_HOST_NAME = 253
 HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 SITE_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 # What apt-get takes: behind the name an architecture, and a version or a release.
@@ -77,6 +74,25 @@ def one_of(names: Mapping[str, Any] | tuple[str, ...]) -> Shape:
     return Shape(names.__contains__, "a service that this can be set for", f"Name any of {', '.join(names)}.")
 
 
+def key_shapes() -> dict[str, Shape]:
+    """Return what the keys of settings have to be. On the controller, which knows the services."""
+    return {
+        "olympia_stack_service_images": one_of(services.registry_references()),
+        "olympia_stack_debian_package_replacements": Shape(
+            PACKAGE_NAME.fullmatch, "the name of a package", "Use that alone."
+        ),
+        "olympia_stack_environment": Shape(
+            VARIABLE.fullmatch, "the name of a variable", "Use letters, digits and _, and begin with no digit."
+        ),
+        # Users' own Compose files add services of other names.
+        "olympia_stack_wait_timeouts": Shape(
+            SERVICE.fullmatch,
+            "the name of a service",
+            f"Name any of {', '.join(services.started())}, or one of your own.",
+        ),
+    }
+
+
 DIRECTORY = Shape(is_directory, "the path of a directory, without a colon", "Begin it with / or ~/.")
 REFERENCE = Shape(
     is_reference, "the reference of an image", "Use NAME, NAME:VERSION or NAME@DIGEST, the name in lower case."
@@ -108,13 +124,6 @@ SHAPES = {
 }
 # Those for which an empty text would mean something else: Docker takes it for all addresses, or for the latest version.
 NEVER_EMPTY = ("olympia_images_database", "olympia_stack_bind_address", "olympia_stack_elasticsearch_version")
-KEYS = {
-    "olympia_stack_service_images": one_of(REGISTRY_IMAGES),
-    "olympia_stack_debian_package_replacements": Shape(
-        PACKAGE_NAME.fullmatch, "the name of a package", "Use that alone."
-    ),
-    "olympia_stack_wait_timeouts": one_of((*SERVICES, *COMPANIONS, "customs")),
-}
 LINE = Shape(str.isprintable, "one line of text that can be shown", "Leave out line breaks and control characters.")
 
 
@@ -139,14 +148,14 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
     Args:
         values: Resolved settings by variable.
     """
-    problems = []
+    problems, shapes_of_keys = [], key_shapes()
     for variable, value in values.items():
         if not variable.startswith(STACK_PREFIX) and variable not in SHAPES:
             continue
         keys = [str(key) for key in value] if isinstance(value, dict) else []
         found = [(text, SHAPES.get(variable, LINE)) for text in texts(value)]
         found += [("", SHAPES[variable])] if value == "" and variable in NEVER_EMPTY else []
-        found += [(key, KEYS.get(variable, LINE)) for key in keys]
+        found += [(key, shapes_of_keys.get(variable, LINE)) for key in keys]
         for text, shape in found:
             broken = next((one for one in (LINE, shape) if not one.accepts(text)), None)
             if broken:

@@ -29,7 +29,7 @@ ALIASES: dict[str, str] = {
 # images say with DOCKER_VERSION which engine they have, so what would pull an image is not among these.
 ENVIRONMENT_NAMES = ("COMPOSE_FILE", "DATA_BACKUP_SKIP", "DOCKER_BUILD", "DOCKER_COMMIT", "DOCKER_TARGET", "HOST_UID")
 # Everybody's names for what is no choice of ours; builds and the doctor look at them by themselves.
-COMMON_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+COMMON_NAMES = ("ENVIRONMENT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 # Ansible's marks in descriptions, such as C(production).
 MARKUP = re.compile(r"\b[A-Z]\(([^)]*)\)")

@@ -6,7 +6,7 @@ Pure functions.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.build import cache
@@ -14,35 +14,18 @@ from ansible_collections.addons.olympia.plugins.module_utils.build.registry impo
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import familiar_name
 from ansible_collections.addons.olympia.plugins.module_utils.host.probing import initialization_state
+from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import encode
+from ansible_collections.addons.olympia.plugins.module_utils.stack import services as catalogue
 from ansible_collections.addons.olympia.plugins.module_utils.stack.application import application_image
 from ansible_collections.addons.olympia.plugins.module_utils.stack.instance_names import DEFAULT_INSTANCE
 
-BASE_FILE = "docker-compose.yml"
+BASE_FILE = catalogue.BASE_FILE
 CI_FILE = "docker-compose.ci.yml"
 PRIVATE_FILE = "docker-compose.private.yml"
 
 OLYMPIA_UID = 9500
 SITE_DOMAIN = "olympia.test"
 
-# What addons-server's own Compose files name, for registry_images.
-REGISTRY_IMAGES = {
-    "base": "python:3.11-slim-bookworm",
-    "mysqld": "mysql:8.0",
-    "redis": "redis:6.2",
-    "rabbitmq": "rabbitmq:3.12",
-    "memcached": "memcached:1.6",
-    "nginx": "nginx:1.25",
-    "elasticsearch": "elasticsearch:7.17.24",  # by default; the version is a setting
-    "autograph": "mozilla/autograph:7.2.0",
-    "addons-frontend": "mozilla/addons-frontend:latest",
-    "customs": "mozilla/customs-server:production",
-}
-APPLICATION_SERVICES = ("web", "worker")
-SERVICES = (*APPLICATION_SERVICES, "nginx", "mysqld", "redis", "rabbitmq", "elasticsearch", "memcached")
-# What addons-server has beside it. No package holds them, and another source tree has no use for them.
-COMPANIONS = ("autograph", "addons-frontend")
-# Their images are published for this one platform; other machines emulate it.
-COMPANIONS_PLATFORM = "linux/amd64"
 # In the source tree of a container; one at a time. The file says that it has been done, for the worker's look at the search server.
 INITIALIZE = ("flock", "storage", "sh", "-c", "make --file=Makefile-docker initialize && touch storage/.initialized")
 NO_CACHE_EXPORT = (
@@ -55,7 +38,11 @@ PACKAGES_BASE_PACKAGES = ["python-is-python3", "python3", "python3-dev", "python
 
 
 def derive(
-    values: Mapping[str, Any], facts: Mapping[str, Any], package_images: Mapping[str, str], build: bool = False
+    values: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    package_images: Mapping[str, str],
+    build: bool = False,
+    extra: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the settings as templates and phases read them: short names, nothing left to decide.
 
@@ -64,6 +51,7 @@ def derive(
         facts: What the probe found.
         package_images: Tags of the images of the `packages` origin, by service.
         build: Whether the application image is built here, whatever version the settings name.
+        extra: The services that users' own Compose files add.
     """
     short = {
         name.removeprefix("olympia_stack_"): value
@@ -71,13 +59,13 @@ def derive(
         if name.startswith("olympia_stack_")
     }
     instance = short["instance"]
-    database = f"{instance}_data_mysqld"
     compose_files = [name for name in short["compose_file"].split(":") if name]
     closed = CI_FILE in compose_files
     origin = image_origin(values, facts)
     # No package holds what only a registry has, so the other origin's references stand for those.
     given_images = {name: str(image) for name, image in short["service_images"].items()}
-    images = registry_images(values) | (dict(package_images) if origin == "packages" else {}) | given_images
+    references = catalogue.registry_references()
+    images = registry_images(values, references) | (dict(package_images) if origin == "packages" else {}) | given_images
     host_name = short["host_name"] or (SITE_DOMAIN if instance == DEFAULT_INSTANCE else f"{instance}.{SITE_DOMAIN}")
     port = "" if short["http_port"] == 80 else f":{short['http_port']}"
     site_url = short["site_url"] or f"http://{host_name}{port}"
@@ -97,12 +85,16 @@ def derive(
     if short["cache_to"] and not writes_caches and not pulled:
         notes.append(NO_CACHE_EXPORT)
     autograph = facts["autograph"] if origin == "registry" else ""
-    services = [*SERVICES, *(COMPANIONS if autograph else ()), *(("customs",) if private else ())]
+    chosen = short | {"autograph": autograph, "private": private}
+    known = catalogue.known()
+    services = [name for name in catalogue.started() if not known[name].needs or chosen[known[name].needs]]
+    volatile = [name for name in services if known[name].forgets == origin]
     target = short["target"] or ("production" if closed or wanted.pulled else "development")
-    return short | {
+    return chosen | {
+        "environment": {name: encode(value) for name, value in short["environment"].items()},
         "project_dir": facts["project_dir"],
         "source_dir": facts["source_dir"],
-        "compose_files": compose_files,
+        "compose_files": [*compose_files, *facts["compose_d"]],
         "closed": closed,
         "target": target,
         "image": application.reference,
@@ -115,7 +107,11 @@ def derive(
         "image_origin": origin,
         "database": facts["database"]["chosen"] if origin == "packages" else "",
         "images": images,
-        "image_platforms": {images[name]: COMPANIONS_PLATFORM for name in COMPANIONS if name not in given_images},
+        "image_platforms": {
+            images[name]: service.platform
+            for name, service in known.items()
+            if service.platform and name not in given_images
+        },
         "base_image": short["base_image"] or images["base"],
         "debian_package_replacements": {
             name: found if isinstance(found, list) else [found]
@@ -124,41 +120,48 @@ def derive(
         "base_packages": short["base_packages"] or (PACKAGES_BASE_PACKAGES if origin == "packages" else []),
         # 'down' goes on with a value that 'up' refuses.
         "host_uid": int(uid) if uid.isdecimal() else OLYMPIA_UID if closed else 0 if rootless else facts["uid"],
+        # Whoever runs this as root has the source tree's hooks run as the application's user.
+        "hook_uid": (int(uid) if uid.isdecimal() else 0) or OLYMPIA_UID,
         "host_name": host_name,
         "site_url": site_url,
         "ca_bundle": facts["ca_bundle"] if short["ca_bundle"] == "auto" else short["ca_bundle"],
         "pip_config": facts["pip_config"],
         "npm_config": facts["npm_config"],
         "reload": short["reload"] and not closed,
-        "private": private,
-        "autograph": autograph,
-        "services": services,
+        "services": [*services, *extra],
+        "roles": catalogue.roles(),
+        "application_services": [name for name in services if known[name].application],
+        # What the application connects to, and where.
+        "service_ports": {
+            name: known[name].port for name in services if known[name].wanted_by_application and known[name].port
+        },
         "initialize_command": list(INITIALIZE),
-        # The stand-in keeps its index in memory.
-        "volatile_services": ["elasticsearch"] if origin == "packages" else [],
+        "volatile_services": volatile,
         "loopback_url": loopback_url,
         "address": site_url if resolves else loopback_url,
         "url_hint": url_hint(site_url, loopback_url, resolves),
-        "volume": database,
+        "volume": f"{instance}_{catalogue.database_volume()}",
         "snapshots_dir": facts["snapshots_dir"],
         "snapshot_volumes": {
-            "database": database,
-            "storage": f"{instance}_storage",
-            # The stand-in has nothing on the disk.
-            **({"index": f"{instance}_data_elastic"} if origin != "packages" else {}),
+            volume.part: f"{instance}_{name}"
+            for service in services
+            for name, volume in known[service].volumes.items()
+            # What forgets has nothing on the disk.
+            if volume.part and service not in volatile
         },
         "port_block": facts["port_block"],
     }
 
 
-def registry_images(values: Mapping[str, Any]) -> dict[str, str]:
+def registry_images(values: Mapping[str, Any], references: Mapping[str, str]) -> dict[str, str]:
     """Return the references of all images that can come from a registry, by service.
 
     Args:
         values: Resolved settings by variable.
+        references: As `registry_references` gives them.
     """
-    images = REGISTRY_IMAGES | {"elasticsearch": f"elasticsearch:{values['olympia_stack_elasticsearch_version']}"}
-    return {name: in_registry(values["olympia_stack_registry"], image) for name, image in images.items()}
+    short = {name.removeprefix("olympia_stack_"): value for name, value in values.items()}
+    return {name: in_registry(short["registry"], catalogue.fill(image, short)) for name, image in references.items()}
 
 
 def in_registry(registry: str, image: str) -> str:
@@ -231,9 +234,24 @@ def images_to_pull(settings: Mapping[str, Any], facts: Mapping[str, Any], made: 
         facts: What the probe found.
         made: The images of the `packages` origin.
     """
-    services = [name for name in settings["services"] if name not in APPLICATION_SERVICES]
+    # Compose itself pulls those of services that users have added.
+    known = [name for name in settings["services"] if name in catalogue.known()]
+    services = [name for name in known if name not in settings["application_services"]]
     wanted = [settings["images"][name] for name in services] + ([settings["image"]] if settings["pulled"] else [])
     return [image for image in wanted if image not in made and familiar_name(image) not in facts["local_images"]]
+
+
+def images_to_make(settings: Mapping[str, Any], package_images: Mapping[str, str]) -> list[str]:
+    """Return the images of the `packages` origin that the stack needs.
+
+    Args:
+        settings: Derived settings.
+        package_images: Tags of the images of that origin, by service.
+    """
+    if settings["image_origin"] != "packages":
+        return []
+    left_out = set(catalogue.known()).difference(settings["services"])
+    return [tag for name, tag in package_images.items() if name not in left_out]
 
 
 def source_kind(values: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -258,7 +276,8 @@ def healthy(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     good = {
         entry["service"]
         for entry in facts["containers"]
-        if entry["state"] == "running" and entry["health"] == "healthy"
+        # One without a healthcheck is as well as it can be.
+        if entry["state"] == "running" and entry["health"] in ("healthy", "")
     }
     return good.issuperset(settings["services"]) and not facts["site_error"]
 
@@ -290,8 +309,9 @@ def opens_volume(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         settings: Derived settings.
         facts: What the probe found.
     """
-    servers = [entry["image_name"] for entry in facts["containers"] if entry["service"] == "mysqld"]
-    return bool(facts["volume_created"]) and settings["images"]["mysqld"] not in servers
+    database = settings["roles"]["database"]
+    servers = [entry["image_name"] for entry in facts["containers"] if entry["service"] == database]
+    return bool(facts["volume_created"]) and settings["images"][database] not in servers
 
 
 def amiss(facts: Mapping[str, Any]) -> list[str]:
@@ -328,7 +348,9 @@ def initialized(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         settings: Derived settings.
         facts: What the probe found.
     """
-    state = initialization_state(facts["volume_created"], facts["containers"], "web", settings["volatile_services"])
+    state = initialization_state(
+        facts["volume_created"], facts["containers"], settings["roles"]["site"], settings["volatile_services"]
+    )
     return bool(facts["initialized"] == state) and not facts["restore"]
 
 

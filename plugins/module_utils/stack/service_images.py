@@ -14,12 +14,10 @@ from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources im
     debian_mirrors,
     read_host_sources,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.stack import database
+from ansible_collections.addons.olympia.plugins.module_utils.stack import database, services
 
-SERVICES = ("mysqld", "redis", "rabbitmq", "memcached", "nginx", "elasticsearch")
 LABEL = "addons.olympia.service"
 BASE = "base"
-REPOSITORIES = tuple(f"olympia/{name}" for name in (BASE, *SERVICES))
 LISTS = "lists"  # fetches the package lists for the others; not an image of its own
 # MySQL is in none of Debian's releases that the others could be made of, so its image has a base of its own.
 MYSQL_BASE, MYSQL_LISTS = "mysql-base", "mysql-lists"
@@ -37,6 +35,29 @@ def image_files(directory: Path) -> dict[str, str]:
     """
     paths = sorted(path for path in directory.rglob("*") if path.is_file())
     return {path.relative_to(directory).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def made_here(files: Mapping[str, str], on_request: Collection[str] = ()) -> list[str]:
+    """Return the names of the services that have an image of their own in the `packages` origin.
+
+    Args:
+        files: As `image_files` gives them.
+        on_request: Those that count though no stack has them by default.
+    """
+    return [
+        name
+        for name, service in services.known().items()
+        if f"{name}/Dockerfile" in files and (not service.needs or name in on_request)
+    ]
+
+
+def repositories(files: Mapping[str, str]) -> list[str]:
+    """Return the names of all images, without their tags.
+
+    Args:
+        files: As `image_files` gives them.
+    """
+    return [f"olympia/{name}" for name in (BASE, *made_here(files, services.known()))]
 
 
 def debian_mirror(mirror: str = "") -> str:
@@ -101,7 +122,13 @@ def base_options(files: Mapping[str, str]) -> list[str]:
     ]
 
 
-def image_tags(files: Mapping[str, str], release: str, sources: Sequence[str], mysql: str = "") -> dict[str, str]:
+def image_tags(
+    files: Mapping[str, str],
+    release: str,
+    sources: Sequence[str],
+    mysql: str = "",
+    on_request: Collection[str] = (),
+) -> dict[str, str]:
     """Return the tags of the base images and of every service image, by name.
 
     A tag changes with anything that goes into its image, so an image whose tag exists need not be built.
@@ -111,10 +138,12 @@ def image_tags(files: Mapping[str, str], release: str, sources: Sequence[str], m
         release: Debian release.
         sources: As `package_sources` gives them. The images install from these, and so does what is built on them.
         mysql: As `mysql_source` gives it.
+        on_request: As `made_here` takes it.
     """
     tags = {base["name"]: base["tag"] for base in image_bases(files, release, sources, mysql)}
-    for service in SERVICES:
-        base = tags[MYSQL_BASE] if service == "mysqld" and mysql else tags[BASE]
+    server = services.roles()["database"]
+    for service in made_here(files, on_request):
+        base = tags[MYSQL_BASE] if service == server and mysql else tags[BASE]
         own = [[name, text] for name, text in sorted(files.items()) if name.startswith((f"{service}/", f"{LISTS}/"))]
         tags[service] = f"olympia/{service}:{base.partition(':')[2].partition('-')[0]}-{_fingerprint([base, own])}"
     return tags
@@ -163,18 +192,20 @@ def bake_project(
     args = {"BASE": tags[BASE]} | {name: value for name, value in (proxies or {}).items() if value}
     common: dict[str, Any] = {"args": args, "secret": secrets}
     of_mysql = {"BASE": tags[MYSQL_BASE]} if MYSQL_BASE in tags else {}
-    server = {"PACKAGES": SERVER_PACKAGES[database.MYSQL if of_mysql else database.MARIADB]}
+    server = services.roles()["database"]
+    packages = {"PACKAGES": SERVER_PACKAGES[database.MYSQL if of_mysql else database.MARIADB]}
     targets: dict[str, Any] = {
         LISTS: {**common, "context": LISTS},
         MYSQL_LISTS: {**common, "context": LISTS, "args": args | of_mysql},
     }
-    for service in SERVICES:
-        own_args = args | of_mysql | server if service == "mysqld" else args
+    made = made_here(files, tags)
+    for service in made:
+        own_args = args | of_mysql | packages if service == server else args
         targets[service] = {
             **common,
             "args": own_args,
             "context": service,
-            "contexts": {LISTS: f"target:{MYSQL_LISTS if service == 'mysqld' and of_mysql else LISTS}"},
+            "contexts": {LISTS: f"target:{MYSQL_LISTS if service == server and of_mysql else LISTS}"},
             "labels": {
                 LABEL: service,
                 "org.opencontainers.image.title": f"olympia/{service}",
@@ -182,7 +213,7 @@ def bake_project(
             },
             "tags": [tags[service]],
         }
-    missing = [service for service in SERVICES if tags[service] not in present]
+    missing = [service for service in made if tags[service] not in present]
     definition = {"group": {"default": {"targets": missing}}, "target": targets}
     return {**files, "docker-bake.json": json.dumps(definition, indent=2)}
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
+from ansible_collections.addons.olympia.plugins.module_utils.core.masking import looks_secret
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import encode
 from ansible_collections.addons.olympia.plugins.module_utils.shared.people import source_key
+from ansible_collections.addons.olympia.plugins.module_utils.stack import services as catalogue
 from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import PRIVATE_FILE
 from ansible_collections.addons.olympia.plugins.module_utils.stack.instance_names import PORT_BLOCK
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import compose
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose import checksum
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.templates import MANAGED
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.templates import environment as templates_of
+
+PREFIX = "APPLICATION_"
+SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,9 @@ def render(
     """
     environment = templates_of(templates)
     environment.filters["dotenv"] = dotenv.quote
-    environment.filters["compose_literal"] = compose_literal
-    environment.filters["compose_value"] = compose_value
-    environment.filters["fingerprint"] = fingerprint
+    environment.filters["compose_literal"] = compose.compose_literal
+    environment.filters["compose_value"] = compose.compose_value
+    environment.filters["compose_yaml"] = compose.compose_yaml
     environment.filters["shell_word"] = shlex.quote
     variables = {
         "settings": settings,
@@ -85,9 +90,24 @@ def render(
         "managed": MANAGED,
         # For the names of a build's cache mounts: what one source's build leaves there is for no other source's.
         "source": source_key(settings["source_repo"], settings["source_version"]),
+        "application": [service.name for service in compose.present(settings) if service.application],
+        "application_wants": compose.application_wants(settings),
+        "environment": {name: f"${{{PREFIX}{name}?}}" for name in settings["environment"]},
+        "given_to_application": compose.given_to_application(settings),
     }
+
+    def text_of(config: catalogue.Config) -> str:
+        if config.template:
+            return environment.get_template(config.template).render(variables)
+        return str(catalogue.fill(config.content, settings))
+
     return {
-        name: environment.get_template(file.template).render(variables)
+        name: environment.get_template(file.template).render(
+            variables,
+            entries=compose.entries(settings, name, text_of),
+            additions=compose.additions(settings, name),
+            text_of=text_of,
+        )
         for name, file in RENDERED.items()
         if not file.needs or settings[file.needs]
     }
@@ -105,6 +125,20 @@ def differing(contents: Mapping[str, str], probed: Mapping[str, Mapping[str, str
         return (probed[name]["sha256"], probed[name]["mode"]) if name in probed else ("", "")
 
     return [name for name, content in contents.items() if state(name) != (checksum(content), RENDERED[name].mode)]
+
+
+def application_environment(variables: Mapping[str, str], secret: bool) -> dict[str, str]:
+    """Return those of the variables that users give the application which are secret, or are not, as `.env` has them.
+
+    There they have a prefix: none of them is Compose's own, such as COMPOSE_FILE.
+
+    Args:
+        variables: Value by name.
+        secret: Whether to return those whose names say that they are secret.
+    """
+    # What is a word or two long would be masked wherever else it stands.
+    chosen = {name: looks_secret(name) and len(value) >= SHORTEST_SECRET for name, value in variables.items()}
+    return {f"{PREFIX}{name}": value for name, value in variables.items() if chosen[name] == secret}
 
 
 def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -130,6 +164,7 @@ def compose_variables(settings: Mapping[str, Any]) -> dict[str, str]:
         "OLYMPIA_SITE_URL": settings["site_url"],
         PORT_BLOCK: str(settings["port_block"]),
         "SOURCE_DIR": settings["source_dir"],
+        **application_environment(settings["environment"], secret=False),
     }
 
 
@@ -145,24 +180,3 @@ def build_secrets(settings: Mapping[str, Any]) -> dict[str, str]:
         "npmrc": settings["npm_config"] and "./secrets/npmrc",
     }
     return {name: path for name, path in candidates.items() if path}
-
-
-def compose_literal(text: str) -> str:
-    """Return text that Compose's interpolation leaves as it is."""
-    return text.replace("$", "$$")
-
-
-def compose_value(value: str | list[str]) -> str:
-    """Return a text, or a list of texts, as YAML that Compose's interpolation leaves as it is."""
-    literal = [compose_literal(item) for item in value] if isinstance(value, list) else compose_literal(value)
-    return json.dumps(literal, ensure_ascii=False)
-
-
-def checksum(text: str) -> str:
-    """Return the checksum of a file with a text, as the probe reckons it."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def fingerprint(text: str) -> str:
-    """Return a short checksum of a text."""
-    return checksum(text)[:12]

@@ -54,6 +54,9 @@ CACHES = {
     }
 }
 
+EMAIL_HOST = env("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", default="amqp://")
 CELERY_RESULT_BACKEND = env("CELERY_RESULT_BACKEND", default="redis://")
 CELERY_TASK_ACKS_LATE = True

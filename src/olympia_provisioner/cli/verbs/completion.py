@@ -24,11 +24,11 @@ def words_of(verb: Verb) -> Callable[..., list[str]]:
             return []
         root = collection_root()
         make_importable(root)
-        from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import SERVICES
+        from ansible_collections.addons.olympia.plugins.module_utils.stack import services
 
         settings = short_names(known_settings(root))
         first = verb.words.partition(" ")[0]
-        words = {"SERVICE": list(SERVICES), "SETTING": settings}.get(first, first.split("|") if "|" in first else [])
+        words = {"SERVICE": list(services.started()), "SETTING": settings}.get(first, first.split("|") if "|" in first else [])
         return [*words, *(f"{name}=" for name in settings)]
 
     return complete

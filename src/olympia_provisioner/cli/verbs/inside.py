@@ -19,8 +19,6 @@ from .base import THIS_MACHINE, Context, Verb
 
 # The variables that programs on a terminal need.
 TERMINAL = ("COLORTERM", "COLUMNS", "LANG", "LC_ALL", "LINES", "PAGER", "TERM")
-# The services whose containers run the application image.
-APPLICATION = ("web", "worker")
 
 
 def project_dir(context: Context) -> Path:
@@ -42,7 +40,9 @@ def exec_command(service: str, inside: Sequence[str], terminal: bool, root: bool
         terminal: Whether standard input is a terminal.
         root: Run it as root there, too.
     """
-    entrypoint = ["olympia-entrypoint"] if service in APPLICATION and not root else []
+    from ansible_collections.addons.olympia.plugins.module_utils.stack import services
+
+    entrypoint = ["olympia-entrypoint"] if service in services.application() and not root else []
     options = [*([] if terminal else ["-T"]), *(["--user=root"] if root else [])]
     return ["docker", "compose", "exec", *options, service, *entrypoint, *inside]
 
@@ -163,7 +163,9 @@ def shell(name: str, summary: str, inside: Sequence[str], root: bool = False) ->
     """
 
     def run(context: Context) -> NoReturn:
-        become_inside(context, exec_command("web", inside, sys.stdin.isatty(), root))
+        from ansible_collections.addons.olympia.plugins.module_utils.stack import services
+
+        become_inside(context, exec_command(services.roles()["site"], inside, sys.stdin.isatty(), root))
 
     return Verb(name, summary, run)
 
@@ -183,6 +185,23 @@ def run_exec(context: Context) -> NoReturn:
             "exec needs a service and a command", fix="olympia exec web python3 --version", code=ExitCode.USAGE
         )
     become_inside(context, exec_command(service, inside, sys.stdin.isatty()), [service])
+
+
+def run_make(context: Context) -> NoReturn:
+    """Run targets of the source tree's Makefile-docker in the web container.
+
+    Args:
+        context: The command.
+
+    Raises:
+        Problem: The stack does not exist, or no target was given.
+    """
+    from ansible_collections.addons.olympia.plugins.module_utils.stack import services
+
+    if not context.words:
+        raise Problem("make needs a target", fix="olympia make update_deps", code=ExitCode.USAGE)
+    inside = ["make", "--file=Makefile-docker", *context.words]
+    become_inside(context, exec_command(services.roles()["site"], inside, sys.stdin.isatty()))
 
 
 def run_logs(context: Context) -> NoReturn:
@@ -216,6 +235,12 @@ VERBS = (
         words="SERVICE COMMAND",
         command=True,
         usage="olympia exec [-h] [-i INVENTORY] [-e NAME=value] [NAME=value ...] SERVICE COMMAND [ARGUMENT ...]",
+    ),
+    Verb(
+        "make",
+        "run targets of the source tree's Makefile-docker in the web container",
+        run_make,
+        words="TARGET",
     ),
     shell("shell", "open a shell in the web container", ["bash"]),
     shell("rootshell", "open a shell in the web container, as root", ["bash"], root=True),

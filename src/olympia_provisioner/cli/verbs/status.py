@@ -43,8 +43,8 @@ class Service:
 
     @property
     def healthy(self) -> bool:
-        """Whether it is running and healthy."""
-        return self.state == "running" and self.health == "healthy"
+        """Whether it is running and, if it has a healthcheck, healthy."""
+        return self.state == "running" and self.health in ("healthy", "")
 
 
 @dataclass(frozen=True)
