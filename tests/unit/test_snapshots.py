@@ -144,7 +144,13 @@ class Night:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, kept: int = 7, volume: bool = True) -> None:
         """Make it."""
-        params = {"instance": "two", "directory": folder / "snapshots", "project_src": folder, "images": {}, "services": {}}
+        params = {
+            "instance": "two",
+            "directory": folder / "snapshots",
+            "project_src": folder,
+            "images": {},
+            "services": {},
+        }
         given = {"volumes": {"database": "two_data_mysqld"}, "password": "", "kept": kept, "holds_data": False}
         self.instance = module.Instance(params | given)
         self.root = self.instance.root

@@ -28,7 +28,9 @@ def words_of(verb: Verb) -> Callable[..., list[str]]:
 
         settings = short_names(known_settings(root))
         first = verb.words.partition(" ")[0]
-        words = {"SERVICE": list(services.started()), "SETTING": settings}.get(first, first.split("|") if "|" in first else [])
+        words = {"SERVICE": list(services.started()), "SETTING": settings}.get(
+            first, first.split("|") if "|" in first else []
+        )
         return [*words, *(f"{name}=" for name in settings)]
 
     return complete
