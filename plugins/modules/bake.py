@@ -220,8 +220,9 @@ from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs 
 from ansible_collections.addons.olympia.plugins.module_utils.build.buildkit import BuildLog
 from ansible_collections.addons.olympia.plugins.module_utils.core.causes import ENGINE_GONE, network_of_builds
 from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import ARGUMENT, teller
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import connectivity
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 NOT_UTF8 = "invalid UTF-8"  # what gRPC says of a name that it cannot send
 
@@ -263,7 +264,7 @@ def explain_failure(log: BuildLog, rc: int, folders: Iterable[str] = ()) -> str:
         )
     if not failed:
         return f"The build failed: {reason}\n{tail(log.text(), 40)}"
-    cause = network_of_builds(failed.log, lambda: host.builds_reach_out(host.run))
+    cause = network_of_builds(failed.log, lambda: connectivity.builds_reach_out(run))
     last = [*failed.log.splitlines()[-20:], reason, *cause.splitlines()]
     return "\n".join([f"The build failed at the step {failed.name}", *last])
 

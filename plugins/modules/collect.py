@@ -66,7 +66,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
+from ansible_collections.addons.olympia.plugins.module_utils.stack import remembered
 
 LOG_LINES = 5000
 
@@ -91,9 +93,9 @@ def health(container: dict[str, Any]) -> dict[str, Any]:
     """Return a container's state with the healthchecks that the engine remembers, which are the last five.
 
     Args:
-        container: As `host.containers` gives it.
+        container: As `engine_objects.containers` gives it.
     """
-    _code, output, _errors = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
+    _code, output, _errors = run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
     log = (json.loads(output) or {}).get("Log") if output.strip() else None
     return {name: value for name, value in container.items() if name != "ports"} | {"healthchecks": log or []}
 
@@ -104,7 +106,7 @@ def image(reference: str) -> dict[str, str]:
     Args:
         reference: What names it.
     """
-    code, output, _errors = host.run(["docker", "image", "inspect", "--format", "{{json .}}", reference])
+    code, output, _errors = run(["docker", "image", "inspect", "--format", "{{json .}}", reference])
     found = {} if code else json.loads(output)
     digests = [digest.partition("@")[2] for digest in found.get("RepoDigests") or []]
     return {"reference": reference, "id": found.get("Id", ""), "digest": digests[0] if digests else ""}
@@ -123,13 +125,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     project = Path(module.params["project_src"])
-    containers = host.containers(host.run, module.params["project"])
+    containers = engine_objects.containers(run, module.params["project"])
     texts = {f"project/{name}": text for name, text in read(project, module.params["files"]).items()}
-    results = [path.name for path in project.joinpath(host.TEST_RESULTS).glob("*")]
-    texts |= {f"tests/{name}": text for name, text in read(project / host.TEST_RESULTS, results).items()}
+    results = [path.name for path in project.joinpath(remembered.TEST_RESULTS).glob("*")]
+    texts |= {f"tests/{name}": text for name, text in read(project / remembered.TEST_RESULTS, results).items()}
     for container in containers:
         arguments = ["docker", "logs", "--timestamps", "--tail", str(LOG_LINES), container["id"]]
-        _code, output, errors = host.run(arguments)
+        _code, output, errors = run(arguments)
         # Each stream is in order; together they are put in order by their timestamps.
         texts[f"logs/{container['service']}.log"] = "".join(sorted((output + errors).splitlines(keepends=True)))
     texts["health.json"] = json.dumps({entry["service"]: health(entry) for entry in containers}, indent=2) + "\n"

@@ -111,7 +111,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan 
     inspect_engine,
     options_from_vars,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 
 def main() -> None:
@@ -124,7 +124,7 @@ def main() -> None:
         options = options_from_vars(module.params["settings"])
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
-    module.exit_json(changed=False, **inspect_engine(host.run, options))
+    module.exit_json(changed=False, **inspect_engine(run, options))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ import pwd
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import system
 from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
 
 
@@ -94,7 +94,7 @@ def main() -> None:
         kept=[str(path) for path in sorted((disks / homes.KEPT).glob("*.img"))],
         moves={path.stem: homes.progress(path.stem) for path in homes.MOVES.glob("*.json")},
         free=homes.room(disks).free,
-        memory_mb=host.memory_mb(),
+        memory_mb=system.memory_mb(),
     )
 
 

@@ -86,20 +86,27 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.build import build_inputs, registry
-from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
+from ansible_collections.addons.olympia.plugins.module_utils.build import build_inputs
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
 from ansible_collections.addons.olympia.plugins.module_utils.engine import engine_plan as engine
 from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import (
+    connectivity,
+    engine_objects,
+    ports,
+    registry,
+    system,
+    trees,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import (
     ENGINE_SOCKET,
     engine_socket,
     hanging_engine,
 )
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
-from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, ownership
+from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, ownership, remembered
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
@@ -144,8 +151,8 @@ def inherit(sections: dict[str, dict[str, str]], instance: str, project: Path) -
         instance: The instance's name.
         project: The project directory.
     """
-    others = ownership.strangers(host.containers(host.run, instance), project)
-    found = host.volumes(host.run, ownership.volume(instance))
+    others = ownership.strangers(engine_objects.containers(run, instance), project)
+    found = engine_objects.volumes(run, ownership.volume(instance))
     owner = ownership.recorded(found.get(ownership.volume(instance), ("", {}))[1])
     if directory := ownership.former(owner, others):
         theirs, _error = read_env(Path(directory) / ".env")
@@ -171,11 +178,11 @@ def application_image(wanted: application.ApplicationImage, build: bool) -> dict
         build: Whether it is built here in any case.
     """
     if build or not wanted.pulled:
-        return {"id": host.image_id(host.run, wanted.built_here().reference), "registry": "", "evidence": ""}
-    identity = host.image_id(host.run, wanted.reference)
-    answer = registry.inspect(host.run, wanted.reference) if not identity else None
+        return {"id": engine_objects.image_id(run, wanted.built_here().reference), "registry": "", "evidence": ""}
+    identity = engine_objects.image_id(run, wanted.reference)
+    answer = registry.inspect(run, wanted.reference) if not identity else None
     if answer and answer.kind == registry.REFUSED:
-        identity = host.image_id(host.run, wanted.built_here().reference)
+        identity = engine_objects.image_id(run, wanted.built_here().reference)
     return {
         "id": identity,
         "registry": answer.kind if answer else "",
@@ -200,19 +207,19 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     images = [wanted.reference, *REPOSITORIES, *stack.registry_images(values).values()]
     images += [str(image) for image in values["olympia_stack_service_images"].values()]
     images += [values["olympia_stack_base_image"]] if values["olympia_stack_base_image"] else []
-    listening = host.listening_ports()
+    listening = ports.listening_ports()
     with ThreadPoolExecutor() as pool:
         jobs: dict[str, Future[Any]] = {
-            "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values | own)),
-            "containers": pool.submit(host.containers, host.run, instance),
-            "service_hashes": pool.submit(host.service_hashes, host.run, project, compose_files),
-            "volumes": pool.submit(host.volumes, host.run, f"{instance}_data_mysqld", ownership.volume(instance)),
+            "engine": pool.submit(engine.inspect_engine, run, engine.options_from_vars(values | own)),
+            "containers": pool.submit(engine_objects.containers, run, instance),
+            "service_hashes": pool.submit(engine_objects.service_hashes, run, project, compose_files),
+            "volumes": pool.submit(engine_objects.volumes, run, f"{instance}_data_mysqld", ownership.volume(instance)),
             "application": pool.submit(application_image, wanted, build),
-            "local_images": pool.submit(host.local_images, host.run, images),
+            "local_images": pool.submit(engine_objects.local_images, run, images),
         }
         facts = {name: job.result() for name, job in jobs.items()}
     volumes, none = facts.pop("volumes"), ("", dict[str, str]())
-    wanted_ports = {values[variable] for variable in checks.PORTS} & set(listening) - host.own_ports(
+    wanted_ports = {values[variable] for variable in settings.PORTS} & set(listening) - ports.own_ports(
         facts["containers"]
     )
     # A site whose web server runs; of any other it is known that it does not answer.
@@ -225,33 +232,33 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     disks = (
         (project,)
         if facts["engine"]["docker"]["rootless"]
-        else (project, Path(facts["engine"]["docker"]["root_dir"] or host.ENGINE_DATA))
+        else (project, Path(facts["engine"]["docker"]["root_dir"] or system.ENGINE_DATA))
     )
     return facts | {
         "volume_created": volumes.get(f"{instance}_data_mysqld", none)[0],
         "owner": ownership.recorded(volumes.get(ownership.volume(instance), none)[1]),
-        "uid": host.invoking_uid(),
-        "memory_mb": host.memory_mb(),
-        "disk_free_mb": {str(path): host.free_disk_mb(path) for path in disks},
-        "initialized": host.read_initialization(project / host.INITIALIZED),
-        "site_error": host.site_error(site) if runs else "",
-        "networks": None if connected else networks.look(host.run, pools),
-        "restore": host.exists(project / host.RESTORE),
-        "snapshots_dir": str(host.snapshots_directory(values["olympia_stack_snapshots_dir"])),
-        "deps_image": host.read_text(project / host.DEPS_IMAGE),
-        "local_names": host.local_names(),
-        "unprivileged_port": host.kernel_setting("net.ipv4.ip_unprivileged_port_start"),
-        "max_map_count": host.kernel_setting("vm.max_map_count"),
+        "uid": system.invoking_uid(),
+        "memory_mb": system.memory_mb(),
+        "disk_free_mb": {str(path): system.free_disk_mb(path) for path in disks},
+        "initialized": remembered.read_initialization(project / remembered.INITIALIZED),
+        "site_error": connectivity.site_error(site) if runs else "",
+        "networks": None if connected else networks.look(run, pools),
+        "restore": system.exists(project / remembered.RESTORE),
+        "snapshots_dir": str(system.snapshots_directory(values["olympia_stack_snapshots_dir"])),
+        "deps_image": system.read_text(project / remembered.DEPS_IMAGE),
+        "local_names": system.local_names(),
+        "unprivileged_port": system.kernel_setting("net.ipv4.ip_unprivileged_port_start"),
+        "max_map_count": system.kernel_setting("vm.max_map_count"),
         "listening_ports": listening,
-        "port_owners": {str(port): host.port_owner(host.run, port) for port in wanted_ports},
-        "rendered": host.rendered_files(project, files),
+        "port_owners": {str(port): ports.port_owner(run, port) for port in wanted_ports},
+        "rendered": trees.rendered_files(project, files),
         # One that reads the rendered files can read others there.
-        "client_error": host.client_error(host.run, project)
+        "client_error": engine_objects.client_error(run, project)
         if facts["engine"]["compose"] and not facts["service_hashes"]
         else "",
         "client_path": shutil.which("docker") or "",
-        "compose_files_present": host.checksums(project, compose_files),
-        "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
+        "compose_files_present": trees.checksums(project, compose_files),
+        "ca_bundle": str(system.CA_BUNDLE) if system.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(
             values["olympia_images_release"], values["olympia_images_mirror"], values["olympia_images_security_mirror"]
         ),
@@ -271,7 +278,7 @@ def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
         return ""
     images = stack.registry_images(values) | values["olympia_stack_service_images"]
     reference = images["memcached"]
-    return "registry" if host.registry_answer(host.run, reference).kind in registry.SPOKEN else "packages"
+    return "registry" if registry.ask(run, reference).kind in registry.SPOKEN else "packages"
 
 
 def probe_database(values: dict[str, Any], origin: str, derived: dict[str, str]) -> dict[str, str]:
@@ -291,8 +298,8 @@ def probe_database(values: dict[str, Any], origin: str, derived: dict[str, str])
     elif "registry" in (origin, values["olympia_stack_image_origin"]):
         chosen, why = "", ""
     else:
-        chosen, why = database.choose(host.run, wanted, debian_mirror(mirror))
-    return {"chosen": chosen, "why": why, "kept": kept, "source": mysql_source(host.run, chosen, mirror)}
+        chosen, why = database.choose(run, wanted, debian_mirror(mirror))
+    return {"chosen": chosen, "why": why, "kept": kept, "source": mysql_source(run, chosen, mirror)}
 
 
 def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:
@@ -306,8 +313,8 @@ def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:
     kept = instances.kept_block(derived)
     if kept is not None:
         return kept
-    own = host.own_ports(host.containers(host.run, instance))
-    return instances.choose_block(instance, {*host.listening_ports(), *instances.kept_ports(project.parent)} - own)
+    own = ports.own_ports(engine_objects.containers(run, instance))
+    return instances.choose_block(instance, {*ports.listening_ports(), *instances.kept_ports(project.parent)} - own)
 
 
 def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
@@ -319,14 +326,14 @@ def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
         embedded: The embedded application on this host, or the empty string.
     """
     configured = "" if values["olympia_stack_source_repo"] else values["olympia_stack_source_dir"] or embedded
-    return host.expanded(configured) if configured else project / "source"
+    return system.expanded(configured) if configured else project / "source"
 
 
 def chosen_socket() -> str:
     """Return the socket of the engine that is used: the machine's, or where the user has one, what the docker client is set to."""
-    if not host.exists(Path(f"/run/user/{os.getuid()}/docker.sock")):
+    if not system.exists(Path(f"/run/user/{os.getuid()}/docker.sock")):
         return ENGINE_SOCKET
-    return engine_socket(host.run) or ENGINE_SOCKET
+    return engine_socket(run) or ENGINE_SOCKET
 
 
 def main() -> None:
@@ -353,7 +360,7 @@ def main() -> None:
     given = settings.resolve(layers, {name: specs[name] for name in SOURCE_SETTINGS}).values
     layers["host"] = {"olympia_stack_instance": instances.instance_of(source_tree(given, Path(), embedded))}
     located = settings.resolve(layers, {name: specs[name] for name in settings.LOCATING}).values
-    project = host.project_directory(*(located[name] for name in reversed(settings.LOCATING)))
+    project = system.project_directory(*(located[name] for name in reversed(settings.LOCATING)))
     instance = located["olympia_stack_instance"]
     sections, env_error = read_env(project / ".env")
     if module.params["adopt"] and not sections["secrets"]:
@@ -379,7 +386,7 @@ def main() -> None:
             | {
                 "adopting": module.params["adopt"],
                 "claimed": ownership.same(facts["owner"]["directory"], project),
-                "me": host.user_name(os.getuid()),
+                "me": system.user_name(os.getuid()),
                 # Of before owners were written down. One with containers, or a `.env`, is this directory's.
                 "unknown_volume": bool(facts["volume_created"] and not (facts["containers"] or sections["derived"])),
             },
@@ -390,16 +397,16 @@ def main() -> None:
             "database": probe_database(resolution.values, origin, sections["derived"]),
             "source_dir": str(source),
             "git": shutil.which("git") is not None,
-            "embedded": host.rendered_files(project, module.params["embedded_files"]),
-            "source_git": host.source_git(host.run, source),
+            "embedded": trees.rendered_files(project, module.params["embedded_files"]),
+            "source_git": trees.source_git(run, source),
             "source_tree": build_inputs.tree_fingerprint(
                 source, [project / "Dockerfile.dockerignore", source / ".dockerignore"]
             ),
             "built": build_inputs.last_build(project),
-            "autograph": host.read_text(source / AUTOGRAPH_CONFIG),
-            "source_tight": host.unreadable_for_others(source, instances.READ_IN_BUILDS),
-            "source_windows": host.with_carriage_returns(source, instances.READ_IN_BUILDS),
-            "source_missing": [name for name in instances.SOURCE_MARKS if not host.exists(source / name)],
+            "autograph": system.read_text(source / AUTOGRAPH_CONFIG),
+            "source_tight": trees.unreadable_for_others(source, instances.READ_IN_BUILDS),
+            "source_windows": trees.with_carriage_returns(source, instances.READ_IN_BUILDS),
+            "source_missing": [name for name in instances.SOURCE_MARKS if not system.exists(source / name)],
         },
     )
 

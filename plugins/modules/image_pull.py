@@ -91,11 +91,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.build import registry
 from ansible_collections.addons.olympia.plugins.module_utils.core import command_environment as environment
 from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import ARGUMENT, teller
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects, registry
 from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import watched
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 AT_ONCE = 3
 # What docker pull shows of a layer on a terminal.
@@ -105,7 +105,7 @@ UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 def run_watched(arguments: list[str], see: Callable[[int, int], None]) -> tuple[int, str, str]:
-    """Run `docker pull` as on a terminal, where it shows bytes, and return what `host.run` does.
+    """Run `docker pull` as on a terminal, where it shows bytes, and return what `run` does.
 
     Args:
         arguments: The command.
@@ -154,7 +154,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     attempts: int = module.params["attempts"]
-    missing = [image for image in module.params["images"] if not host.image_id(host.run, image)]
+    missing = [image for image in module.params["images"] if not engine_objects.image_id(run, image)]
     if module.check_mode or not missing:
         module.exit_json(changed=bool(missing), pulled=missing)
 
@@ -164,13 +164,13 @@ def main() -> None:
         platform = module.params["platforms"].get(image)
         command = ["docker", "pull", *([f"--platform={platform}"] if platform else []), image]
 
-        def run(arguments: list[str]) -> tuple[int, str, str]:
+        def exchange(arguments: list[str]) -> tuple[int, str, str]:
             # What else the registry is asked is for programs to read.
             if arguments != command:
-                return host.run(arguments)
+                return run(arguments)
             return run_watched(arguments, lambda current, total: tell("pull", name=image, current=current, total=total))
 
-        return registry.exchange(run, command, image, attempts)
+        return registry.exchange(exchange, command, image, attempts)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(missing, pool.map(pull, missing), strict=True))

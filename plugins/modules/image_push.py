@@ -67,8 +67,8 @@ import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.build import registry
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects, registry
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 
 def main() -> None:
@@ -82,14 +82,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     image: str = module.params["image"]
-    before = registry.inspect(host.run, image).output
+    before = registry.inspect(run, image).output
     if module.check_mode:
-        local = host.image_id(host.run, image)
+        local = engine_objects.image_id(run, image)
         module.exit_json(changed=before != local, pushed=before == local, digest=before)
     digest_file = Path(module.params["digest_file"]) if module.params["digest_file"] else None
     if digest_file:
         digest_file.unlink(missing_ok=True)
-    answer = registry.exchange(host.run, ["docker", "push", image], image, module.params["attempts"])
+    answer = registry.exchange(run, ["docker", "push", image], image, module.params["attempts"])
     if answer.kind == registry.REFUSED:
         module.warn(answer.explain(f"{image} was not pushed"))
         module.exit_json(changed=False, pushed=False, digest="")
@@ -100,7 +100,7 @@ def main() -> None:
             olympia={"phase": "push", "kind": "build"},
         )
     found = re.search(r"digest: (sha256:[0-9a-f]{64})", answer.output)
-    digest = found[1] if found else registry.inspect(host.run, image).output
+    digest = found[1] if found else registry.inspect(run, image).output
     if digest_file:
         digest_file.write_text(f"DOCKER_DIGEST={digest}\n", encoding="utf-8")
     module.exit_json(

@@ -100,8 +100,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.stack import database
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     LABEL,
@@ -164,13 +164,13 @@ def main() -> None:
     )
     present, builder = ask_engine(module) if module.params["engine"] else ([], "")
     mirror = module.params["mirror"]
-    chosen, _why = database.choose(host.run, module.params["database"], debian_mirror(mirror))
+    chosen, _why = database.choose(run, module.params["database"], debian_mirror(mirror))
     apt = ["apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy"]
     module.exit_json(
         changed=False,
         present=present,
         sources=package_sources(*(module.params[name] for name in ("release", "mirror", "security_mirror"))),
-        mysql=mysql_source(host.run, chosen, mirror),
+        mysql=mysql_source(run, chosen, mirror),
         tools=[
             *([] if shutil.which("mmdebstrap") else ["mmdebstrap"]),
             *([] if KEYRING.exists() else ["debian-archive-keyring"]),

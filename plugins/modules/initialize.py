@@ -77,8 +77,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core.causes import ENGINE_RESTARTED, ended_together
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
+from ansible_collections.addons.olympia.plugins.module_utils.stack import remembered
 from ansible_collections.addons.olympia.plugins.module_utils.stack.failures import explain, message
 
 LOG_LINES = 30
@@ -99,7 +101,7 @@ def awaited_containers(project: str, service: str) -> list[dict[str, Any]]:
     """
     deadline = time.monotonic() + COMES_BACK
     while True:
-        found = host.containers(host.run, project)
+        found = engine_objects.containers(run, project)
         own = next((entry for entry in found if entry["service"] == service), None)
         coming = own and (own["state"] == "restarting" or (own["state"] == "exited" and own["exit_code"]))
         if not coming or time.monotonic() > deadline:
@@ -111,7 +113,7 @@ def started(containers: Iterable[Mapping[str, Any]], service: str) -> str:
     """Return when the running container of a service was started; the empty string where none runs.
 
     Args:
-        containers: The project's, as `host.containers` gives them.
+        containers: The project's, as `engine_objects.containers` gives them.
         service: The service.
     """
     running = (entry for entry in containers if entry["service"] == service and entry["state"] == "running")
@@ -125,7 +127,7 @@ def why_not(project: str, service: str) -> str:
         project: The Compose project.
         service: The service.
     """
-    container = next((entry for entry in host.containers(host.run, project) if entry["service"] == service), None)
+    container = next((entry for entry in engine_objects.containers(run, project) if entry["service"] == service), None)
     if container is None:
         return f"The service {service} of {project} does not run, so nothing was initialized: bring the stack up first."
     wrong = f"does not stay up ({container['state']}, {container['restarts']} restarts), so nothing was initialized"
@@ -150,11 +152,11 @@ def main() -> None:
     params: dict[str, Any] = module.params
     docker = DockerCli(module)
     containers = awaited_containers(params["project"], params["service"])
-    marker = Path(params["project_src"], host.INITIALIZED)
-    state = host.initialization_state(
-        host.volume_created(host.run, params["volume"]), containers, params["service"], params["volatile_services"]
+    marker = Path(params["project_src"], remembered.INITIALIZED)
+    state = remembered.initialization_state(
+        engine_objects.volume_created(run, params["volume"]), containers, params["service"], params["volatile_services"]
     )
-    if not params["force"] and host.read_initialization(marker) == state:
+    if not params["force"] and remembered.read_initialization(marker) == state:
         module.exit_json(changed=False, stdout="")
     if module.check_mode:
         module.exit_json(changed=True, stdout="")
@@ -165,7 +167,7 @@ def main() -> None:
             docker.fail(f"The engine does not answer any more: {answer.stderr.strip()}", answer, olympia=FAILURE)
         module.fail_json(
             msg=ENGINE_RESTARTED
-            if ended_together(host.containers(host.run, params["project"]))
+            if ended_together(engine_objects.containers(run, params["project"]))
             else why_not(params["project"], params["service"]),
             olympia=FAILURE,
         )
@@ -175,7 +177,8 @@ def main() -> None:
     )
     if completed.rc:
         before, after = (
-            started(found, params["service"]) for found in (containers, host.containers(host.run, params["project"]))
+            started(found, params["service"])
+            for found in (containers, engine_objects.containers(run, params["project"]))
         )
         if before != after or NOT_RUNNING.search(completed.stderr):
             docker.fail(why_not(params["project"], params["service"]), completed, olympia=FAILURE)

@@ -62,15 +62,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs import METADATA
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import HELPER
+from ansible_collections.addons.olympia.plugins.module_utils.stack import remembered
 from ansible_collections.addons.olympia.plugins.module_utils.stack.ownership import DIRECTORY
 
 PROJECT = "com.docker.compose.project"
 INSTANCE = "addons.olympia.instance"
 # What the provisioner makes in a project directory besides the rendered files, and nobody edits.
-MADE = (host.INITIALIZED, host.RESTORE, METADATA, "published.env", host.TEST_RESULTS)
+MADE = (remembered.INITIALIZED, remembered.RESTORE, METADATA, "published.env", remembered.TEST_RESULTS)
 
 
 class Engine:
@@ -159,7 +159,7 @@ def made_files(directory: Path, rendered: list[str]) -> list[str]:
     # Without one of them nothing tells that the directory is the provisioner's at all.
     made = [name for name in MADE if (directory / name).exists()] if rendered else []
     # Dependencies that no image was asked for are somebody's own.
-    return [*rendered, *made, *(["deps"] if rendered and (directory / host.DEPS_IMAGE).exists() else [])]
+    return [*rendered, *made, *(["deps"] if rendered and (directory / remembered.DEPS_IMAGE).exists() else [])]
 
 
 def other_files(directory: Path, ours: list[str]) -> list[str]:

@@ -95,10 +95,18 @@ from ansible_collections.addons.olympia.plugins.module_utils.checks import machi
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.engine import engine_plan as engine
 from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import (
+    connectivity,
+    engine_objects,
+    registry,
+    system,
+    trees,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes
+from ansible_collections.addons.olympia.plugins.module_utils.stack import remembered
 
 HOSTS = Path("/etc/hosts")
 MAP_COUNT = Path("/proc/sys/vm/max_map_count")
@@ -165,7 +173,7 @@ def certificate_error(bundle: str) -> str:
 
 def volume_files(volume: str) -> list[str] | None:
     """Return the names in a volume, or None where that is nobody's to see but root's."""
-    code, output, _errors = host.run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume])
+    code, output, _errors = run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume])
     try:
         return None if code else sorted(path.name for path in Path(output.strip()).iterdir())
     except OSError:
@@ -179,7 +187,7 @@ def refusal(settings: dict[str, Any]) -> tuple[str, str]:
         settings: Derived settings, of an instance that has a volume.
     """
     image = settings["images"]["mysqld"]
-    if not host.image_id(host.run, image):
+    if not engine_objects.image_id(run, image):
         return "", ""
     try:
         opening = Volumes(settings["instance"], settings["image"], image).opening(settings["volume"])
@@ -199,7 +207,7 @@ def unreached(facts: dict[str, Any]) -> dict[str, str]:
     if not unwell or "web" not in running:
         return {}
     addresses = json.dumps({name: port for name, port in SERVICE_PORTS.items() if name in running})
-    code, output, _errors = host.run(["docker", "exec", running["web"]["id"], "python3", "-c", CONNECT, addresses])
+    code, output, _errors = run(["docker", "exec", running["web"]["id"], "python3", "-c", CONNECT, addresses])
     return {} if code else {name: error for name, error in json.loads(output).items() if error}
 
 
@@ -240,20 +248,18 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
     environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in doctor.PROXIES}
     return {
         "addresses": addresses(settings["host_name"]) if "hosts-entry" in names else [],
-        "builds_reach_out": host.builds_reach_out(host.run),
+        "builds_reach_out": connectivity.builds_reach_out(run),
         "ca_bundle_error": certificate_error(settings["ca_bundle"]),
         "environment": mask(environment)
         | {name: os.environ[name] for name in doctor.CA_VARIABLES if os.environ.get(name)},
-        "firewall_rules": host.firewall_rules(host.run),
+        "firewall_rules": connectivity.firewall_rules(run),
         "foreign_deps": [str(path) for path in foreign_deps(project / "deps", doctor.deps_uid(settings))],
         "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
-        "networks": networks.look(host.run, facts["engine"]["docker"]["address_pools"])
-        if "networks" in names
-        else None,
-        "one_off": host.one_off_containers(host.run, settings["instance"]),
-        "overrides": [name for name in doctor.OVERRIDES if host.exists(project / name)],
+        "networks": networks.look(run, facts["engine"]["docker"]["address_pools"]) if "networks" in names else None,
+        "one_off": engine_objects.one_off_containers(run, settings["instance"]),
+        "overrides": [name for name in doctor.OVERRIDES if system.exists(project / name)],
         "refusal": refusal(settings) if "mysql-volume" in names and facts["volume_created"] else ("", ""),
-        "registry": asdict(host.registry_answer(host.run, settings["images"]["memcached"])) if asks_registry else None,
+        "registry": asdict(registry.ask(run, settings["images"]["memcached"])) if asks_registry else None,
         "source_not_utf8": build_inputs.not_utf8(Path(settings["source_dir"])) if "source-tree" in names else [],
         "source_uid": owner(Path(settings["source_dir"])),
         "unreached": unreached(facts) if "networks" in names else {},
@@ -267,7 +273,7 @@ def look_again(facts: dict[str, Any]) -> dict[str, Any]:
     Args:
         facts: What the probe found.
     """
-    return facts | {"local_names": host.local_names(), "max_map_count": host.kernel_setting("vm.max_map_count")}
+    return facts | {"local_names": system.local_names(), "max_map_count": system.kernel_setting("vm.max_map_count")}
 
 
 def add_hosts_line(line: str, hosts: Path = HOSTS) -> None:
@@ -290,7 +296,7 @@ def raise_map_count(count: int, now: Path = MAP_COUNT, kept: Path = SYSCTL_FILE)
         now: The kernel's file.
         kept: The file that is read at boot.
     """
-    kept.write_text(f"# {host.MANAGED_MARK}: Elasticsearch needs it.\nvm.max_map_count = {count}\n", encoding="utf-8")
+    kept.write_text(f"# {trees.MANAGED_MARK}: Elasticsearch needs it.\nvm.max_map_count = {count}\n", encoding="utf-8")
     now.write_text(f"{count}\n", encoding="ascii")
 
 
@@ -303,7 +309,7 @@ def remove_containers(names: list[str]) -> None:
     Raises:
         NotDone: The engine refuses it, as it does when one has been started since.
     """
-    code, _output, errors = host.run(["docker", "rm", "--volumes", *names])
+    code, _output, errors = run(["docker", "rm", "--volumes", *names])
     if code:
         raise NotDone(errors.strip())
 
@@ -316,7 +322,7 @@ def foreign_deps(deps: Path, uid: int) -> list[Path]:
         uid: The user.
     """
     # The provisioner's own note, which only it writes.
-    return host.foreign_files(deps, uid, (Path(host.DEPS_IMAGE).name,))
+    return trees.foreign_files(deps, uid, (Path(remembered.DEPS_IMAGE).name,))
 
 
 def give_files(directory: Path, uid: int) -> None:

@@ -159,11 +159,12 @@ from types import FrameType
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import volumes
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
-from ansible_collections.addons.olympia.plugins.module_utils.stack import database
+from ansible_collections.addons.olympia.plugins.module_utils.stack import database, remembered
 
 DATABASE = "olympia"
 # All that the code knows, whatever the database has; asked of Django, as only it knows about the packages' own.
@@ -204,7 +205,7 @@ class Instance:
         self.kept: int = params["kept"]
         self.holds_data: bool = params["holds_data"]
         self.volumes = volumes.Volumes(self.name, self.images.get("application", ""), self.images.get("database", ""))
-        self.journal = self.project / host.RESTORE
+        self.journal = self.project / remembered.RESTORE
 
     def check_present(self) -> None:
         """Refuse an instance that has nothing to save, or nothing to save it with.
@@ -217,7 +218,7 @@ class Instance:
             if not self.volumes.exists(volume):
                 raise SnapshotError(f"The instance {self.name} has no {part}: there is no volume {volume}. {up}")
         for image in self.images.values():
-            if not host.image_id(host.run, image):
+            if not engine_objects.image_id(run, image):
                 raise SnapshotError(
                     f"The image {image} is not here, without which the data of {self.name} cannot be read. {up}. To destroy "
                     "without an automatic snapshot: SNAPSHOTS_KEPT=0"
@@ -225,7 +226,7 @@ class Instance:
 
     def server(self) -> str:
         """Return the ID of the running container of the database server; the empty string where it does not run."""
-        running = [one for one in host.containers(host.run, self.name) if one["state"] == "running"]
+        running = [one for one in engine_objects.containers(run, self.name) if one["state"] == "running"]
         return next((str(one["id"]) for one in running if one["service"] == "mysqld"), "")
 
     def inside(self, server: str, command: str, text: str = "") -> list[str]:
@@ -292,7 +293,8 @@ class Instance:
                 "instance": self.name,
                 "created": created.isoformat(timespec="seconds"),
                 "images": {
-                    kind: {"name": image, "id": host.image_id(host.run, image)} for kind, image in self.images.items()
+                    kind: {"name": image, "id": engine_objects.image_id(run, image)}
+                    for kind, image in self.images.items()
                 },
                 "database_version": version,
                 "migrations": migrations,
@@ -427,7 +429,7 @@ class Instance:
         """Stop what uses the volumes, or remembers what they held."""
         remembering = [
             str(one["id"])
-            for one in host.containers(host.run, self.name)
+            for one in engine_objects.containers(run, self.name)
             if one["service"] in FORGETFUL and one["state"] == "running"
         ]
         # A paused server that were woken later would go on with what is not there any more.
@@ -446,7 +448,7 @@ class Instance:
         if journal["step"] == "replace":
             self.stop()
             # Migrations and search index are to be looked after again.
-            (self.project / host.INITIALIZED).unlink(missing_ok=True)
+            (self.project / remembered.INITIALIZED).unlink(missing_ok=True)
             for volume, staged in journal["volumes"].items():
                 self.volumes.replace(volume, staged)
         # In this order: without the volumes beside them, the journal would have the data replaced by nothing.
@@ -689,7 +691,7 @@ def load(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
 def admit(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
     """See that the database server may open the volume, and save a snapshot before it changes its format."""
     nothing = {"changed": False, "path": "", "automatic": "", "told": ""}
-    if module.check_mode and not host.image_id(host.run, instance.images["database"]):
+    if module.check_mode and not engine_objects.image_id(run, instance.images["database"]):
         # A plan pulls nothing.
         return nothing
     if not instance.check_admitted(module.params["upgrade"]):

@@ -81,9 +81,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects, system
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
 from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import engine_socket
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.module_utils.stack.ownership import DIRECTORY
 
@@ -156,7 +157,7 @@ class Engine:
 
     def created(self, volume: str) -> str:
         """Return when a volume was created."""
-        return host.volume_created(host.run, volume)
+        return engine_objects.volume_created(run, volume)
 
     def disk(self, instance: str) -> int:
         """Return what an instance takes on the disk, in bytes."""
@@ -167,7 +168,7 @@ class Engine:
 
     def shares_memory(self) -> bool:
         """Return whether it cannot tell its containers' memory apart from that of all of this user's processes."""
-        return not self._grouped and engine_socket(host.run) == f"/run/user/{os.getuid()}/docker.sock"
+        return not self._grouped and engine_socket(run) == f"/run/user/{os.getuid()}/docker.sock"
 
     def memory(self) -> dict[str, int]:
         """Return what each running container uses, in bytes, by ID; nothing where the engine cannot tell that."""
@@ -196,7 +197,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     engine = Engine(module)
-    known = projects(host.project_directory("", instances.DEFAULT_INSTANCE).parent)
+    known = projects(system.project_directory("", instances.DEFAULT_INSTANCE).parent)
     databases, owners = engine.databases(), engine.owners()
     names = sorted({*known, *databases})
     memory = engine.memory()
@@ -217,7 +218,7 @@ def main() -> None:
             }
         )
     if (one := instances.alone(found)) and engine.shares_memory():
-        one["memory"] = host.user_memory(os.getuid())
+        one["memory"] = system.user_memory(os.getuid())
     module.exit_json(changed=False, engine=engine.answers, instances=found)
 
 

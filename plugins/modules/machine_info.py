@@ -91,7 +91,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
 from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import ports, system
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
 
 WORKERS = 8
@@ -104,7 +105,7 @@ def said(command: Sequence[str]) -> str:
     Args:
         command: The command and its arguments.
     """
-    code, output, _errors = host.run([*command])
+    code, output, _errors = run([*command])
     return "" if code else output.strip()
 
 
@@ -143,7 +144,7 @@ def failed_units(uids: Sequence[int]) -> list[str] | None:
         uids: The tenants' UIDs.
     """
     patterns = ["olympia-*", *(f"user@{uid}.service" for uid in uids)]
-    code, output, _errors = host.run(
+    code, output, _errors = run(
         ["systemctl", "list-units", "--all", "--state=failed", "--no-legend", "--plain", *patterns]
     )
     return None if code else [line.split()[0] for line in output.splitlines() if line.strip()]
@@ -171,11 +172,11 @@ def look(module: AnsibleModule) -> machine.Machine:
         squatters={
             f"port {port} of {tenant['name']}": who
             for tenant in tenants
-            for port, who in host.foreign_listeners(
+            for port, who in ports.foreign_listeners(
                 range(tenant["http_port"], tenant["last_port"] + 1), tenant["uid"]
             ).items()
         },
-        proc=proc_options(host.read_text(Path("/proc/mounts"))),
+        proc=proc_options(system.read_text(Path("/proc/mounts"))),
         installed=version[1] if version else "",
         engines=engine_versions(tenants),
         room=homes.room(disks),
@@ -184,9 +185,9 @@ def look(module: AnsibleModule) -> machine.Machine:
         homes={
             tenant["name"]: homes.room(Path(tenant["home"])) for tenant in tenants if os.path.ismount(tenant["home"])
         },
-        memory_mb=host.memory_mb(),
+        memory_mb=system.memory_mb(),
         reverse_proxy=parameters["reverse_proxy"],
-        web_server=not host.run(["systemctl", "is-active", "--quiet", "nginx"])[0],
+        web_server=not run(["systemctl", "is-active", "--quiet", "nginx"])[0],
         certificate=certificate,
         own_certificate=not parameters["certificate"],
         certificate_end=said(["openssl", "x509", "-in", certificate, "-noout", "-enddate"]).removeprefix("notAfter="),

@@ -75,7 +75,7 @@ from xml.etree import ElementTree
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli, tail
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import TEST_RESULTS
+from ansible_collections.addons.olympia.plugins.module_utils.stack.remembered import TEST_RESULTS
 
 OUTPUT_LINES = 200
 NAMED_TESTS = 20

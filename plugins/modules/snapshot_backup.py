@@ -107,8 +107,8 @@ snapshots:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.shared.restic import Repository, ResticError
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.restic import Repository, ResticError
 
 PERIODS = ("last", "daily", "weekly", "monthly", "yearly")
 

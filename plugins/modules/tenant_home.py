@@ -95,7 +95,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.flow import (
+from ansible_collections.addons.olympia.plugins.module_utils.shared.flow import (
     SECONDS,
     FlowError,
     flow,

@@ -99,10 +99,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.build import registry
-from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
 from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import problem
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import registry, system
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
 from ansible_collections.addons.olympia.plugins.module_utils.shared.people import GROUP
 from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import REGISTRY_IMAGES, in_registry
@@ -129,7 +128,6 @@ UNIT = "olympia-tenants.service"
 # What pam-auth-update makes of /usr/share/pam-configs/olympia.
 PAM = (Path("/etc/pam.d/common-session"), Path("/etc/pam.d/common-session-noninteractive"))
 LINGER = Path("/var/lib/systemd/linger")
-GIB = 1 << 30
 EXT4_MAGIC = b"\x53\xef"
 # Run as the tenant. Reads a regular file, and nothing that could lead elsewhere, block, or have no end.
 READ = """
@@ -153,7 +151,7 @@ def missing_packages(more: Sequence[str]) -> list[str]:
         more: Those that are needed besides the usual ones.
     """
     wanted = [*PACKAGES, *more, *(name for names in ROOTLESS.values() for name in names)]
-    _code, out, _errors = host.run(
+    _code, out, _errors = run(
         ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\n", *wanted, *ROOTLESS]
     )
     installed = {line.split()[1] for line in out.splitlines() if line.startswith("installed ")}
@@ -259,7 +257,7 @@ def look(tenant: dict[str, Any], disks: Path) -> Found:
     name, home = tenant["name"], Path(tenant["home"])
     accounts = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
     image, wanted = disks / tenant["image"], f"{name}:{tenant['subids']}"
-    _code, groups, _errors = host.run(["id", "--name", "--groups", name])
+    _code, groups, _errors = run(["id", "--name", "--groups", name])
     # The account may be another one's, which is a problem; then nothing is run as it.
     is_there = accounts.get(name) == tenant["uid"]
     return Found(
@@ -267,7 +265,7 @@ def look(tenant: dict[str, Any], disks: Path) -> Found:
         taken_by=next((other for other, uid in accounts.items() if uid == tenant["uid"] and other != name), ""),
         groups=tuple(groups.split()),
         has_subids=all(
-            [line for line in host.read_text(Path(path)).splitlines() if line.startswith(f"{name}:")] == [wanted]
+            [line for line in system.read_text(Path(path)).splitlines() if line.startswith(f"{name}:")] == [wanted]
             for path in ("/etc/subuid", "/etc/subgid")
         ),
         disk=file_system_size(image),
@@ -288,7 +286,7 @@ def assess(tenant: dict[str, Any], found: Found) -> tuple[list[str], list[dict[s
     """
     name, rootless = tenant["name"], tenant["engine"] == "rootless"
     groups = [GROUP] if rootless else [GROUP, "docker"]
-    size = tenant["disk_gb"] * GIB
+    size = tenant["disk_gb"] * homes.GIB
     plan = {
         "account": found.uid is None or not {*groups} <= {*found.groups},
         "groups": groups,
@@ -325,8 +323,8 @@ def assess(tenant: dict[str, Any], found: Found) -> tuple[list[str], list[dict[s
             problem(
                 f"The home directory of {name} cannot become smaller",
                 f"{name}.img",
-                f"it has {found.disk // GIB} GiB, and disk_gb is {tenant['disk_gb']}",
-                f"set disk_gb of {name} to {found.disk // GIB} or more",
+                f"it has {found.disk // homes.GIB} GiB, and disk_gb is {tenant['disk_gb']}",
+                f"set disk_gb of {name} to {found.disk // homes.GIB} or more",
                 "olympia_tenants",
             )
         )
@@ -414,11 +412,11 @@ def main() -> None:
             )
         )
     packages, files = missing_packages(module.params["packages"]), differing(module.params["files"])
-    active = not host.run(["systemctl", "is-active", "--quiet", UNIT])[0]
+    active = not run(["systemctl", "is-active", "--quiet", UNIT])[0]
     needs = [f"install {', '.join(packages)}"] if packages else []
     needs += [f"write {', '.join(files)}"] if files else []
     needs += [] if active else [f"start {UNIT}"]
-    pam = not all("olympia-slice" in host.read_text(path) for path in PAM)
+    pam = not all("olympia-slice" in system.read_text(path) for path in PAM)
     needs += ["let each tenant have a /tmp and /var/tmp of their own"] if pam else []
     leaving = {tenant["name"]: left for tenant in module.params["gone"] if (left := leftovers(tenant, disks))}
     needs += [f"remove {name}: {', '.join(left)}" for name, left in leaving.items()]
@@ -447,11 +445,11 @@ def main() -> None:
             if tenant["name"] in leaving
         ],
     }
-    if more := machine.overcommitted(homes.room(disks), homes.growth(tenants, disks), str(disks)):
+    if more := homes.overcommitted(homes.room(disks), homes.growth(tenants, disks), str(disks)):
         module.warn(f"{more}: lower disk_gb of some in olympia_tenants, or watch the doctor's check disk-machine.")
     origin = module.params["image_origin"]
     if origin == "auto":
-        answer = host.registry_answer(host.run, in_registry(module.params["registry"], REGISTRY_IMAGES["memcached"]))
+        answer = registry.ask(run, in_registry(module.params["registry"], REGISTRY_IMAGES["memcached"]))
         origin = "registry" if answer.kind in registry.SPOKEN else "packages"
     module.exit_json(changed=False, needs=needs, problems=problems, plan=plan, origin=origin)
 

@@ -26,9 +26,7 @@ def test_the_command_of_the_wheel_runs_its_own_collection(tmp_path: Path) -> Non
     ]
     subprocess.run(pip, check=True, capture_output=True)
     # -P: the working directory is on no path. The checkout's own package would come after this one.
-    program = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); from olympia_provisioner.cli.main import main; sys.exit(main())"
-    )
+    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from olympia_provisioner.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-P", "-c", program, str(tmp_path / "there")]
     where = {"XDG_STATE_HOME": str(tmp_path / "state"), "ANSIBLE_COLLECTIONS_PATH": "/nowhere"}
     assert "docker-compose.yml" in run(*command, "render", cwd=tmp_path, **where)

@@ -17,7 +17,7 @@ from ansible_collections.addons.olympia.plugins.action.preflight import report
 from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
 from ansible_collections.addons.olympia.plugins.module_utils.core.files import write
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import system
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
@@ -56,7 +56,7 @@ def resolved(layers: Mapping[str, Mapping[str, Any]]) -> settings.Resolution:
 
 def probed(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """Return what a probe finds with these settings on a host where nothing is wrong."""
-    directory = host.project_directory(values["olympia_stack_project_dir"] or str(base / "project"), "")
+    directory = system.project_directory(values["olympia_stack_project_dir"] or str(base / "project"), "")
     source = source_tree(values, directory, str(base / "app"))
     return found_host(directory, source_dir=str(source), ca_bundle=str(base / "bundle.crt"), pip_config="[global]")
 

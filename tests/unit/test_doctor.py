@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import ENGINE_DATA
+from ansible_collections.addons.olympia.plugins.module_utils.host.system import ENGINE_DATA
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.modules import instance_doctor as module
+
 from olympia_provisioner.cli.verbs.doctor import WIDTH, document, text
 
 ROLES = Path(__file__).parents[2] / "roles"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.flow import (
+from ansible_collections.addons.olympia.plugins.module_utils.shared.flow import (
     FlowError,
     flow,
     said_when_whole,

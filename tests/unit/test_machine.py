@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
 from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
-from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import GIB, Room
 from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import problem
 from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
+from ansible_collections.addons.olympia.plugins.module_utils.shared.homes import GIB, Room
 from ansible_collections.addons.olympia.plugins.modules import machine_info
-from olympia_provisioner.cli.verbs.doctor import WIDTH, check_names, document, text
 
+from olympia_provisioner.cli.verbs.doctor import WIDTH, check_names, document, text
 from olympia_provisioner.errors import OlympiaError
 
 ROOT = Path(__file__).parents[2]
@@ -166,8 +166,8 @@ def test_what_is_promised_to_tenants_counts_whether_it_is_made_or_not(tmp_path: 
 
 
 def test_more_promised_than_there_is_is_said_with_numbers() -> None:
-    assert machine.overcommitted(Room(0, 10 * GIB), 10 * GIB, "/disks") == ""
-    said = machine.overcommitted(Room(0, 10 * GIB), 11 * GIB, "/disks")
+    assert homes.overcommitted(Room(0, 10 * GIB), 10 * GIB, "/disks") == ""
+    said = homes.overcommitted(Room(0, 10 * GIB), 11 * GIB, "/disks")
     assert said == "10.0 GiB are free at /disks, and the home directories may take 11.0 GiB more"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
 from ansible_collections.addons.olympia.plugins.module_utils.stack import ownership
 
 HERE, THERE = "/home/me/.local/state/olympia/site", "/home/you/.local/state/olympia/site"
@@ -77,9 +77,11 @@ def test_the_owner_is_read_from_the_engine() -> None:
     labels = '{"addons.olympia.owner": "/srv/a", "addons.olympia.user": "user ana"}'
     printed = f"site_owner\tyesterday\t{labels}\ntheirs_owner\ttoday\tnull\n"
     # The third one is missing, which fails the command.
-    found = host.volumes(lambda _command: (1, printed, "no such volume"), "site_owner", "theirs_owner", "missing")
+    found = engine_objects.volumes(
+        lambda _command: (1, printed, "no such volume"), "site_owner", "theirs_owner", "missing"
+    )
     assert found.keys() == {"site_owner", "theirs_owner"}
-    assert host.volumes(lambda _command: (1, "\n", "Cannot connect to the Docker daemon"), "site_owner") == {}
+    assert engine_objects.volumes(lambda _command: (1, "\n", "Cannot connect to the Docker daemon"), "site_owner") == {}
     assert ownership.recorded(found["site_owner"][1]) == {"directory": "/srv/a", "user": "user ana"}
     # Somebody else's volume of that name.
     assert ownership.recorded(found["theirs_owner"][1]) == {"directory": "", "user": ""}

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.restic import Repository, ResticError
+from ansible_collections.addons.olympia.plugins.module_utils.shared.restic import Repository, ResticError
 
 # Keeps what it is given in $STORE, and tells of it as restic does.
 RESTIC = r"""#!/bin/sh

@@ -18,6 +18,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.snapshots import st
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes
 from ansible_collections.addons.olympia.plugins.modules import instance_snapshot as module
+
 from olympia_provisioner.cli.verbs import snapshot as verb
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils.build import cache
 from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects, trees
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application
+from ansible_collections.addons.olympia.plugins.module_utils.stack import caches as cache
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 
 ROLES = Path(__file__).parents[2] / "roles"
@@ -395,7 +395,7 @@ def test_the_first_good_healthcheck_tells_since_when_a_container_is_healthy(
 ) -> None:
     # The engine remembers five: when all of them are good, the first one may be long forgotten.
     checks = [{"ExitCode": code, "End": f"2026-01-01T12:00:0{number}Z"} for number, code in enumerate(codes)]
-    assert host.healthy_at(checks) == ("" if healthy is None else checks[healthy]["End"])
+    assert engine_objects.healthy_at(checks) == ("" if healthy is None else checks[healthy]["End"])
 
 
 def test_the_port_that_is_suggested_is_a_free_one() -> None:
@@ -488,7 +488,7 @@ def test_a_source_tree_is_said_to_come_from_where_others_find_it_too(url: str, t
     def run(arguments: list[str]) -> tuple[int, str, str]:
         return (0, f"{url}\n", "") if "remote" in arguments else (128, "", "fatal: not a git repository")
 
-    assert host.source_git(run, Path("/src")) == {"url": told, "revision": ""}
+    assert trees.source_git(run, Path("/src")) == {"url": told, "revision": ""}
 
 
 @pytest.mark.parametrize(
@@ -498,7 +498,7 @@ def test_a_source_tree_is_said_to_come_from_where_others_find_it_too(url: str, t
 )
 def test_a_file_with_content_is_somebodys_unless_it_says_otherwise(tmp_path: Path, content: str, managed: bool) -> None:
     (tmp_path / "Dockerfile").write_text(content)
-    found = host.rendered_files(tmp_path, ["Dockerfile", "missing"])
+    found = trees.rendered_files(tmp_path, ["Dockerfile", "missing"])
     assert {name: file["managed"] for name, file in found.items()} == {"Dockerfile": managed}
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from olympia_provisioner.cli.verbs import explain
 
+from olympia_provisioner.cli.verbs import explain
 from olympia_provisioner.errors import ExitCode, OlympiaError
 from olympia_provisioner.paths import make_importable
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from olympia_provisioner.cli.verbs import render, status
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)

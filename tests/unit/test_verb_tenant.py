@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.addons.olympia.plugins.filter.tenancy import listed
 from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
-from olympia_provisioner.cli.verbs import backup, tenant
 from tests.playback import Driver
 
+from olympia_provisioner.cli.verbs import backup, tenant
 from olympia_provisioner.errors import ExitCode
 
 NOW = datetime(2027, 1, 2, 12, 0, tzinfo=UTC)

@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.build.registry import SENTENCES, WAYS_OUT
-from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
-from ansible_collections.addons.olympia.plugins.module_utils.core import causes
-from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import MINIMUM, satisfies
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import CA_BUNDLE, ENGINE_DATA
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import (
+from ..core import causes
+from ..engine.engine_plan import MINIMUM, satisfies
+from ..host.registry import SENTENCES, WAYS_OUT
+from ..host.system import CA_BUNDLE, ENGINE_DATA
+from ..settings.sources import (
     Problem,
     nearest,
     short_name,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.stack import application, ownership
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import OLYMPIA_UID
+from ..stack import application, ownership
+from ..stack.derived import OLYMPIA_UID
+from . import preflight_checks as checks
 
 OK, WARNING, FAILED, UNKNOWN = "ok", "warning", "failed", "unknown"
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.checks.instance_checks import (
+from ..settings.sources import Problem
+from ..shared.homes import Room, gib, overcommitted
+from .instance_checks import (
     FAILED,
     OK,
     UNKNOWN,
@@ -18,9 +20,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.checks.instance_che
     Verdict,
     from_problems,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem
 
-GIB = 1 << 30
 DAY = 24 * 60 * 60
 # What mount shows, and what kernels before Linux 5.8 do.
 HIDDEN = ("hidepid=invisible", "hidepid=2")
@@ -31,39 +31,6 @@ FULL_WARNING, FULL_FAILED = 0.90, 0.98
 CERTIFICATE_DAYS = 14
 MOVE = "Or let somebody live on another machine ('hosts' in olympia_tenants)."
 BOOTSTRAP = "Run 'olympia bootstrap' with this inventory."
-
-
-@dataclass(frozen=True)
-class Room:
-    """The room of a file system, in bytes.
-
-    Attributes:
-        used: What is taken.
-        free: What can be taken.
-    """
-
-    used: int
-    free: int
-
-    @property
-    def share(self) -> float:
-        """The share that is taken, as df has it."""
-        return self.used / ((self.used + self.free) or 1)
-
-
-def overcommitted(room: Room, growth: int, disks_dir: str) -> str:
-    """Return that home directories are promised more than there is, with the numbers; empty where they are not.
-
-    The files are sparse and few are ever full, so that this is the operator's decision, and no error.
-
-    Args:
-        room: Where they are.
-        growth: What they may take besides.
-        disks_dir: Their folder.
-    """
-    if growth <= room.free:
-        return ""
-    return f"{_gib(room.free)} are free at {disks_dir}, and the home directories may take {_gib(growth)} more"
 
 
 @dataclass(frozen=True)
@@ -115,10 +82,6 @@ class Machine:
     certificate_end: str
     now: float
     failed_units: list[str] | None
-
-
-def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"
 
 
 def _sentence(text: str) -> str:
@@ -181,8 +144,8 @@ def _engines(machine: Machine) -> Verdict:
 
 
 def _disk_machine(machine: Machine) -> Verdict:
-    evidence = f"{_gib(machine.room.free)} are free at {machine.disks_dir}, {1 - machine.room.share:.0%}"
-    growth = f"the home directories may take {_gib(machine.growth)} more"
+    evidence = f"{gib(machine.room.free)} are free at {machine.disks_dir}, {1 - machine.room.share:.0%}"
+    growth = f"the home directories may take {gib(machine.growth)} more"
     way_out = f"Make room there, or give it a larger disk: home directories do not become smaller. {MOVE}"
     if machine.room.share > 1 - LEAST_FREE:
         return Verdict(FAILED, f"{evidence}; {growth}", way_out)

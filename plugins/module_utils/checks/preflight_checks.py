@@ -7,13 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.build import cache
-from ansible_collections.addons.olympia.plugins.module_utils.core import causes
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import own_ports
-from ansible_collections.addons.olympia.plugins.module_utils.settings import shapes
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem, short_name
-from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, ownership
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import (
+from ..core import causes
+from ..host.ports import own_ports
+from ..settings.sources import PORTS, Problem, short_name
+from ..stack import application, caches, database, ownership
+from ..stack.derived import (
     BASE_FILE,
     CI_FILE,
     OLYMPIA_UID,
@@ -21,10 +19,10 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack.derived impor
     image_origin,
     source_kind,
 )
+from . import shapes
 
 MAX_UID = 2**32 - 2
 MAX_PORT = 65535
-PORTS = ("olympia_stack_http_port", "olympia_stack_frontend_port", "olympia_stack_mysql_port")
 OPTIONAL_PORT = "olympia_stack_mysql_port"  # 0 publishes none
 RESERVED_NAMES = ("runs", "locks", "snapshots")  # folders beside those of the instances
 # What can name a Compose project, an image and a host; and a container name has at least two characters.
@@ -102,7 +100,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
                 way_out=f"Start it with {BASE_FILE}.",
             )
         )
-    problems += application.check_name(values) + cache.check(values) + shapes.check(values)
+    problems += application.check_name(values) + caches.check(values) + shapes.check(values)
     if CI_FILE in files and values["olympia_stack_target"] == "development":
         problems.append(
             Problem(

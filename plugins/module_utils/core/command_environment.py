@@ -8,8 +8,10 @@ What runs is what was rendered, so none of those gets through.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+# Runs a command, and returns its code (127 where there is no such program), its output and its errors.
+Run = Callable[[list[str]], tuple[int, str, str]]
 # Messages are parsed, and shown to people who search for them: always the untranslated ones.
 LOCALE = {"LANGUAGE": "C", "LC_ALL": "C", "NO_COLOR": "1"}
 # Where programs and their files are, and who is asking.

@@ -27,7 +27,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources import (
+from ..host.apt_sources import (
     AptSource,
     debian_mirrors,
     offered_suites,

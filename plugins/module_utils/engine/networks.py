@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import Run, read_text
+from ..core.command_environment import Run
+from ..host.system import read_text
 
 # What an engine takes addresses from where its configuration names nothing else (Moby, libnetwork/ipamutils).
 DEFAULT_POOLS: tuple[Mapping[str, Any], ...] = (

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
-from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources import AptSource
+from ..core.masking import mask
+from .apt_sources import AptSource
 
 # What apt only warns of although a list is missing or old; its other warnings are about lists that it has.
 _FAILURE = re.compile(

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
-from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import watched
+
+from ..core.command_environment import commands
+from .liveness import watched
 
 LONGEST_LINE = 600
 

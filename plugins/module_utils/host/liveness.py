@@ -9,13 +9,12 @@ import re
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
+from ..core.command_environment import Run, commands
 
-Run = Callable[[list[str]], tuple[int, str, str]]
 ENGINE_SOCKET = "/var/run/docker.sock"
 ENGINE_TIMEOUT = 10  # seconds that an engine may take to say that it is there
 # Seconds between two looks, and after how many in vain a command is ended: a disk may be slow for a while.

@@ -37,6 +37,8 @@ MARKUP = re.compile(r"\b[A-Z]\(([^)]*)\)")
 # Strongest first.
 SOURCES = ("command line", "environment", "persisted choice", "inventory", "host", "role default")
 
+# Those that name a port of the host.
+PORTS = ("olympia_stack_http_port", "olympia_stack_frontend_port", "olympia_stack_mysql_port")
 # They say where the persisted choices are, so they cannot be among them.
 LOCATING = ("olympia_stack_instance", "olympia_stack_project_dir")
 

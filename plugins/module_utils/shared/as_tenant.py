@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from ansible_collections.addons.olympia.plugins.module_utils.core import command_environment as environment
+from ..core import command_environment as environment
 
 SECONDS = 20  # that an answer may take
 GRACE = 5  # seconds for systemd to end the command

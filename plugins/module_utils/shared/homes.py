@@ -6,15 +6,54 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import GIB, Room
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import write_whole
+from ..host import system
+from ..snapshots.store import write_whole
 
+GIB = 1 << 30  # bytes
 KEPT = "moved"  # folder, beside the others, of the files of tenants who have moved to another machine
 MOVES = Path("/var/lib/olympia/moves")  # what is on its way from one machine to another, and how far that has got
+
+
+@dataclass(frozen=True)
+class Room:
+    """The room of a file system, in bytes.
+
+    Attributes:
+        used: What is taken.
+        free: What can be taken.
+    """
+
+    used: int
+    free: int
+
+    @property
+    def share(self) -> float:
+        """The share that is taken, as df has it."""
+        return self.used / ((self.used + self.free) or 1)
+
+
+def gib(size: int) -> str:
+    """Return a size in bytes as people read it."""
+    return f"{size / GIB:.1f} GiB"
+
+
+def overcommitted(room: Room, growth: int, disks_dir: str) -> str:
+    """Return that home directories are promised more than there is, with the numbers; empty where they are not.
+
+    The files are sparse and few are ever full, so that this is the operator's decision, and no error.
+
+    Args:
+        room: Where they are.
+        growth: What they may take besides.
+        disks_dir: Their folder.
+    """
+    if growth <= room.free:
+        return ""
+    return f"{gib(room.free)} are free at {disks_dir}, and the home directories may take {gib(growth)} more"
 
 
 def room(path: Path) -> Room:
@@ -23,7 +62,7 @@ def room(path: Path) -> Room:
     Args:
         path: The path.
     """
-    while not host.exists(path):
+    while not system.exists(path):
         path = path.parent
     found = os.statvfs(path)
     return Room((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_bavail * found.f_frsize)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import PREFIXES
+from ..settings.sources import PREFIXES
 
 # What useradd accepts everywhere, and what can be a part of a host name and name an instance.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed
+from ..host.docker_cli import Completed
 
 FORMAT = 1  # of the manifest; docs/snapshots.md describes it
 MANIFEST = "manifest.json"

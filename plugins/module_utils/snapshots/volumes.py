@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, tail
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
-from ansible_collections.addons.olympia.plugins.module_utils.stack.database import LOOK, Opening, read_opening
+from ..core.command_environment import commands
+from ..host.docker_cli import Completed, tail
+from ..stack.database import LOOK, Opening, read_opening
+from .store import SnapshotError
 
 HELPER = "addons.olympia.helper"
 PROJECT = "com.docker.compose.project"

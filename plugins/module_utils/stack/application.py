@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.build.registry import MISSING, SENTENCES
+from ansible_collections.addons.olympia.plugins.module_utils.host.registry import MISSING, SENTENCES
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem
 
 LOCAL = "local"  # the version of an image that no registry has

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import exists, read_text
+from ansible_collections.addons.olympia.plugins.module_utils.host.system import exists, read_text
 
 DEFAULT_INSTANCE = "addons-server"
 # What every addons-server checkout has, and the build and the start need.

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import (
+from ..settings.sources import (
     STACK_PREFIX,
     Problem,
     short_name,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.stack import database
-from ansible_collections.addons.olympia.plugins.module_utils.stack.application import is_name, is_reference
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import (
+from ..stack import database
+from ..stack.application import is_name, is_reference
+from ..stack.derived import (
     COMPANIONS,
     REGISTRY_IMAGES,
     SERVICES,

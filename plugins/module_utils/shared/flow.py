@@ -14,8 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from ansible_collections.addons.olympia.plugins.module_utils.core import command_environment as environments
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import tail
+from ..core import command_environment as environments
+from ..host.docker_cli import tail
 
 CHUNK = 1 << 20  # bytes
 SAID = 1 << 14  # bytes of what a command has said last

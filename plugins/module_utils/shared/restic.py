@@ -13,14 +13,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.flow import (
+from ..snapshots.store import NAME
+from . import as_tenant
+from .flow import (
     SECONDS,
     FlowError,
     flow,
     said_when_whole,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import NAME
 
 CACHE = "/var/cache/olympia/restic"
 FILE = "/snapshot.tar"  # in the repository; of all snapshots the same, so that they are of one kind for retention

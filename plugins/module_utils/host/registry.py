@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-Run = Callable[[list[str]], tuple[int, str, str]]
+from ..core.command_environment import Run
+from .liveness import EngineConnection, engine_socket
 
 REFUSED, MISSING, LIMITED, UNREACHABLE, GARBLED = "refused", "missing", "limited", "unreachable", "garbled"
 HELPER = "helper"
@@ -45,6 +46,7 @@ WAYS_OUT = {
 SPOKEN = ("", REFUSED, LIMITED)
 FINAL = (HELPER, REFUSED, MISSING)  # asking again changes nothing
 LONGEST_PAUSE = 30.0
+REGISTRY_TIMEOUT = 15  # seconds; a registry that takes longer to answer is of no use for pulling gigabytes
 
 
 def classify(words: str) -> str:
@@ -99,6 +101,31 @@ def inspect(run: Run, reference: str) -> Answer:
     )
     words = _last_words(errors)
     return Answer(classify(words), words, "") if code else Answer("", words, json.loads(output)["digest"])
+
+
+def ask(run: Run, reference: str) -> Answer:
+    """Return what the engine is answered when it asks for an image's description, through its own mirrors and proxy.
+
+    It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled. For one
+    on another host the client asks.
+
+    Args:
+        run: Runs a command.
+        reference: An image reference.
+    """
+    path = engine_socket(run)
+    if not path:
+        return inspect(run, reference)
+    connection = EngineConnection(path, REGISTRY_TIMEOUT)
+    try:
+        connection.request("GET", f"/distribution/{reference}/json")
+        with connection.getresponse() as response:
+            words = "" if response.status == http.client.OK else json.loads(response.read())["message"]
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(UNREACHABLE, str(error), "")
+    finally:
+        connection.close()
+    return Answer(classify(words) if words else "", words, "")
 
 
 def exchange(run: Run, command: list[str], reference: str, attempts: int) -> Answer:
