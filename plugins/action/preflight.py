@@ -14,6 +14,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem, report
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application, ownership
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
@@ -38,29 +39,6 @@ def load_specs(roles: Path) -> dict[str, dict[str, Any]]:
         text = (roles / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
         specs |= yaml_load(text)["argument_specs"]["main"]["options"]
     return specs
-
-
-def report(problems: list[settings.Problem], sources: Mapping[str, str]) -> str:
-    """Return the problems as a message for people, numbered.
-
-    Args:
-        problems: At least one.
-        sources: Where each setting comes from. Of the environment people may not know that it has one.
-    """
-    lines = [f"{len(problems)} problem{'s' if len(problems) > 1 else ''}, nothing was changed:"]
-    for number, problem in enumerate(problems, start=1):
-        setting = problem.setting + (", of the environment" if sources.get(problem.setting) == "environment" else "")
-        lines.append(f"{number}. {problem.what}" + (f" [{setting}]" if setting else ""))
-        lines += [
-            f"   {label}: {text}"
-            for label, text in (("where", problem.where), ("seen", problem.evidence), ("way out", problem.way_out))
-            if text
-        ]
-    # A refused value can hold anything, and a terminal obeys some of it.
-    return "".join(
-        character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
-        for character in "\n".join(lines)
-    )
 
 
 class ActionModule(ReachingAction):
@@ -109,7 +87,7 @@ class ActionModule(ReachingAction):
         facts["over_ssh"] = self._connection.transport in ("paramiko", "ssh")
         wrong_settings = [
             *settings.unknown_settings({*task_vars, *self._extra_vars()}, specs),
-            *(settings.Problem(**problem) for problem in resolution["problems"]),
+            *(Problem(**problem) for problem in resolution["problems"]),
             *checks.check_values(resolution["values"]),
             *settings.changed_by_others(settings.Resolution(**resolution), task_vars.get("__olympia_stack_fixed", ())),
             *application.check_purpose(resolution["values"], purpose),

@@ -12,7 +12,8 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.release import __version__
 from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
-from ansible_collections.addons.olympia.plugins.module_utils.shared.people import Tenant, TenantsError
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.shared.people import Tenant
 from ansible_collections.addons.olympia.plugins.plugin_utils.shared import moves, refused
 from ansible_collections.addons.olympia.plugins.plugin_utils.shared.tenant_files import paths, render, tenants_of
 
@@ -35,7 +36,7 @@ def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
     """
     try:
         return [_told(tenant) for tenant in tenants_of(entries) if tenant.name in names]
-    except TenantsError as error:
+    except Problem as error:
         raise AnsibleFilterError(f"olympia_tenants: {error}") from error
 
 
@@ -63,7 +64,7 @@ def move_plan(found: Mapping[str, Mapping[str, Any]], name: str, to: str, asked:
     """
     try:
         return moves.plan(found, name, to, asked)
-    except moves.MoveError as error:
+    except Problem as error:
         return {"problem": str(error)}
 
 

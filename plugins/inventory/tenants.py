@@ -48,6 +48,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import PREFIXES
 from ansible_collections.addons.olympia.plugins.module_utils.shared.people import (
     BUILDER,
@@ -55,7 +56,6 @@ from ansible_collections.addons.olympia.plugins.module_utils.shared.people impor
     CACHE_TO,
     Build,
     Tenant,
-    TenantsError,
     builds,
     place,
 )
@@ -120,7 +120,7 @@ class InventoryModule(BaseInventoryPlugin):
                 name: int(found.get("olympia_machine_memory_mb", UNLIMITED_MB)) for name, found in variables.items()
             }
             placed = place(tenants, memory)
-        except TenantsError as error:
+        except Problem as error:
             raise AnsibleParserError(f"olympia_tenants: {error}") from error
         for group in (INSTANCES, BUILDS):
             inventory.add_group(group)

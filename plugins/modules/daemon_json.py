@@ -105,7 +105,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import (
+from ansible_collections.addons.olympia.plugins.module_utils.engine.daemon_config import (
     changed_keys,
     effect_of,
     merge_options,

@@ -61,15 +61,19 @@ problems:
     where:
       description: Where that is.
       type: str
-    evidence:
-      description: What was seen there.
+    cause:
+      description: Why, with the evidence.
       type: str
-    way_out:
+    fix:
       description: What to do.
       type: str
     setting:
-      description: The variable concerned, if there is one.
+      description: The variable to change. Empty where there is none.
       type: str
+refusal:
+  description: The problems as a message. Empty where there are none.
+  returned: success
+  type: str
 plan:
   description: The needed changes, in the form in which the role's tasks read them.
   returned: success
@@ -107,10 +111,8 @@ service_manager:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import (
-    inspect_engine,
-    options_from_vars,
-)
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_options import options_from_vars
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import inspect_engine
 from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 

@@ -88,8 +88,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.build import build_inputs
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
-from ansible_collections.addons.olympia.plugins.module_utils.engine import engine_plan as engine
 from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_options import options_from_vars
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import inspect_engine
 from ansible_collections.addons.olympia.plugins.module_utils.host import (
     connectivity,
     engine_objects,
@@ -210,7 +211,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     listening = ports.listening_ports()
     with ThreadPoolExecutor() as pool:
         jobs: dict[str, Future[Any]] = {
-            "engine": pool.submit(engine.inspect_engine, run, engine.options_from_vars(values | own)),
+            "engine": pool.submit(inspect_engine, run, options_from_vars(values | own)),
             "containers": pool.submit(engine_objects.containers, run, instance),
             "service_hashes": pool.submit(engine_objects.service_hashes, run, project, compose_files),
             "volumes": pool.submit(engine_objects.volumes, run, f"{instance}_data_mysqld", ownership.volume(instance)),

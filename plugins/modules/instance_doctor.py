@@ -82,35 +82,33 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.build import build_inputs
-from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
+from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks, verdicts
 from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
+from ansible_collections.addons.olympia.plugins.module_utils.checks.findings import PROXIES, Findings
+from ansible_collections.addons.olympia.plugins.module_utils.checks.fixes import apply, fixes, foreign_deps
+from ansible_collections.addons.olympia.plugins.module_utils.checks.network_checks import CA_VARIABLES, mirror_urls
+from ansible_collections.addons.olympia.plugins.module_utils.checks.project_checks import OVERRIDES, deps_uid
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
-from ansible_collections.addons.olympia.plugins.module_utils.engine import engine_plan as engine
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
 from ansible_collections.addons.olympia.plugins.module_utils.host import (
     connectivity,
     engine_objects,
     registry,
     system,
-    trees,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config
+from ansible_collections.addons.olympia.plugins.module_utils.host.connectivity import ask_url
 from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes
-from ansible_collections.addons.olympia.plugins.module_utils.stack import remembered
 
-HOSTS = Path("/etc/hosts")
-MAP_COUNT = Path("/proc/sys/vm/max_map_count")
-SYSCTL_FILE = Path("/etc/sysctl.d/90-olympia.conf")
 # Where the services listen that web needs.
 SERVICE_PORTS = {"elasticsearch": 9200, "memcached": 11211, "mysqld": 3306, "rabbitmq": 5672, "redis": 6379}
 CONNECT = """
@@ -128,25 +126,6 @@ with ThreadPoolExecutor() as pool:
     print(json.dumps(dict(zip(addresses, pool.map(error, addresses.items())))))
 """
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
-
-
-class NotDone(Exception):
-    """A fix that was not applied; the message says why."""
-
-
-@dataclass(frozen=True)
-class Fix:
-    """A safe fix.
-
-    Attributes:
-        what: What it does.
-        apply: Does it; raises NotDone or OSError where it cannot be done.
-        needs_root: Whether only root can.
-    """
-
-    what: str
-    apply: Callable[[], None]
-    needs_root: bool = True
 
 
 def addresses(name: str) -> list[str]:
@@ -191,7 +170,7 @@ def refusal(settings: dict[str, Any]) -> tuple[str, str]:
         return "", ""
     try:
         opening = Volumes(settings["instance"], settings["image"], image).opening(settings["volume"])
-    except SnapshotError as error:
+    except Problem as error:
         return str(error), ""
     return opening.refusal
 
@@ -227,7 +206,7 @@ def ask_mirrors(urls: list[str]) -> list[dict[str, Any]]:
     """
 
     def ask(url: str) -> dict[str, Any]:
-        return {"url": url} | asdict(engine.ask_url(url)) | {"at": time.time()}
+        return {"url": url} | asdict(ask_url(url)) | {"at": time.time()}
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(ask, urls))
@@ -243,21 +222,20 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
     """
     project = Path(settings["project_dir"])
     origin = settings["image_origin"]
-    urls = doctor.mirror_urls(origin, facts["image_sources"], pip_config(), npm_config())
+    urls = mirror_urls(origin, facts["image_sources"], pip_config(), npm_config())
     asks_registry = "registry" in names and origin == "registry"
-    environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in doctor.PROXIES}
+    environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in PROXIES}
     return {
         "addresses": addresses(settings["host_name"]) if "hosts-entry" in names else [],
         "builds_reach_out": connectivity.builds_reach_out(run),
         "ca_bundle_error": certificate_error(settings["ca_bundle"]),
-        "environment": mask(environment)
-        | {name: os.environ[name] for name in doctor.CA_VARIABLES if os.environ.get(name)},
+        "environment": mask(environment) | {name: os.environ[name] for name in CA_VARIABLES if os.environ.get(name)},
         "firewall_rules": connectivity.firewall_rules(run),
-        "foreign_deps": [str(path) for path in foreign_deps(project / "deps", doctor.deps_uid(settings))],
+        "foreign_deps": [str(path) for path in foreign_deps(project / "deps", deps_uid(settings))],
         "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
         "networks": networks.look(run, facts["engine"]["docker"]["address_pools"]) if "networks" in names else None,
         "one_off": engine_objects.one_off_containers(run, settings["instance"]),
-        "overrides": [name for name in doctor.OVERRIDES if system.exists(project / name)],
+        "overrides": [name for name in OVERRIDES if system.exists(project / name)],
         "refusal": refusal(settings) if "mysql-volume" in names and facts["volume_created"] else ("", ""),
         "registry": asdict(registry.ask(run, settings["images"]["memcached"])) if asks_registry else None,
         "source_not_utf8": build_inputs.not_utf8(Path(settings["source_dir"])) if "source-tree" in names else [],
@@ -276,104 +254,6 @@ def look_again(facts: dict[str, Any]) -> dict[str, Any]:
     return facts | {"local_names": system.local_names(), "max_map_count": system.kernel_setting("vm.max_map_count")}
 
 
-def add_hosts_line(line: str, hosts: Path = HOSTS) -> None:
-    """Add a line to the hosts file, in place: in a container it is a mount of its own.
-
-    Args:
-        line: The line.
-        hosts: The file.
-    """
-    text = hosts.read_text(encoding="utf-8")
-    with hosts.open("a", encoding="utf-8") as file:
-        file.write(f"{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n")
-
-
-def raise_map_count(count: int, now: Path = MAP_COUNT, kept: Path = SYSCTL_FILE) -> None:
-    """Raise the number of memory maps that a process may have, now and after each boot.
-
-    Args:
-        count: The number.
-        now: The kernel's file.
-        kept: The file that is read at boot.
-    """
-    kept.write_text(f"# {trees.MANAGED_MARK}: Elasticsearch needs it.\nvm.max_map_count = {count}\n", encoding="utf-8")
-    now.write_text(f"{count}\n", encoding="ascii")
-
-
-def remove_containers(names: list[str]) -> None:
-    """Remove containers in which nothing runs.
-
-    Args:
-        names: Their names.
-
-    Raises:
-        NotDone: The engine refuses it, as it does when one has been started since.
-    """
-    code, _output, errors = run(["docker", "rm", "--volumes", *names])
-    if code:
-        raise NotDone(errors.strip())
-
-
-def foreign_deps(deps: Path, uid: int) -> list[Path]:
-    """Return what of the mounted dependencies does not belong to a user, and should.
-
-    Args:
-        deps: Their directory.
-        uid: The user.
-    """
-    # The provisioner's own note, which only it writes.
-    return trees.foreign_files(deps, uid, (Path(remembered.DEPS_IMAGE).name,))
-
-
-def give_files(directory: Path, uid: int) -> None:
-    """Give the mounted dependencies, their directory included, to a user. Links are given, not followed.
-
-    Args:
-        directory: Their directory.
-        uid: The user.
-    """
-    for path in foreign_deps(directory, uid):
-        os.chown(path, uid, -1, follow_symlinks=False)
-
-
-def fixes(settings: dict[str, Any], values: dict[str, Any], seen: dict[str, Any]) -> dict[str, Fix]:
-    """Return the safe fixes by check.
-
-    Args:
-        settings: Derived settings.
-        values: Resolved settings by variable.
-        seen: What `look` saw.
-    """
-    line, count = f"127.0.0.1 {settings['host_name']}", values["olympia_stack_min_map_count"]
-    deps, uid = Path(settings["project_dir"], "deps"), doctor.deps_uid(settings)
-    ended = doctor.ended_containers(seen["one_off"])
-    return {
-        "hosts-entry": Fix(f"add the line '{line}' to {HOSTS}", lambda: add_hosts_line(line)),
-        "map-count": Fix(f"set vm.max_map_count to {count}, now and in {SYSCTL_FILE}", lambda: raise_map_count(count)),
-        "ownership": Fix(f"give {deps} to UID {uid}", lambda: give_files(deps, uid)),
-        "leftovers": Fix(f"remove {', '.join(ended)}", lambda: remove_containers(ended), needs_root=False),
-    }
-
-
-def mend(fix: Fix, root: bool, check_mode: bool) -> tuple[bool, str]:
-    """Apply a fix, and return whether that changed something, and what is to be said of it.
-
-    Args:
-        fix: The fix.
-        root: Whether this user is root.
-        check_mode: Only say what would be done.
-    """
-    if fix.needs_root and not root:
-        return False, f"not done: to {fix.what} needs root, and this user is not"
-    if check_mode:
-        return True, f"would {fix.what}"
-    try:
-        fix.apply()
-    except (NotDone, OSError) as error:
-        return False, f"not done: to {fix.what} failed: {error}"
-    return True, f"done: {fix.what}"
-
-
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -390,30 +270,28 @@ def main() -> None:
     )
     values, settings, facts = (module.params[name] for name in ("values", "settings", "facts"))
     try:
-        chosen = doctor.choose(module.params["checks"], others=machine.CHECKS)
+        chosen = verdicts.choose(module.params["checks"], instance_checks.CHECKS, machine.CHECKS)
     except ValueError as error:
         module.fail_json(msg=str(error))
     names = {check.name for check in chosen}
 
     def examine(facts: dict[str, Any], seen: dict[str, Any]) -> list[dict[str, Any]]:
-        findings = doctor.Findings(
-            values, settings, facts, module.params["wrong_settings"], module.params["differing"], seen
-        )
-        return doctor.examine(chosen, findings)
+        findings = Findings(values, settings, facts, module.params["wrong_settings"], module.params["differing"], seen)
+        return verdicts.examine(chosen, findings)
 
     seen = look(settings, facts, names)
-    verdicts = examine(facts, seen)
+    judged = examine(facts, seen)
     done: dict[str, str] = {}
     changed = False
     if module.params["fix"]:
         known = fixes(settings, values, seen)
-        for name in (verdict["name"] for verdict in verdicts if verdict["safe"]):
-            one_changed, done[name] = mend(known[name], os.geteuid() == 0, module.check_mode)
+        for name in (verdict["name"] for verdict in judged if verdict["safe"]):
+            one_changed, done[name] = apply(known[name], os.geteuid() == 0, module.check_mode)
             changed = changed or one_changed
     if changed and not module.check_mode:
-        verdicts = examine(look_again(facts), look(settings, facts, names))
+        judged = examine(look_again(facts), look(settings, facts, names))
     module.exit_json(
-        changed=changed, checks=mask([verdict | {"done": done.get(verdict["name"], "")} for verdict in verdicts])
+        changed=changed, checks=mask([verdict | {"done": done.get(verdict["name"], "")} for verdict in judged])
     )
 
 

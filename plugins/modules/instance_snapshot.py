@@ -159,11 +159,11 @@ from types import FrameType
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
 from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import volumes
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
 from ansible_collections.addons.olympia.plugins.module_utils.stack import database, remembered
 
 DATABASE = "olympia"
@@ -211,15 +211,15 @@ class Instance:
         """Refuse an instance that has nothing to save, or nothing to save it with.
 
         Raises:
-            SnapshotError: A volume or an image is not there.
+            Problem: A volume or an image is not there.
         """
         up = f"Bring it up first: olympia up INSTANCE={self.name}"
         for part, volume in self.parts.items():
             if not self.volumes.exists(volume):
-                raise SnapshotError(f"The instance {self.name} has no {part}: there is no volume {volume}. {up}")
+                raise Problem(f"The instance {self.name} has no {part}: there is no volume {volume}. {up}")
         for image in self.images.values():
             if not engine_objects.image_id(run, image):
-                raise SnapshotError(
+                raise Problem(
                     f"The image {image} is not here, without which the data of {self.name} cannot be read. {up}. To destroy "
                     "without an automatic snapshot: SNAPSHOTS_KEPT=0"
                 )
@@ -237,7 +237,7 @@ class Instance:
         """Return the version of the database server, and the migrations that the database has had.
 
         Raises:
-            SnapshotError: The server does not answer.
+            Problem: The server does not answer.
         """
         there = f"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='{DATABASE}' AND table_name='django_migrations'"
         if server := self.server():
@@ -266,7 +266,7 @@ class Instance:
             folder: The snapshot, which must not exist.
 
         Raises:
-            SnapshotError: It cannot be saved. Nothing of it is left then.
+            Problem: It cannot be saved. Nothing of it is left then.
         """
         snapshots.sweep(self.root, self.name)
         self.volumes.sweep()
@@ -310,7 +310,7 @@ class Instance:
             what: What it is made before.
 
         Raises:
-            SnapshotError: It cannot be saved.
+            Problem: It cannot be saved.
         """
         return self.save_automatic(what) if self.kept > 0 and self.holds_data else ""
 
@@ -321,7 +321,7 @@ class Instance:
             what: What it is made before, or NIGHTLY.
 
         Raises:
-            SnapshotError: It cannot be saved, or not be read again. The older ones are all there then.
+            Problem: It cannot be saved, or not be read again. The older ones are all there then.
         """
         folder = self.root / self.name / snapshots.automatic_name(what, datetime.now(timezone.utc))
         self.save(folder)
@@ -337,7 +337,7 @@ class Instance:
         Its volume tells, not what is remembered of its initialization: a restore forgets that until the next 'up'.
 
         Raises:
-            SnapshotError: The engine does not tell.
+            Problem: The engine does not tell.
         """
         if self.kept < 1:
             return "NIGHTLY_KEPT says that none is kept"
@@ -353,13 +353,13 @@ class Instance:
             upgrade: The series that may do that.
 
         Raises:
-            SnapshotError: It must not.
+            Problem: It must not.
         """
         opening = self.volumes.opening(self.parts["database"])
-        what, way_out = opening.refusal
+        what, fix = opening.refusal
         agreed = opening.upgrades and database.series(opening.server).split()[1] == upgrade
         if what and not agreed:
-            raise SnapshotError(f"{self.parts['database']}: {what}; nothing was changed. {way_out}")
+            raise Problem(f"{self.parts['database']}: {what}; nothing was changed. {fix}")
         return agreed
 
     def check_fits(self, manifest: dict[str, Any], force: bool) -> str:
@@ -370,12 +370,12 @@ class Instance:
             force: Use one with a newer schema.
 
         Raises:
-            SnapshotError: It does not fit.
+            Problem: It does not fit.
         """
         opening = self.volumes.opening(self.parts["database"])
         theirs, ours = database.series(manifest["database_version"]), database.series(opening.server)
         if theirs != ours:
-            raise SnapshotError(
+            raise Problem(
                 f"The snapshot is of a {theirs} server, whose files the instance's {ours} does not read; nothing was changed. "
                 "Plain SQL goes from one series to the next: olympia data_export there, olympia data_restore here. Between "
                 "products it does as far as both know its types."
@@ -393,7 +393,7 @@ class Instance:
         names = ", ".join(newer[:5]) + (f" and {len(newer) - 5} more" if len(newer) > 5 else "")
         said = f"The snapshot's schema is newer than the code of the instance {self.name}, which does not know {names}"
         if not force:
-            raise SnapshotError(
+            raise Problem(
                 f"{said}; nothing was changed. Bring up the code that the snapshot was made with, or restore it all the same, at "
                 "your own risk: --force"
             )
@@ -407,7 +407,7 @@ class Instance:
             fill: By part, what fills a volume that is given to it.
 
         Raises:
-            SnapshotError: One could not be filled: nothing has changed. Or one could not be replaced: `settle` goes on from there.
+            Problem: One could not be filled: nothing has changed. Or one could not be replaced: `settle` goes on from there.
         """
         staged: dict[str, str] = {}
         self.volumes.unstage()
@@ -436,7 +436,7 @@ class Instance:
         running = [*self.volumes.users(self.parts.values(), "paused"), *remembering]
         try:
             volumes.execute(["stop", *running]) if running else ""
-        except SnapshotError:
+        except Problem:
             # One that has ended by itself meanwhile is as good.
             if self.volumes.users(self.parts.values(), "paused"):
                 raise
@@ -471,7 +471,7 @@ class Instance:
             manifest: Its manifest.
 
         Raises:
-            SnapshotError: It cannot be restored.
+            Problem: It cannot be restored.
         """
 
         def unpack(part: dict[str, Any]) -> Any:
@@ -492,7 +492,7 @@ class Instance:
             file: The file.
 
         Raises:
-            SnapshotError: The server does not take it: nothing has changed.
+            Problem: The server does not take it: nothing has changed.
         """
 
         self.check_admitted()
@@ -517,12 +517,12 @@ class Instance:
             file: The file, which is there as a whole or not at all.
 
         Raises:
-            SnapshotError: The server does not run, or the file cannot be written.
+            Problem: The server does not run, or the file cannot be written.
         """
         server = self.server()
         if not server:
-            raise SnapshotError(
-                f"The database server of {self.name} does not run. Bring the stack up first.", "unhealthy"
+            raise Problem(
+                f"The database server of {self.name} does not run. Bring the stack up first.", kind="unhealthy"
             )
         unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
         stages = [self.inside(server, volumes.DUMP + DATABASE)]
@@ -535,7 +535,7 @@ class Instance:
                 os.fsync(target.fileno())
             unfinished.replace(file)
         except OSError as error:
-            raise SnapshotError(f"{file} cannot be written: {error.strerror}.") from error
+            raise Problem(f"{file} cannot be written: {error.strerror}.") from error
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -548,7 +548,7 @@ def perform(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
         instance: The instance.
 
     Raises:
-        SnapshotError: It cannot be done.
+        Problem: It cannot be done.
     """
     params = module.params
     if Path(params["project_src"]).is_dir():
@@ -585,9 +585,7 @@ def save(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
     name = module.params["name"] or snapshots.time_name(datetime.now(timezone.utc))
     folder = snapshots.locate(instance.root, instance.name, name)
     if folder.parent.name != instance.name:
-        raise SnapshotError(
-            f"A snapshot of {instance.name} is saved under its own name, and not as {name}.", "settings"
-        )
+        raise Problem(f"A snapshot of {instance.name} is saved under its own name, and not as {name}.", kind="settings")
     result = {"changed": True, "path": str(folder), "automatic": ""}
     if module.check_mode:
         instance.check_present()
@@ -603,7 +601,7 @@ def save_nightly(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
         return nothing | {"told": f"No snapshot of {instance.name} is saved: {reason}"}
     if instance.journal.exists():
         # A mixture would in time push out all that is not.
-        raise SnapshotError(f"No snapshot of {instance.name} is saved: a restore is in progress, or was interrupted.")
+        raise Problem(f"No snapshot of {instance.name} is saved: a restore is in progress, or was interrupted.")
     if module.check_mode:
         instance.check_present()
         told = f"A snapshot would be saved in {instance.root / instance.name}"
@@ -631,7 +629,7 @@ def restore(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
     manifest = snapshots.read_manifest(folder)
     parts = {part["name"] for part in manifest["parts"]}
     if parts - set(instance.parts):
-        raise SnapshotError(
+        raise Problem(
             f"{folder} has a part that {instance.name} has no place for: {', '.join(parts - set(instance.parts))}."
         )
     snapshots.check_whole(folder, manifest)
@@ -671,7 +669,7 @@ def load(module: AnsibleModule, instance: Instance) -> dict[str, Any]:
     """Load a file of SQL."""
     file = Path(module.params["file"])
     if not os.access(file, os.R_OK):
-        raise SnapshotError(f"{file} cannot be read on this host.", "settings")
+        raise Problem(f"{file} cannot be read on this host.", kind="settings")
     instance.check_present()
     if module.check_mode:
         return {
@@ -743,14 +741,13 @@ def main() -> None:
     instance = Instance(module.params)
     try:
         result = perform(module, instance)
-    except SnapshotError as error:
-        evidence = error.completed.evidence() if error.completed else {}
+    except Problem as error:
         left = (
             f" {instance.journal} remembers how far the restore has got: olympia up finishes it."
             if instance.journal.exists()
             else ""
         )
-        module.fail_json(msg=f"{error}{left}", olympia={"phase": "snapshot", "kind": error.kind}, **evidence)
+        module.fail_json(msg=f"{error}{left}", olympia={"phase": "snapshot", "kind": error.kind}, **error.evidence)
     module.exit_json(**result)
 
 

@@ -89,7 +89,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
+from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks, verdicts
 from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
 from ansible_collections.addons.olympia.plugins.module_utils.host import ports, system
 from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
@@ -212,11 +212,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        chosen = doctor.choose(module.params["checks"], machine.CHECKS, others=doctor.CHECKS)
+        chosen = verdicts.choose(module.params["checks"], machine.CHECKS, instance_checks.CHECKS)
     except ValueError as error:
         module.fail_json(msg=str(error))
     # As the doctor's: nothing was done here.
-    module.exit_json(changed=False, checks=[verdict | {"done": ""} for verdict in doctor.examine(chosen, look(module))])
+    module.exit_json(
+        changed=False, checks=[verdict | {"done": ""} for verdict in verdicts.examine(chosen, look(module))]
+    )
 
 
 if __name__ == "__main__":

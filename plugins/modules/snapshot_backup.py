@@ -107,7 +107,8 @@ snapshots:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.shared.restic import Repository, ResticError
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.shared.restic import Repository
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots
 
 PERIODS = ("last", "daily", "weekly", "monthly", "yearly")
@@ -137,7 +138,7 @@ def fetch(module: AnsibleModule, repository: Repository) -> dict[str, Any]:
     wanted = [one for one in found if name in ("", one["name"])]
     if not wanted:
         names = ", ".join(one["name"] for one in found) or "none"
-        raise ResticError(f"There is no snapshot {name or 'at all'} in {repository.address}; it has {names}.")
+        raise Problem(f"There is no snapshot {name or 'at all'} in {repository.address}; it has {names}.")
     one = wanted[-1]
     result = {"name": one["name"], "snapshots": found}
     if module.check_mode:
@@ -192,7 +193,7 @@ def main() -> None:
     )
     try:
         result = {"saved": save, "fetched": fetch, "listed": show}[given["state"]](module, repository)
-    except ResticError as error:
+    except Problem as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -90,24 +90,12 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, tail
 
 # What of a clone this module has chosen, in its own configuration: another one was somebody else's choice.
 CHOSEN = "olympia.version"
 DEFAULT = "HEAD"
-
-
-class GitError(Exception):
-    """A git command failed."""
-
-    def __init__(self, completed: Completed) -> None:
-        """Keep the command.
-
-        Args:
-            completed: What came of it.
-        """
-        super().__init__(tail(completed.stderr.strip(), 5))
-        self.completed = completed
 
 
 def without_credentials(address: str) -> str:
@@ -134,7 +122,7 @@ class Clone:
             check: Whether it has to succeed.
 
         Raises:
-            GitError: It had to, and did not.
+            Problem: It had to, and did not.
         """
         command = ["git", "-C", str(self.dest), *arguments]
         done = subprocess.run(
@@ -146,7 +134,8 @@ class Clone:
             check=False,
         )
         if check and done.returncode:
-            raise GitError(Completed(command, done.returncode, done.stdout, done.stderr))
+            completed = Completed(command, done.returncode, done.stdout, done.stderr)
+            raise Problem(tail(completed.stderr.strip(), 5), evidence=completed.evidence())
         return "" if done.returncode else done.stdout.strip()
 
     def clone(self, repo: str, version: str) -> None:
@@ -157,14 +146,14 @@ class Clone:
             version: What to check out.
 
         Raises:
-            GitError: The repository does not give it, or has no such version.
+            Problem: The repository does not give it, or has no such version.
         """
         self.dest.mkdir(parents=True, exist_ok=True)
         try:
             self.git("clone", "--quiet", "--", repo, ".")
             if version != DEFAULT:
                 self.git("checkout", "--quiet", version, "--")
-        except GitError:
+        except Problem:
             # Half a clone would be taken for somebody's.
             shutil.rmtree(self.dest)
             raise
@@ -177,7 +166,7 @@ class Clone:
             version: As the setting says.
 
         Raises:
-            GitError: The repository has no such version.
+            Problem: The repository has no such version.
         """
         branch = version
         if version == DEFAULT:
@@ -193,7 +182,7 @@ class Clone:
             repo: The repository's address.
 
         Raises:
-            GitError: A command failed that does not on a clone in good order.
+            Problem: A command failed that does not on a clone in good order.
         """
         if without_credentials(self.git("remote", "get-url", "origin", check=False)) != without_credentials(repo):
             return f"it is not a clone of {without_credentials(repo)}"
@@ -209,7 +198,7 @@ class Clone:
             version: What it is to be on.
 
         Raises:
-            GitError: The repository has no such version, as far as the clone knows.
+            Problem: The repository has no such version, as far as the clone knows.
         """
         branch, _commit = self.target(version)
         here = self.git("branch", "--show-current")
@@ -232,20 +221,20 @@ class Clone:
             version: What it is to be on.
 
         Raises:
-            GitError: A command failed that does not on a clone in good order.
+            Problem: A command failed that does not on a clone in good order.
         """
         if why := self.not_to_touch(repo):
             return why, False
         try:
             why = self.not_to_move(version)
             branch, commit = self.target(version)
-        except GitError:
+        except Problem:
             # Only the repository knows it.
             return "", True
         if branch:
             try:
                 commit = self.git("ls-remote", "--", repo, f"refs/heads/{branch}").partition("\t")[0]
-            except GitError as error:
+            except Problem as error:
                 return f"the repository cannot be asked: {error}", False
         return why, not why and commit != self.commit()
 
@@ -257,14 +246,14 @@ class Clone:
             version: What it is to be on.
 
         Raises:
-            GitError: A command failed that does not on a clone in good order.
+            Problem: A command failed that does not on a clone in good order.
         """
         if why := self.not_to_touch(repo):
             return why
         self.git("remote", "set-url", "origin", repo)
         try:
             self.git("fetch", "--quiet", "--tags", "--force", "origin")
-        except GitError as error:
+        except Problem as error:
             return f"the repository cannot be asked: {error}"
         if why := self.not_to_move(version):
             return why
@@ -275,7 +264,7 @@ class Clone:
             else:
                 self.git("checkout", "--quiet", branch, "--")
                 self.git("merge", "--quiet", "--ff-only", commit)
-        except GitError as error:
+        except Problem as error:
             return f"git does not move it: {error}"
         self.git("config", CHOSEN, version)
         return ""
@@ -319,11 +308,9 @@ def main() -> None:
             told, moves = clone.plan(repo, version)
         elif module.params["update"]:
             told = clone.update(repo, version)
-    except GitError as error:
+    except Problem as error:
         address = without_credentials(repo)
-        module.fail_json(
-            msg=f"The source tree cannot be had from {address}: {error}", **mask(error.completed.evidence())
-        )
+        module.fail_json(msg=f"The source tree cannot be had from {address}: {error}", **mask(dict(error.evidence)))
     after = clone.commit()
     module.exit_json(
         changed=moves or before != after, told=told, commit=after, diff={"before": f"{before}\n", "after": f"{after}\n"}

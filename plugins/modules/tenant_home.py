@@ -94,13 +94,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
-from ansible_collections.addons.olympia.plugins.module_utils.shared.flow import (
-    SECONDS,
-    FlowError,
-    flow,
-    said_when_whole,
-)
+from ansible_collections.addons.olympia.plugins.module_utils.shared.flow import SECONDS, flow, said_when_whole
 
 # An engine's images, containers and volumes: what is in the instance's comes as a snapshot. And what is the file system's own.
 LEFT_OUT = ("./.local/share/docker", "./lost+found")
@@ -115,7 +111,7 @@ def pack(given: dict[str, Any], file: Path) -> Path:
         file: What they are packed in.
 
     Raises:
-        FlowError: Not all of them are packed.
+        Problem: Not all of them are packed.
     """
     unfinished = file.with_suffix(".part")
     left_out = [f"--exclude={path}" for path in LEFT_OUT]
@@ -123,7 +119,7 @@ def pack(given: dict[str, Any], file: Path) -> Path:
     source = as_tenant.unit_of(given["account"], given["uid"], said_when_whole(packing), SECONDS)
     try:
         flow(source, ["dd", f"of={unfinished}", "bs=1M", "conv=fsync", "status=none"], given["limit_gb"] << 30)
-    except FlowError:
+    except Problem:
         unfinished.unlink(missing_ok=True)
         raise
     shutil.chown(unfinished, given["reader"])
@@ -139,13 +135,13 @@ def unpack(given: dict[str, Any], file: Path) -> Path:
         file: The file.
 
     Raises:
-        FlowError: It has an instance already, or not all has arrived.
+        Problem: It has an instance already, or not all has arrived.
     """
     name, uid, home = given["account"], given["uid"], f"/home/{given['account']}"
     reached = {"id": given["id"], "snapshot": given["snapshot"]}
     if homes.progress(name).get("id") != given["id"]:
         if not as_tenant.run(name, uid, ["test", "-e", f"{home}/{PROJECTS}"])[0]:
-            raise FlowError(
+            raise Problem(
                 f"{name} has files of an instance here already, which would be overwritten: rename {home}/{PROJECTS} there"
             )
         homes.write_progress(name, reached | {"done": "begun"})
@@ -200,7 +196,7 @@ def main() -> None:
     work = {"packed": pack, "unpacked": unpack, "restored": restored, "left": leave}[given["state"]]
     try:
         file = work(given, Path(given["file"] or homes.MOVES / f"{given['account']}.tar"))
-    except (FlowError, OSError) as error:
+    except (Problem, OSError) as error:
         module.fail_json(
             msg=f"The files of {given['account']} are not {given['state']}: {error}. The same command goes on from here."
         )

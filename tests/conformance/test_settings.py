@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.action.preflight import report
 from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
 from ansible_collections.addons.olympia.plugins.module_utils.core.files import write
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import report
 from ansible_collections.addons.olympia.plugins.module_utils.host import system
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application
@@ -75,7 +75,7 @@ def judge(chosen: Mapping[str, Any], layer: str, base: Path) -> bool:
     stack.derive(resolution.values, facts, PACKAGE_IMAGES)
     for problem in resolution.problems:
         assert problem.setting in STACK
-        assert problem.what and problem.way_out
+        assert problem.what and problem.fix
     if resolution.problems:
         assert all(line.isprintable() for line in report(resolution.problems, resolution.sources).splitlines())
         return False

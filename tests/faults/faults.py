@@ -381,7 +381,7 @@ def befalling_stacks() -> Iterator[Fault]:
     mounting = restarted_with(
         "--userns-remap=default", lambda stand: stand.up("COMPOSE_FILE=docker-compose.yml", "--check")
     )
-    yield Fault("the engine remaps users", "at rest", mounting, "seen: userns-remap is on")
+    yield Fault("the engine remaps users", "at rest", mounting, "cause: userns-remap is on")
     taken_down = f"cd {PROJECT} && docker compose down"
     yield fault("containers and network are removed", taken_down, r"Bring the Compose project up\]\s\*+\s+changed")
 

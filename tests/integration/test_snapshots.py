@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import HELPER, PROJECT, Volumes
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     image_files,
@@ -124,16 +124,15 @@ def test_half_an_archive_is_an_error_with_its_command(volumes: Volumes, tmp_path
     volumes.pack(f"{volumes.instance}_data", archive)
     archive.write_bytes(archive.read_bytes()[:-20])
     staged = volumes.stage(f"{volumes.instance}_data")
-    with pytest.raises(SnapshotError) as caught:
+    with pytest.raises(Problem) as caught:
         volumes.unpack(archive, staged, f"{volumes.instance}_data")
-    assert caught.value.completed is not None
-    assert caught.value.completed.rc != 0
-    assert "zstd" in " ".join(caught.value.completed.cmd)
+    assert caught.value.evidence["rc"] != 0
+    assert "zstd" in " ".join(caught.value.evidence["cmd"])
 
 
 def test_a_volume_is_replaced_as_a_whole_or_not_at_all(volumes: Volumes) -> None:
     data = f"{volumes.instance}_data"
-    with pytest.raises(SnapshotError, match="is gone"):
+    with pytest.raises(Problem, match="is gone"):
         volumes.replace(data, f"{data}_restored")
     assert inside(volumes, "cat /data/file") == "old"
     volumes.stage(data)

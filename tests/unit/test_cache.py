@@ -70,7 +70,7 @@ def test_what_is_no_cache_is_a_problem(direction: str, given: str, words: str) -
     (problem,) = caches.check(values | {f"olympia_stack_cache_{direction}": [given]})
     assert problem.setting == f"olympia_stack_cache_{direction}"
     assert f"'{given}'" in problem.what and words in problem.what
-    assert f"CACHE_{direction.upper()} takes" in problem.way_out
+    assert f"CACHE_{direction.upper()} takes" in problem.fix
 
 
 def test_all_problems_come_at_once() -> None:

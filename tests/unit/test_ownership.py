@@ -52,14 +52,14 @@ def test_nobodys_ones_own_and_adopted_instances_may_be_changed(changed: dict[str
 )
 def test_another_ones_is_refused_and_can_be_adopted(changed: dict[str, Any], evidence: str) -> None:
     (problem,) = ownership.check(facts(**changed))
-    assert evidence in problem.evidence
-    assert "make up ARGS=--adopt" in problem.way_out
+    assert evidence in problem.cause
+    assert "make up ARGS=--adopt" in problem.fix
 
 
 def test_what_another_program_has_made_is_not_even_adopted() -> None:
     (problem,) = ownership.check(facts(strangers=[FOREIGN], adopting=True))
-    assert "selenium was made from /srv/site" in problem.evidence
-    assert "adopt" not in problem.way_out
+    assert "selenium was made from /srv/site" in problem.cause
+    assert "adopt" not in problem.fix
 
 
 def test_a_database_that_nobody_owns_may_be_looked_after_and_not_opened() -> None:

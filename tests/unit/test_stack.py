@@ -258,7 +258,7 @@ def test_nothing_wrong_is_no_problem() -> None:
 def test_settings_that_make_no_sense(changed: dict[str, Any], setting: str) -> None:
     (problem,) = checks.check_values(values(**changed))
     assert problem.setting == setting
-    assert problem.way_out
+    assert problem.fix
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_hosts_on_which_a_run_cannot_succeed(
 ) -> None:
     (problem,) = checks.check_host(values(**setting_changes), facts(**fact_changes))
     assert words in problem.what
-    assert problem.way_out
+    assert problem.fix
 
 
 @pytest.mark.parametrize("given", ["", "root"])
@@ -401,27 +401,27 @@ def test_the_first_good_healthcheck_tells_since_when_a_container_is_healthy(
 def test_the_port_that_is_suggested_is_a_free_one() -> None:
     found = facts(listening_ports=[8100, 8101])
     (problem,) = checks.check_port(values(http_port=8100), found, "olympia_stack_http_port")
-    assert "make up HTTP_PORT=8102," in problem.way_out
+    assert "make up HTTP_PORT=8102," in problem.fix
 
 
 def test_who_has_the_port_is_said() -> None:
     found = facts(listening_ports=[80], port_owners={"80": "the container two-nginx-1"})
     (problem,) = checks.check_host(values(), found)
-    assert problem.evidence == "the container two-nginx-1 listens on it"
+    assert problem.cause == "the container two-nginx-1 listens on it"
 
 
 def test_a_tenant_is_not_told_to_choose_a_port_that_the_proxy_does_not_lead_to() -> None:
     found = facts(listening_ports=[20010], port_owners={"20010": "a program of user ben"}, machine="vm1")
     (problem,) = checks.check_port(values(http_port=20010), found, "olympia_stack_http_port")
-    assert problem.evidence == "a program of user ben listens on it"
-    assert "'olympia doctor tenant-ports' names (vm1)" in problem.way_out
+    assert problem.cause == "a program of user ben listens on it"
+    assert "'olympia doctor tenant-ports' names (vm1)" in problem.fix
 
 
 def test_a_privileged_port_is_refused_for_a_rootless_engine() -> None:
     rootless = facts()["engine"] | {"docker": facts()["engine"]["docker"] | {"rootless": True}}
     (problem,) = checks.check_host(values(), facts(engine=rootless))
     assert problem.what == "port 80 is privileged, and the engine is rootless"
-    assert "HTTP_PORT=8080" in problem.way_out
+    assert "HTTP_PORT=8080" in problem.fix
     assert checks.check_host(values(http_port=8080), facts(engine=rootless)) == []
     assert checks.check_host(values(), facts(engine=rootless, unprivileged_port=80)) == []
 
@@ -435,7 +435,7 @@ def test_a_privileged_port_is_refused_for_a_rootless_engine() -> None:
 )
 def test_a_tree_that_a_build_could_not_read_is_refused_before_it(found: dict[str, Any], says: str) -> None:
     (problem,) = checks.check_host(values(source_dir="/src"), facts(**found))
-    assert says in problem.way_out
+    assert says in problem.fix
 
 
 @pytest.mark.parametrize("name", ["bind_address", "elasticsearch_version", "olympia_images_database"])

@@ -6,20 +6,12 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from ..settings.sources import Problem
+from ..core.problem import Problem
 from ..shared.homes import Room, gib, overcommitted
-from .instance_checks import (
-    FAILED,
-    OK,
-    UNKNOWN,
-    WARNING,
-    Check,
-    Verdict,
-    from_problems,
-)
+from .verdicts import FAILED, OK, UNKNOWN, WARNING, Check, Verdict, from_problems
 
 DAY = 24 * 60 * 60
 # What mount shows, and what kernels before Linux 5.8 do.
@@ -63,7 +55,7 @@ class Machine:
 
     tenants: list[dict[str, Any]]
     needs: list[str]
-    problems: list[dict[str, str | None]]
+    problems: list[dict[str, Any]]
     expired: list[str]
     fence: str | None
     squatters: Mapping[str, str]
@@ -84,14 +76,9 @@ class Machine:
     failed_units: list[str] | None
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
-
-
 def _tenants(machine: Machine) -> Verdict:
     if machine.problems:
-        problems = (Problem(**{key: text or "" for key, text in found.items()}) for found in machine.problems)
-        return from_problems((replace(one, way_out=_sentence(one.way_out)) for one in problems), "")
+        return from_problems((Problem(**found) for found in machine.problems), "")
     if machine.needs:
         return Verdict(WARNING, f"bootstrap would: {'; '.join(machine.needs)}", BOOTSTRAP)
     return Verdict(OK, f"{len(machine.tenants)} have what they need")
@@ -146,11 +133,11 @@ def _engines(machine: Machine) -> Verdict:
 def _disk_machine(machine: Machine) -> Verdict:
     evidence = f"{gib(machine.room.free)} are free at {machine.disks_dir}, {1 - machine.room.share:.0%}"
     growth = f"the home directories may take {gib(machine.growth)} more"
-    way_out = f"Make room there, or give it a larger disk: home directories do not become smaller. {MOVE}"
+    fix = f"Make room there, or give it a larger disk: home directories do not become smaller. {MOVE}"
     if machine.room.share > 1 - LEAST_FREE:
-        return Verdict(FAILED, f"{evidence}; {growth}", way_out)
+        return Verdict(FAILED, f"{evidence}; {growth}", fix)
     if more := overcommitted(machine.room, machine.growth, machine.disks_dir):
-        return Verdict(WARNING, more, way_out)
+        return Verdict(WARNING, more, fix)
     return Verdict(OK, f"{evidence}; {growth}")
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core import causes
+from ..core.problem import Problem
 from ..host.ports import own_ports
-from ..settings.sources import PORTS, Problem, short_name
+from ..settings.sources import PORTS, short_name
 from ..stack import application, caches, database, ownership
 from ..stack.derived import (
     BASE_FILE,
@@ -51,7 +52,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *ownership.check(facts),
         *check_database(values, facts),
         *application.check_registry(values, facts),
-        *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
+        *(Problem(**found) for found in facts["engine"]["problems"]),
     ]
 
 
@@ -68,7 +69,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"'{instance}' cannot name an instance",
                 setting="olympia_stack_instance",
-                way_out="Use 2 to 63 of a-z, 0-9 and, between them, '-' and '_'; 'runs', 'locks' and 'snapshots' are taken.",
+                fix="Use 2 to 63 of a-z, 0-9 and, between them, '-' and '_'; 'runs', 'locks' and 'snapshots' are taken.",
             )
         )
     uid = values["olympia_stack_host_uid"]
@@ -77,7 +78,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"'{uid}' is not a UID",
                 setting="olympia_stack_host_uid",
-                way_out=f"HOST_UID takes a number from 0 to {MAX_UID} (0 stands for {OLYMPIA_UID}).",
+                fix=f"HOST_UID takes a number from 0 to {MAX_UID} (0 stands for {OLYMPIA_UID}).",
             )
         )
     for variable in PORTS:
@@ -85,9 +86,9 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
         if not 0 <= port <= MAX_PORT or (port == 0 and variable != OPTIONAL_PORT):
             problems.append(
                 Problem(
-                    f"{port} is not a port",
-                    variable,
-                    way_out=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.",
+                    what=f"{port} is not a port",
+                    setting=variable,
+                    fix=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.",
                 )
             )
     files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
@@ -96,8 +97,8 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"COMPOSE_FILE does not start with {BASE_FILE}, which the other files change",
                 setting="olympia_stack_compose_file",
-                evidence=f"COMPOSE_FILE={':'.join(files)}",
-                way_out=f"Start it with {BASE_FILE}.",
+                cause=f"COMPOSE_FILE={':'.join(files)}",
+                fix=f"Start it with {BASE_FILE}.",
             )
         )
     problems += application.check_name(values) + caches.check(values) + shapes.check(values)
@@ -106,7 +107,7 @@ def check_values(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"the development image holds no source tree, and {CI_FILE} mounts none",
                 setting="olympia_stack_target",
-                way_out="Use DOCKER_TARGET=production with it, or leave DOCKER_TARGET empty.",
+                fix="Use DOCKER_TARGET=production with it, or leave DOCKER_TARGET empty.",
             )
         )
     return problems
@@ -126,8 +127,8 @@ def check_client(facts: Mapping[str, Any]) -> list[Problem]:
         Problem(
             what=f"the docker client cannot read the project directory {facts['project_dir']}{why}",
             setting="olympia_stack_project_dir",
-            evidence=facts["client_error"],
-            way_out="Use one that it can read, in the home directory and without a dot-directory: export "
+            cause=facts["client_error"],
+            fix="Use one that it can read, in the home directory and without a dot-directory: export "
             "XDG_STATE_HOME=$HOME/olympia-state in the shell's profile, or PROJECT_DIR=/path with every command.",
         )
     ]
@@ -149,8 +150,8 @@ def check_compose_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> 
                 Problem(
                     what=f"COMPOSE_FILE names {name}, which does not exist",
                     setting="olympia_stack_compose_file",
-                    evidence=f"looked in {project}",
-                    way_out=f"Put the file there, or take it out: make up COMPOSE_FILE={BASE_FILE}",
+                    cause=f"looked in {project}",
+                    fix=f"Put the file there, or take it out: make up COMPOSE_FILE={BASE_FILE}",
                 )
             )
     return problems
@@ -167,8 +168,8 @@ def check_env(facts: Mapping[str, Any]) -> list[Problem]:
     return [
         Problem(
             what=f"{facts['project_dir']}/.env cannot be read",
-            evidence=facts["env_error"],
-            way_out="Mend that line (or its permissions). The file holds the instance's passwords: keep the others.",
+            cause=facts["env_error"],
+            fix="Mend that line (or its permissions). The file holds the instance's passwords: keep the others.",
         )
     ]
 
@@ -183,8 +184,8 @@ def check_rendered(facts: Mapping[str, Any]) -> list[Problem]:
         Problem(
             what=f"{facts['project_dir']}/{name} was not written by this collection, and a rendered file goes there",
             setting="olympia_stack_project_dir",
-            evidence="its first lines lack the 'managed by' header",
-            way_out="Move it away, or choose another project directory.",
+            cause="its first lines lack the 'managed by' header",
+            fix="Move it away, or choose another project directory.",
         )
         for name, file in facts["rendered"].items()
         if not file["managed"]
@@ -219,8 +220,8 @@ def check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pr
         ),
     }
     return [
-        Problem(what=what, setting="olympia_stack_source_dir", evidence=evidence, way_out=way_out)
-        for kind, (what, evidence, way_out) in found.items()
+        Problem(what=what, setting="olympia_stack_source_dir", cause=cause, fix=fix)
+        for kind, (what, cause, fix) in found.items()
         if facts[f"source_{kind}"]
     ]
 
@@ -246,8 +247,8 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
             Problem(
                 what=f"port {port} is privileged, and the engine is rootless",
                 setting=variable,
-                evidence=f"net.ipv4.ip_unprivileged_port_start is {facts['unprivileged_port']}",
-                way_out=f"Choose another: make up {short_name(variable)}={port + 8000}, or lower that kernel setting.",
+                cause=f"net.ipv4.ip_unprivileged_port_start is {facts['unprivileged_port']}",
+                fix=f"Choose another: make up {short_name(variable)}={port + 8000}, or lower that kernel setting.",
             )
         ]
     if port not in facts["listening_ports"] or port in ours or unused:
@@ -258,9 +259,9 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
         Problem(
             what=f"port {port} is taken",
             setting=variable,
-            evidence=f"{facts['port_owners'].get(str(port)) or 'another program on this host'} listens on it",
+            cause=f"{facts['port_owners'].get(str(port)) or 'another program on this host'} listens on it",
             # The proxy leads to the ports that follow from the tenant's UID.
-            way_out=f"The tenant has no other: end that program, which 'olympia doctor tenant-ports' names ({facts['machine']})."
+            fix=f"The tenant has no other: end that program, which 'olympia doctor tenant-ports' names ({facts['machine']})."
             if facts["machine"]
             else f"Choose another: make up {short_name(variable)}={free}, or stop that program.",
         )
@@ -280,8 +281,8 @@ def check_memory(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pr
         Problem(
             what="this host has too little memory for the stack",
             setting="olympia_stack_min_memory_mb",
-            evidence=f"{facts['memory_mb']} MiB, of {values['olympia_stack_min_memory_mb']} MiB needed",
-            way_out="Give the machine more memory; or lower the setting, and expect containers to be killed (exit 137).",
+            cause=f"{facts['memory_mb']} MiB, of {values['olympia_stack_min_memory_mb']} MiB needed",
+            fix="Give the machine more memory; or lower the setting, and expect containers to be killed (exit 137).",
         )
     ]
 
@@ -301,8 +302,8 @@ def check_disk(values: Mapping[str, Any], facts: Mapping[str, Any], path: str) -
         Problem(
             what=f"too little disk space at {path}",
             setting="olympia_stack_min_disk_mb",
-            evidence=f"{free} MiB free, of {values['olympia_stack_min_disk_mb']} MiB needed",
-            way_out="Free some space ('make prune' clears the build cache), or lower the setting.",
+            cause=f"{free} MiB free, of {values['olympia_stack_min_disk_mb']} MiB needed",
+            fix="Free some space ('make prune' clears the build cache), or lower the setting.",
         )
     ]
 
@@ -321,8 +322,8 @@ def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[P
         Problem(
             what=f"a builder with the driver {driver} cannot see the base image, which only the engine has",
             setting="olympia_docker_builder_driver",
-            evidence="image origin: packages",
-            way_out="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
+            cause="image origin: packages",
+            fix="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
         )
     ]
 
@@ -340,8 +341,7 @@ def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
     if facts["engine"]["needs"] and "default-address-pools" in values["olympia_docker_daemon_options"]:
         # The run begins with giving the engine these.
         return []
-    what, evidence, way_out = causes.pools_used_up(networks)
-    return [Problem(what=what, evidence=evidence, way_out=way_out)]
+    return [causes.pools_used_up(networks)]
 
 
 def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
@@ -357,8 +357,8 @@ def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pro
         Problem(
             what="the engine gives containers other users than this host's, which cannot write the mounted source tree and deps",
             setting="olympia_stack_compose_file",
-            evidence="userns-remap is on",
-            way_out="Take userns-remap out of /etc/docker/daemon.json and restart the engine, or mount nothing: make up "
+            cause="userns-remap is on",
+            fix="Take userns-remap out of /etc/docker/daemon.json and restart the engine, or mount nothing: make up "
             f"COMPOSE_FILE={BASE_FILE}:{CI_FILE}",
         )
     ]
@@ -380,7 +380,7 @@ def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
         Problem(
             what=f"the instance's database is {names[kept]}'s, and {names[wanted]} cannot read it",
             setting="olympia_stack_image_origin" if origin == "registry" else "olympia_images_database",
-            evidence=f"the volume was made {facts['volume_created']}, for {names[kept]}",
-            way_out="Keep to it, or begin with an empty database: olympia destroy, then up. It saves a snapshot first.",
+            cause=f"the volume was made {facts['volume_created']}, for {names[kept]}",
+            fix="Keep to it, or begin with an empty database: olympia destroy, then up. It saves a snapshot first.",
         )
     ]

@@ -12,11 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..settings.sources import (
-    STACK_PREFIX,
-    Problem,
-    short_name,
-)
+from ..core.problem import Problem
+from ..settings.sources import STACK_PREFIX, short_name
 from ..stack import database
 from ..stack.application import is_name, is_reference
 from ..stack.derived import (
@@ -41,12 +38,12 @@ class Shape:
     Attributes:
         accepts: Whether it is.
         wanted: What that is, in words that follow "is not".
-        way_out: What to do, in a sentence.
+        fix: What to do, in a sentence.
     """
 
     accepts: Callable[[str], object]
     wanted: str
-    way_out: str
+    fix: str
 
 
 def is_host_name(text: str) -> bool:
@@ -154,7 +151,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
                     Problem(
                         what=f"{short_name(variable)}: {text!a} is not {broken.wanted}",
                         setting=variable,
-                        way_out=broken.way_out,
+                        fix=broken.fix,
                     )
                 )
                 break

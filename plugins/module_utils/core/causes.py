@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from .problem import Problem
+
 # What gRPC and Docker's command line say when the engine ends in the middle of something.
 ENGINE_GONE = re.compile(
     r"code = Unavailable|error reading from server|error during connect|Cannot connect to the Docker daemon"
@@ -88,8 +90,8 @@ REFUSALS = {
 }
 
 
-def pools_used_up(networks: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the cause, the evidence and the fix of address pools that are used up.
+def pools_used_up(networks: Mapping[str, Any]) -> Problem:
+    """Return the problem of address pools that are used up.
 
     Args:
         networks: Those of the engine, as `networks.look` returns them.
@@ -97,10 +99,10 @@ def pools_used_up(networks: Mapping[str, Any]) -> tuple[str, str, str]:
     idle = networks["idle"]
     shown = ", ".join(idle[:10]) + (", ..." if len(idle) > 10 else "")
     evidence = f"it has {len(networks['names'])} networks, {len(idle)} of them without a running container"
-    return (
+    return Problem(
         "all address pools of the engine are used up",
-        f"{evidence}: {shown}" if idle else evidence,
-        (
+        cause=f"{evidence}: {shown}" if idle else evidence,
+        fix=(
             "Remove those that nobody needs: docker network rm NAME; 'docker network prune' removes all of these. "
             if idle
             else "Stop what nobody needs. "
@@ -121,16 +123,13 @@ def refusal(said: str, networks: Callable[[], Mapping[str, Any] | None]) -> str:
         return ""
     found = networks() if POOLS_USED_UP.search(said) else None
     if found:
-        cause, seen, fix = pools_used_up(found)
+        full = pools_used_up(found)
+        cause, fix = f"{full.what}: {full.cause}", full.fix
     else:
         matches = ((re.search(pattern, said), words) for pattern, words in REFUSALS.items())
         match, words = next(((match, words) for match, words in matches if match), (None, ("", "")))
         cause, fix = (text.format(*([match[0], *match.groups()] if match else ())) for text in words)
-        seen = ""
-    lines = {"cause": cause, "seen": seen, "fix": fix}
-    return "\n".join(
-        [f"The services were not started: {said}", *(f"  {name}: {text}" for name, text in lines.items() if text)]
-    )
+    return str(Problem(f"The services were not started: {said}", cause=cause, fix=fix))
 
 
 def likely_cause(wrong: str, said: str) -> str:

@@ -31,13 +31,13 @@ def write(path: Path, content: str, mode: int) -> None:
         raise
 
 
-def finish(module: AnsibleModule, apply: Callable[[AnsibleModule], dict[str, Any]], way_out: str) -> None:
+def finish(module: AnsibleModule, apply: Callable[[AnsibleModule], dict[str, Any]], fix: str) -> None:
     """End a module that writes files below its option `directory`, with its result or with the file that cannot be written.
 
     Args:
         module: The running module.
         apply: Writes them, and returns the module's result.
-        way_out: What to do where that fails.
+        fix: What to do where that fails.
     """
     # The mode of a folder is part of what a build step goes by, and the same tree is to be the same on each host.
     os.umask(0o022)
@@ -45,4 +45,4 @@ def finish(module: AnsibleModule, apply: Callable[[AnsibleModule], dict[str, Any
         module.exit_json(**apply(module))
     except OSError as error:
         path = error.filename or module.params["directory"]
-        module.fail_json(msg=f"{path} cannot be written: {error.strerror}. {way_out}")
+        module.fail_json(msg=f"{path} cannot be written: {error.strerror}. {fix}")

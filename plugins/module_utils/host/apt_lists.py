@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..core.masking import mask
+from ..core.problem import Problem
 from .apt_sources import AptSource
 
 # What apt only warns of although a list is missing or old; its other warnings are about lists that it has.
@@ -78,12 +79,13 @@ def warning(failure: SourceFailure) -> str:
 
 def unreadable(failures: Iterable[SourceFailure]) -> str:
     """Return the message for a host whose apt reads none of its sources."""
-    seen = "; ".join(failure.seen for failure in failures)
-    return (
-        "apt cannot read its package sources, so nothing can be installed.\n"
-        "  where:   /etc/apt/sources.list, /etc/apt/sources.list.d\n"
-        f"  seen:    {seen}\n"
-        "  way out: correct or delete the source that apt names, until `sudo apt-get update` succeeds, then run again"
+    return str(
+        Problem(
+            "apt cannot read its package sources, so nothing can be installed",
+            "/etc/apt/sources.list, /etc/apt/sources.list.d",
+            "; ".join(failure.seen for failure in failures),
+            "Correct or delete the source that apt names, until 'sudo apt-get update' succeeds, then run again.",
+        )
     )
 
 
@@ -96,9 +98,10 @@ def not_installed(packages: Iterable[str], message: str, failures: Iterable[Sour
     causes = [str(failure) for failure in failures]
     if not causes or not _UNAVAILABLE.search(message):
         return message
-    return (
-        f"A package source cannot be used, and no other one has what is needed for {', '.join(packages)}.\n"
-        + "".join(f"  cause:   {cause}\n" for cause in causes)
-        + f"  seen:    {message.strip()}\n"
-        + "  way out: correct that source, or make it reachable, until `sudo apt-get update` succeeds, then run again"
+    return str(
+        Problem(
+            f"A package source cannot be used, and no other one has what is needed for {', '.join(packages)}",
+            cause="; ".join([*causes, message.strip()]),
+            fix="Correct that source, or make it reachable, until 'sudo apt-get update' succeeds, then run again.",
+        )
     )

@@ -58,6 +58,11 @@ class AptSource:
     enabled: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Its addresses, without a slash at the end."""
+        return tuple(uri.rstrip("/") for uri in self.uris)
+
 
 class Mirrors(NamedTuple):
     """Base addresses of a Debian archive and of its security archive, without a slash at the end."""

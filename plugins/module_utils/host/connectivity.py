@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What answers where it is published, and the firewall rules that lead there."""
+"""What answers, and whether firewall rules lead there: the site, other servers, and the network of builds."""
 
 from __future__ import annotations
 
 import http.client
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
 from ..core.command_environment import Run
-from .system import exists
+from .system import CA_BUNDLE, exists
 
 DEFAULT_BRIDGE = Path("/sys/class/net/docker0")
+PROBE_SECONDS = 3.0
 SITE_TIMEOUT = 5  # seconds that a site may take to say anything
 
 
@@ -53,3 +60,54 @@ def builds_reach_out(run: Run) -> bool | None:
     """
     code, output, _errors = run(["iptables", "--table=nat", "--list-rules", "POSTROUTING"])
     return None if code or not exists(DEFAULT_BRIDGE) else f"! -o {DEFAULT_BRIDGE.name} -j MASQUERADE" in output
+
+
+@dataclass(frozen=True)
+class UrlAnswer:
+    """What came of fetching a small file.
+
+    Attributes:
+        error: Why that failed, or the empty string.
+        status: The HTTP status; 0 where no server answered.
+        date: The server's clock, as its Date header says; empty where there is none.
+        age: Seconds that a cache on the way has kept the answer, as its Age header says; empty where there is none.
+    """
+
+    error: str = ""
+    status: int = 0
+    date: str = ""
+    age: str = ""
+
+
+def ask_url(url: str, seconds: float = PROBE_SECONDS) -> UrlAnswer:
+    """Fetch a small file.
+
+    Args:
+        url: Its address.
+        seconds: For the whole attempt; a name server that never answers has no time-out of its own here, so the attempt runs in a
+            thread that is left behind.
+    """
+    outcome: list[UrlAnswer] = []
+
+    def attempt() -> None:
+        context = ssl.create_default_context()
+        if CA_BUNDLE.exists():
+            context.load_verify_locations(CA_BUNDLE)
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        try:
+            with opener.open(url, timeout=seconds) as answer:
+                answer.read(64)
+                outcome.append(_url_answer("", answer.status, answer.headers))
+        except urllib.error.HTTPError as error:
+            outcome.append(_url_answer(str(error.reason or error), error.code, error.headers))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            outcome.append(UrlAnswer(str(getattr(error, "reason", None) or error)))
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return outcome[0] if outcome else UrlAnswer(f"no answer within {seconds:g} s")
+
+
+def _url_answer(error: str, status: int, headers: Message) -> UrlAnswer:
+    return UrlAnswer(error, status, headers.get("Date", ""), headers.get("Age", ""))

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 from ..core.command_environment import Run
+from ..core.problem import Problem
 from .liveness import EngineConnection, engine_socket
 
 REFUSED, MISSING, LIMITED, UNREACHABLE, GARBLED = "refused", "missing", "limited", "unreachable", "garbled"
@@ -34,7 +35,7 @@ SENTENCES = {
     UNREACHABLE: "the registry does not answer",
     GARBLED: "what answers is no registry",
 }
-WAYS_OUT = {
+FIXES = {
     HELPER: "Take credsStore or credHelpers out of config.json (~/.docker or DOCKER_CONFIG), or install that helper.",
     REFUSED: "Log in with 'docker login', as the user who runs this.",
     LIMITED: "Try again later, log in with 'docker login', or go through a mirror (olympia_docker_registry_mirrors).",
@@ -84,9 +85,7 @@ class Answer:
             what: The exchange, in words that start a sentence.
         """
         times = "once" if self.tries == 1 else f"{self.tries} times in {self.seconds:.0f} s"
-        return (
-            f"{what}: {SENTENCES[self.kind]} (tried {times}).\n  seen: {self.words}\n  way out: {WAYS_OUT[self.kind]}"
-        )
+        return str(Problem(f"{what}: {SENTENCES[self.kind]} (tried {times})", cause=self.words, fix=FIXES[self.kind]))
 
 
 def inspect(run: Run, reference: str) -> Answer:

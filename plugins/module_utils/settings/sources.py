@@ -10,8 +10,10 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+from ..core.problem import Problem
 
 STACK_PREFIX = "olympia_stack_"
 PREFIXES = (STACK_PREFIX, "olympia_docker_", "olympia_images_")
@@ -41,29 +43,6 @@ SOURCES = ("command line", "environment", "persisted choice", "inventory", "host
 PORTS = ("olympia_stack_http_port", "olympia_stack_frontend_port", "olympia_stack_mysql_port")
 # They say where the persisted choices are, so they cannot be among them.
 LOCATING = ("olympia_stack_instance", "olympia_stack_project_dir")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One reason why a run cannot succeed, as it is shown to people.
-
-    Attributes:
-        what: What is wrong, in one sentence.
-        setting: The variable to change, or the empty string.
-        evidence: What was seen.
-        way_out: What to do.
-        where: The file, host or program that it is about, where the sentence does not say it.
-    """
-
-    what: str
-    setting: str = ""
-    evidence: str = ""
-    way_out: str = ""
-    where: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """Return the problem as plain data for a module's result."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -116,7 +95,7 @@ def unknown_settings(names: Iterable[str], known: Iterable[str]) -> list[Problem
         Problem(
             what=f"{name} is not a setting",
             setting=name,
-            way_out=nearest(name, variables) or "docs/settings.md lists all settings.",
+            fix=nearest(name, variables) or "docs/settings.md lists all settings.",
         )
         for name in sorted(names)
         if name.startswith(PREFIXES) and name not in variables
@@ -138,8 +117,8 @@ def changed_by_others(resolution: Resolution, fixed: Iterable[str]) -> list[Prob
                 Problem(
                     what=f"{short_name(name)} is up to the operator of this machine",
                     setting=name,
-                    evidence=f"it is '{encode(given)}', and the {resolution.sources[name]} has '{encode(resolution.values[name])}'",
-                    way_out=f"Leave it out, or take a kept choice back: olympia up {short_name(name)}=",
+                    cause=f"it is '{encode(given)}', and the {resolution.sources[name]} has '{encode(resolution.values[name])}'",
+                    fix=f"Leave it out, or take a kept choice back: olympia up {short_name(name)}=",
                 )
             )
     return problems
@@ -249,8 +228,8 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
                 Problem(
                     what=f"{variable} has a value that it does not accept",
                     setting=variable,
-                    evidence=f"{refusal(spec, value, validated.error_messages)} (from: {source})",
-                    way_out=f"{short_name(variable)} takes: {accepted}",
+                    cause=f"{refusal(spec, value, validated.error_messages)} (from: {source})",
+                    fix=f"{short_name(variable)} takes: {accepted}",
                 )
             )
             values[variable] = spec["default"]

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 from ..core import command_environment as environments
+from ..core.problem import Problem
 from ..host.docker_cli import tail
 
 CHUNK = 1 << 20  # bytes
@@ -24,10 +25,6 @@ LINES = 10
 # systemd takes an end by SIGTERM for a good one, and its exit code with it: so a command says itself that it has come to its end.
 WHOLE = '"$@" && echo olympia-whole >&2'
 DONE = b"olympia-whole\n"
-
-
-class FlowError(Exception):
-    """Not all of it has arrived; the message says why."""
 
 
 def said_when_whole(command: Sequence[str]) -> list[str]:
@@ -56,7 +53,7 @@ def flow(
         seconds: How long it may take.
 
     Raises:
-        FlowError: Not all of it has arrived.
+        Problem: Not all of it has arrived.
     """
     deadline = time.monotonic() + seconds
     variables = environments.commands(environment)
@@ -66,7 +63,7 @@ def flow(
     try:
         _pump(giver, taker, limit, deadline)
     except (TimeoutError, subprocess.TimeoutExpired) as error:
-        raise FlowError(f"it has not ended within {seconds:g} seconds") from error
+        raise Problem(f"it has not ended within {seconds:g} seconds") from error
     finally:
         for process in (giver, taker):
             process.kill()
@@ -95,7 +92,7 @@ def _pump(giver: subprocess.Popen[bytes], taker: subprocess.Popen[bytes], limit:
                     part = os.read(key.fd, CHUNK)
                     total += len(part)
                     if total > limit:
-                        raise FlowError(f"it is more than {limit} bytes")
+                        raise Problem(f"it is more than {limit} bytes")
                     if part:
                         waiting.register(taker.stdin, selectors.EVENT_WRITE)
                         continue
@@ -104,7 +101,7 @@ def _pump(giver: subprocess.Popen[bytes], taker: subprocess.Popen[bytes], limit:
                     with contextlib.suppress(BlockingIOError):
                         said[giver.stderr] += os.read(giver.stderr.fileno(), CHUNK)
                     if code or _cut_off(giver, said[giver.stderr]):
-                        raise FlowError(_words(giver, said[giver.stderr]))
+                        raise Problem(_words(giver, said[giver.stderr]))
                     taker.stdin.close()
                 elif key.fileobj is taker.stdin:
                     try:
@@ -124,9 +121,9 @@ def _pump(giver: subprocess.Popen[bytes], taker: subprocess.Popen[bytes], limit:
                     if not text:
                         waiting.unregister(key.fileobj)
     if taker.wait(max(0, deadline - time.monotonic())) or (taker.stdin.closed and _cut_off(taker, said[taker.stderr])):
-        raise FlowError(_words(taker, said[taker.stderr]))
+        raise Problem(_words(taker, said[taker.stderr]))
     if not taker.stdin.closed:
-        raise FlowError("not all of it was read")
+        raise Problem("not all of it was read")
 
 
 def _cut_off(process: subprocess.Popen[bytes], said: bytes) -> bool:

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..host.docker_cli import Completed
+from ..core.problem import Problem
 
 FORMAT = 1  # of the manifest; docs/snapshots.md describes it
 MANIFEST = "manifest.json"
@@ -28,27 +28,6 @@ NIGHTLY = "nightly"  # what the automatic ones that nights leave are named after
 UNFINISHED = ".unfinished-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 CHUNK = 2**20  # bytes
-
-
-class SnapshotError(Exception):
-    """Something cannot be saved or restored.
-
-    Attributes:
-        kind: What kind of failure it is, in the driver's words.
-        completed: The command that failed, where it was one.
-    """
-
-    def __init__(self, message: str, kind: str = "preflight", completed: Completed | None = None) -> None:
-        """Make one.
-
-        Args:
-            message: What happened, where, the evidence, and the way out.
-            kind: What kind of failure it is.
-            completed: The command that failed, if any.
-        """
-        super().__init__(message)
-        self.kind = kind
-        self.completed = completed
 
 
 def time_name(now: datetime) -> str:
@@ -79,11 +58,11 @@ def locate(root: Path, instance: str, name: str) -> Path:
         name: Its name, or `INSTANCE/NAME`.
 
     Raises:
-        SnapshotError: That is no name.
+        Problem: That is no name.
     """
     owner, slash, own = name.rpartition("/")
     if not NAME.fullmatch(own) or (slash and not NAME.fullmatch(owner)):
-        raise SnapshotError(
+        raise Problem(
             f"'{name}' cannot name a snapshot: use up to 100 of a-z, A-Z, 0-9, '.', '_' and '-', the first of them a letter or "
             "a digit; another instance's snapshot is INSTANCE/NAME.",
             kind="settings",
@@ -98,10 +77,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         folder: The snapshot.
 
     Raises:
-        SnapshotError: There is none that this release reads.
+        Problem: There is none that this release reads.
     """
     if not folder.is_dir():
-        raise SnapshotError(
+        raise Problem(
             f"There is no snapshot {folder.parent.name}/{folder.name} in {folder.parents[1]}. olympia snapshot list shows those "
             "that there are.",
             kind="settings",
@@ -110,9 +89,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         known = manifest["format"] == FORMAT
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SnapshotError(f"{folder / MANIFEST} cannot be read: {error}. The snapshot is damaged.") from error
+        raise Problem(f"{folder / MANIFEST} cannot be read: {error}. The snapshot is damaged.") from error
     if not known:
-        raise SnapshotError(
+        raise Problem(
             f"{folder} is of format {manifest.get('format')}, and this release reads {FORMAT}. Restore it with the "
             "release that made it."
         )
@@ -132,7 +111,7 @@ def found(root: Path) -> list[dict[str, Any]]:
         one = {"instance": folder.parent.name, "name": folder.name, "path": str(folder), "problem": ""}
         try:
             manifest = read_manifest(folder)
-        except SnapshotError as error:
+        except Problem as error:
             snapshots.append(one | {"created": "", "bytes": 0, "automatic": False, "problem": str(error)})
             continue
         size = sum(part["bytes"] for part in manifest["parts"])
@@ -150,7 +129,7 @@ def newest(root: Path, instance: str) -> str:
         instance: Whose.
 
     Raises:
-        SnapshotError: Nobody has saved one.
+        Problem: Nobody has saved one.
     """
     names = [
         one["name"]
@@ -158,7 +137,7 @@ def newest(root: Path, instance: str) -> str:
         if one["instance"] == instance and not one["automatic"] and not one["problem"]
     ]
     if not names:
-        raise SnapshotError(
+        raise Problem(
             f"Nobody has saved a snapshot of the instance {instance}. olympia snapshot list shows those of others and the "
             "automatic ones, which have to be named.",
             kind="settings",
@@ -196,16 +175,16 @@ def check_whole(folder: Path, manifest: Mapping[str, Any]) -> None:
         manifest: Its manifest.
 
     Raises:
-        SnapshotError: A part is missing, or has changed.
+        Problem: A part is missing, or has changed.
     """
     for part in manifest["parts"]:
         path = folder / part["file"]
         try:
             size, digest = path.stat().st_size, checksum(path)
         except OSError as error:
-            raise SnapshotError(f"{path} cannot be read: {error.strerror}. The snapshot is damaged.") from error
+            raise Problem(f"{path} cannot be read: {error.strerror}. The snapshot is damaged.") from error
         if (size, digest) != (part["bytes"], part["sha256"]):
-            raise SnapshotError(
+            raise Problem(
                 f"{path} is not what was saved: {size} bytes with the SHA-256 {digest}, and the manifest says {part['bytes']} "
                 f"bytes with {part['sha256']}. The snapshot is damaged; nothing was changed."
             )
@@ -218,11 +197,11 @@ def verify(folder: Path) -> None:
         folder: The snapshot.
 
     Raises:
-        SnapshotError: It is not, and gone.
+        Problem: It is not, and gone.
     """
     try:
         check_whole(folder, read_manifest(folder))
-    except SnapshotError:
+    except Problem:
         remove(folder)
         raise
 
@@ -298,10 +277,10 @@ def making(folder: Path) -> Iterator[Path]:
         folder: The snapshot.
 
     Raises:
-        SnapshotError: There is one of that name, or no place for it.
+        Problem: There is one of that name, or no place for it.
     """
     if folder.exists():
-        raise SnapshotError(
+        raise Problem(
             f"There is a snapshot {folder.name} already, in {folder}. Choose another name, or remove it: olympia snapshot rm "
             f"{folder.name}",
             kind="settings",
@@ -318,7 +297,7 @@ def making(folder: Path) -> Iterator[Path]:
         unfinished.rename(folder)
         synchronize(folder.parent)
     except OSError as error:
-        raise SnapshotError(
+        raise Problem(
             f"The snapshot cannot be written to {error.filename or folder}: {error.strerror}. Make room there, or set "
             "SNAPSHOTS_DIR to another folder."
         ) from error

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..core.command_environment import commands
+from ..core.problem import Problem
 from ..host.docker_cli import Completed, tail
 from ..stack.database import LOOK, Opening, read_opening
-from .store import SnapshotError
 
 HELPER = "addons.olympia.helper"
 PROJECT = "com.docker.compose.project"
@@ -91,7 +91,7 @@ def execute(
         cwd: Where it runs.
 
     Raises:
-        SnapshotError: It returned another code than 0.
+        Problem: It returned another code than 0.
     """
     command = ["docker", *arguments]
     done = subprocess.run(
@@ -108,10 +108,14 @@ def execute(
     return done.stdout
 
 
-def failed(completed: Completed) -> SnapshotError:
+def failed(completed: Completed) -> Problem:
     """Return what to say of a command that failed."""
     said = tail(completed.stderr.strip() or completed.stdout.strip(), LOG_LINES)
-    return SnapshotError(f"docker {completed.cmd[1]} failed with return code {completed.rc}: {said}", "", completed)
+    return Problem(
+        f"docker {completed.cmd[1]} failed with return code {completed.rc}: {said}",
+        kind="",
+        evidence=completed.evidence(),
+    )
 
 
 def pipe(
@@ -129,7 +133,7 @@ def pipe(
         environment: What they need of the environment besides.
 
     Raises:
-        SnapshotError: One of them returned another code than 0.
+        Problem: One of them returned another code than 0.
     """
     with contextlib.ExitStack() as stack:
         processes: list[tuple[subprocess.Popen[bytes], list[str], IO[str]]] = []
@@ -227,7 +231,7 @@ class Volumes:
         What is copied then is what a power cut at that moment would leave; databases are made for that.
 
         Raises:
-            SnapshotError: They cannot be held, or were not until the end.
+            Problem: They cannot be held, or were not until the end.
         """
         containers = self.users(volumes)
         if not containers:
@@ -255,7 +259,7 @@ class Volumes:
         """Write what a volume holds to a compressed archive, and return its size before that, in bytes.
 
         Raises:
-            SnapshotError: It cannot be read or written.
+            Problem: It cannot be read or written.
         """
         tar = ["tar", "--create", "--numeric-owner", "--totals", "--directory=/volume", "."]
         with target.open("wb") as file:
@@ -274,7 +278,7 @@ class Volumes:
         """Fill a volume from a compressed archive; all of it gets the owner of another volume, whose content it replaces.
 
         Raises:
-            SnapshotError: It cannot be read or written.
+            Problem: It cannot be read or written.
         """
         script = (
             "set -eu; tar --extract --numeric-owner --directory=/staged; "
@@ -299,10 +303,10 @@ class Volumes:
         """Have a volume hold what another one holds, and nothing else. Nothing may use it meanwhile. Safe to repeat.
 
         Raises:
-            SnapshotError: One of them is not there (the engine would make an empty one), or the disk is full.
+            Problem: One of them is not there (the engine would make an empty one), or the disk is full.
         """
         if not (self.exists(volume) and self.exists(staged)):
-            raise SnapshotError(f"One of the volumes {volume} and {staged} is gone; nothing was changed.", "")
+            raise Problem(f"One of the volumes {volume} and {staged} is gone; nothing was changed.", kind="")
         execute(self._work([f"{volume}:/volume", f"{staged}:/staged:ro"], ["bash", "-c", REPLACE]))
 
     def ask(self, volume: str, sql: str) -> str:
@@ -313,7 +317,7 @@ class Volumes:
             sql: Statements, each on a line of its own, that write to OUTPUT, if at all.
 
         Raises:
-            SnapshotError: The server did not start, or refused something.
+            Problem: The server did not start, or refused something.
         """
         # By name only: what is in the SQL is nobody's business.
         command = self._serve(volume, "OLYMPIA_SQL")
@@ -330,7 +334,7 @@ class Volumes:
             source: The file; compressed with zstd where its name ends in `.zst`.
 
         Raises:
-            SnapshotError: The server did not start, or refused something.
+            Problem: The server did not start, or refused something.
         """
         environment = {"OLYMPIA_SQL": sql, "OLYMPIA_LOAD": database, "MYSQL_PWD": password}
         stages = [self._serve(volume, *environment)]
@@ -343,16 +347,14 @@ class Volumes:
         """Return which server opened a volume last, and which one would open it now. It only looks.
 
         Raises:
-            SnapshotError: The volume cannot be read with the database's image.
+            Problem: The volume cannot be read with the database's image.
         """
         mount, command = f"{volume}:/var/lib/mysql:ro", ["sh", "-c", LOOK]
         said = execute(self._run(self.database, [mount], command, "--user=mysql"))
         try:
             return read_opening(said)
         except ValueError as error:
-            raise SnapshotError(
-                f"The image {self.database} names no database server: {tail(said, LOG_LINES)}"
-            ) from error
+            raise Problem(f"The image {self.database} names no database server: {tail(said, LOG_LINES)}") from error
 
     def _serve(self, volume: str, *names: str) -> list[str]:
         # The official image starts as root. What root writes with this umask, the server's own user could not read.
@@ -378,7 +380,7 @@ class Volumes:
         while begun := execute(["ps", "--all", "--quiet", f"--filter=label={HELPER}={self.instance}"]).split():
             try:
                 execute(["rm", "--force", *begun])
-            except SnapshotError:
+            except Problem:
                 # One that ended by itself is being removed by the engine meanwhile, and soon gone.
                 if time.monotonic() > deadline:
                     raise

@@ -91,11 +91,12 @@ def check_names(names: Iterable[str]) -> None:
     Raises:
         OlympiaError: There is no such check.
     """
-    from ansible_collections.addons.olympia.plugins.module_utils.checks.instance_checks import choose
-    from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import CHECKS
+    from ansible_collections.addons.olympia.plugins.module_utils.checks.instance_checks import CHECKS
+    from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import CHECKS as OF_MACHINES
+    from ansible_collections.addons.olympia.plugins.module_utils.checks.verdicts import choose
 
     try:
-        choose(list(names), others=CHECKS)
+        choose(list(names), CHECKS, OF_MACHINES)
     except ValueError as error:
         raise OlympiaError(
             str(error), way_out="docs/doctor.md lists the checks; nothing was looked at", code=ExitCode.USAGE
