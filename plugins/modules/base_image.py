@@ -86,7 +86,6 @@ stderr:
 
 import contextlib
 import fcntl
-import shutil
 import subprocess
 import tempfile
 import time
@@ -95,7 +94,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import Completed, run, tail
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LOCK = Path("/run/lock/addons.olympia.base_image")
@@ -150,11 +150,7 @@ def alone() -> Iterator[None]:
 
 def engine_answers() -> bool:
     """Return whether there is an engine, and it answers."""
-    client = shutil.which("docker")
-    return (
-        bool(client)
-        and subprocess.run([str(client), "version"], env=commands(), capture_output=True, check=False).returncode == 0
-    )
+    return not run(["docker", "version"])[0]
 
 
 def make(module: AnsibleModule) -> None:

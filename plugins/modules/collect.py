@@ -15,6 +15,7 @@ description:
   - Nothing is changed on the host. What is missing is left out.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
+  - addons.olympia.reading
   - addons.olympia.secrets
 options:
   project_src:
@@ -34,13 +35,6 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""

@@ -13,6 +13,8 @@ description:
   - Says what the role C(addons.olympia.olympia_docker) would change, and what stands in its way.
   - Only reads, and needs no root.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   settings:
     description:
@@ -21,13 +23,6 @@ options:
         except the addresses of Docker's repository, which the module does not know.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    description: Can run in check mode, and does the same there.
-    support: full
-  diff_mode:
-    description: Changes nothing, and so has no diff.
-    support: none
 """
 
 EXAMPLES = r"""

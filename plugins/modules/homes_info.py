@@ -10,18 +10,13 @@ description:
   - Tells of the files of home directories, of whomever they are, without opening them.
   - Only reads, and needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   disks_dir:
     description: Folder of the files that are mounted as home directories. It need not exist.
     type: path
     required: true
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""

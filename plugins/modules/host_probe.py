@@ -12,6 +12,8 @@ description:
   - Needs no root and changes nothing.
   - It is the module half of the action M(addons.olympia.preflight), which is what a playbook calls.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   layers:
     description: Values of settings by source, then by variable.
@@ -43,13 +45,6 @@ options:
     description: Whether the application image is built here, whatever version the settings name.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""
@@ -101,8 +96,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.host import (
 )
 from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import (
-    ENGINE_SOCKET,
-    engine_socket,
+    chosen_socket,
     hanging_engine,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
@@ -130,20 +124,6 @@ SOURCE_SETTINGS = ("olympia_stack_source_dir", "olympia_stack_source_repo")
 AUTOGRAPH_CONFIG = "docker/autograph/autograph_localdev_config.yaml"
 
 
-def read_env(path: Path) -> tuple[dict[str, dict[str, str]], str]:
-    """Return the sections of an instance's `.env`, and why it cannot be read, or the empty string.
-
-    Args:
-        path: The file; it need not exist.
-    """
-    try:
-        return dotenv.parse(path.read_text(encoding="utf-8")), ""
-    except FileNotFoundError:
-        return dotenv.parse(""), ""
-    except (OSError, UnicodeDecodeError, dotenv.DotenvError) as error:
-        return dotenv.parse(""), str(getattr(error, "strerror", None) or error)
-
-
 def inherit(sections: dict[str, dict[str, str]], instance: str, project: Path) -> None:
     """Take over the passwords of an instance, and what it keeps, from its former project directory, as far as it can be read.
 
@@ -156,7 +136,7 @@ def inherit(sections: dict[str, dict[str, str]], instance: str, project: Path) -
     found = engine_objects.volumes(run, ownership.volume(instance))
     owner = ownership.recorded(found.get(ownership.volume(instance), ("", {}))[1])
     if directory := ownership.former(owner, others):
-        theirs, _error = read_env(Path(directory) / ".env")
+        theirs, _error = dotenv.read(Path(directory) / ".env")
         sections["secrets"], sections["derived"] = theirs["secrets"], theirs["derived"]
 
 
@@ -330,13 +310,6 @@ def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
     return system.expanded(configured) if configured else project / "source"
 
 
-def chosen_socket() -> str:
-    """Return the socket of the engine that is used: the machine's, or where the user has one, what the docker client is set to."""
-    if not system.exists(Path(f"/run/user/{os.getuid()}/docker.sock")):
-        return ENGINE_SOCKET
-    return engine_socket(run) or ENGINE_SOCKET
-
-
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -351,7 +324,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    socket = chosen_socket()
+    socket = chosen_socket(run)
     # Where another engine is meant, this one does not matter.
     if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := hanging_engine(socket)):
         module.fail_json(msg=how, olympia={"phase": "preflight", "kind": "preflight"})
@@ -363,7 +336,7 @@ def main() -> None:
     located = settings.resolve(layers, {name: specs[name] for name in settings.LOCATING}).values
     project = system.project_directory(*(located[name] for name in reversed(settings.LOCATING)))
     instance = located["olympia_stack_instance"]
-    sections, env_error = read_env(project / ".env")
+    sections, env_error = dotenv.read(project / ".env")
     if module.params["adopt"] and not sections["secrets"]:
         inherit(sections, instance, project)
     block = port_block(instance, project, sections["derived"])

@@ -13,18 +13,13 @@ description:
     What was copied into the image without a package manager, such as the site itself, is in none of them.
   - The image is started once, without network and without capabilities, and has to have Python 3.10 or newer.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   image:
     description: The image's reference or ID. It has to be here.
     type: str
     required: true
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
 seealso:
   - module: addons.olympia.bake
 """

@@ -12,15 +12,10 @@ description:
     settings. Needs no root and changes nothing.
 version_added: 0.1.0
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 requirements:
   - docker CLI
-attributes:
-  check_mode:
-    description: The module only reads.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 options:
   release:
     description: Debian release of the images.

@@ -78,8 +78,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core.causes import ENGINE_RESTARTED, ended_together
 from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli, tail
-from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run, tail
 from ansible_collections.addons.olympia.plugins.module_utils.stack import remembered
 from ansible_collections.addons.olympia.plugins.module_utils.stack.failures import explain, message
 

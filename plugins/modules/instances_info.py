@@ -11,13 +11,8 @@ description:
     the engine; whether they run or not.
   - Needs no root and changes nothing.
 author: The Olympia provisioner authors (!UNKNOWN)
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
+extends_documentation_fragment:
+  - addons.olympia.reading
 """
 
 EXAMPLES = r"""
@@ -100,10 +95,7 @@ def projects(folder: Path) -> dict[str, dict[str, str]]:
     """
     found = {}
     for path in sorted(folder.glob("*/.env")):
-        try:
-            sections = dotenv.parse(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, dotenv.DotenvError):
-            sections = dotenv.parse("")
+        sections, _error = dotenv.read(path)
         values = sections[dotenv.CHOICES] | sections[dotenv.DERIVED]
         found[values.get("COMPOSE_PROJECT_NAME", path.parent.name)] = {
             "url": values.get("OLYMPIA_SITE_URL", ""),

@@ -11,6 +11,8 @@ description:
   - M(addons.olympia.instance_doctor) does that for a stack.
   - Only reads, and needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   tenants:
     description: Those who live on the machine, as the filter P(addons.olympia.tenants#filter) gives them.
@@ -49,13 +51,6 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 seealso:
   - module: addons.olympia.instance_doctor
   - module: addons.olympia.tenants_info

@@ -12,6 +12,8 @@ description:
     what the phases after it read.
   - Changes nothing.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   purpose:
     description:
@@ -21,13 +23,6 @@ options:
     type: str
     choices: [up, share, build, push, look]
     default: up
-attributes:
-  check_mode:
-    description: Changes nothing in either mode.
-    support: full
-  diff_mode:
-    description: Changes nothing.
-    support: none
 """
 
 EXAMPLES = r"""

@@ -74,7 +74,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import tail
 from ansible_collections.addons.olympia.plugins.module_utils.stack.remembered import TEST_RESULTS
 
 OUTPUT_LINES = 200

@@ -10,18 +10,13 @@ short_description: The snapshots of a host
 description:
   - Returns the snapshots of all instances that a host has or had. Needs no engine, and changes nothing.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   directory:
     description: The folder of all snapshots. It need not exist.
     type: path
     required: true
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""

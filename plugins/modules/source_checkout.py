@@ -84,14 +84,12 @@ stderr:
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, tail
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import complete, tail
 
 # What of a clone this module has chosen, in its own configuration: another one was somebody else's choice.
 CHOSEN = "olympia.version"
@@ -125,18 +123,10 @@ class Clone:
             Problem: It had to, and did not.
         """
         command = ["git", "-C", str(self.dest), *arguments]
-        done = subprocess.run(
-            command,
-            env=commands({"GIT_TERMINAL_PROMPT": "0"}),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if check and done.returncode:
-            completed = Completed(command, done.returncode, done.stdout, done.stderr)
-            raise Problem(tail(completed.stderr.strip(), 5), evidence=completed.evidence())
-        return "" if done.returncode else done.stdout.strip()
+        done = complete(command, environment={"GIT_TERMINAL_PROMPT": "0"})
+        if check and done.rc:
+            raise Problem(tail(done.stderr.strip(), 5), evidence=done.evidence())
+        return "" if done.rc else done.stdout.strip()
 
     def clone(self, repo: str, version: str) -> None:
         """Make it.

@@ -11,6 +11,8 @@ description:
   - Says what the role C(addons.olympia.olympia_tenant) would change, and what stands in its way.
   - Only reads, and needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   tenants:
     description: Those who live on the machine, as the filter P(addons.olympia.tenants#filter) gives them.
@@ -49,13 +51,6 @@ options:
     description: The registry that V(auto) asks for; empty for Docker Hub.
     type: str
     default: ""
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""

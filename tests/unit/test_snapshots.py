@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.restoring import Replaceable
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes
 from ansible_collections.addons.olympia.plugins.modules import instance_snapshot as module
 
@@ -146,7 +147,7 @@ class Night:
         """Make it."""
         params = {"instance": "two", "directory": folder / "snapshots", "project_src": folder, "images": {}}
         given = {"volumes": {"database": "two_data_mysqld"}, "password": "", "kept": kept, "holds_data": False}
-        self.instance = module.Instance(params | given)
+        self.instance = Replaceable(params | given)
         self.root = self.instance.root
         monkeypatch.setattr(shutil, "which", lambda _name: "/bin/docker")
         monkeypatch.setattr(Volumes, "exists", lambda _self, _name: volume)

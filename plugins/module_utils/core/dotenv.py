@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 CHOICES = "choices"
 SECRETS = "secrets"
@@ -44,6 +45,20 @@ def parse(text: str) -> dict[str, dict[str, str]]:
         elif stripped and not stripped.startswith("#"):
             raise DotenvError(f"line {number} is not NAME=value")
     return sections
+
+
+def read(path: Path) -> tuple[dict[str, dict[str, str]], str]:
+    """Return the assignments of a `.env` by section, and why it cannot be read, or the empty string.
+
+    Args:
+        path: The file; it need not exist.
+    """
+    try:
+        return parse(path.read_text(encoding="utf-8")), ""
+    except FileNotFoundError:
+        return parse(""), ""
+    except (OSError, UnicodeDecodeError, DotenvError) as error:
+        return parse(""), str(getattr(error, "strerror", None) or error)
 
 
 def quote(values: Mapping[str, str]) -> str:

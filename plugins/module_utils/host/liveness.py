@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import re
 import socket
 import subprocess
@@ -82,6 +83,16 @@ def engine_socket(run: Run) -> str:
     """
     _code, host, _errors = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
     return host.strip().removeprefix("unix://") if host.startswith("unix://") else ""
+
+
+def chosen_socket(run: Run) -> str:
+    """Return the socket of the engine that is used: the machine's, or where the user has one, what the docker client is set to.
+
+    Args:
+        run: Runs a command.
+    """
+    own = os.path.exists(f"/run/user/{os.getuid()}/docker.sock")
+    return (engine_socket(run) if own else "") or ENGINE_SOCKET
 
 
 def _run(arguments: list[str]) -> tuple[int, str, str]:

@@ -16,7 +16,7 @@ from typing import IO
 
 from ..core import command_environment as environments
 from ..core.problem import Problem
-from ..host.docker_cli import tail
+from ..host.process import tail
 
 CHUNK = 1 << 20  # bytes
 SAID = 1 << 14  # bytes of what a command has said last

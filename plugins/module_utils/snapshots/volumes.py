@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from ..core.command_environment import commands
 from ..core.problem import Problem
-from ..host.docker_cli import Completed, tail
+from ..host.process import Completed, complete, tail
 from ..stack.database import LOOK, Opening, read_opening
 
 HELPER = "addons.olympia.helper"
@@ -93,24 +93,15 @@ def execute(
     Raises:
         Problem: It returned another code than 0.
     """
-    command = ["docker", *arguments]
-    done = subprocess.run(
-        command,
-        input=text,
-        text=True,
-        capture_output=True,
-        check=False,
-        cwd=cwd,
-        env=commands(environment),
-    )
-    if done.returncode:
-        raise failed(Completed(command, done.returncode, done.stdout, done.stderr))
+    done = complete(["docker", *arguments], cwd, environment, text)
+    if done.rc:
+        raise failed(done)
     return done.stdout
 
 
 def failed(completed: Completed) -> Problem:
     """Return what to say of a command that failed."""
-    said = tail(completed.stderr.strip() or completed.stdout.strip(), LOG_LINES)
+    said = completed.silence or tail(completed.stderr.strip() or completed.stdout.strip(), LOG_LINES)
     return Problem(
         f"docker {completed.cmd[1]} failed with return code {completed.rc}: {said}",
         kind="",
