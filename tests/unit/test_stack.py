@@ -168,7 +168,7 @@ def test_the_application_image_that_is_meant(given: dict[str, str], reference: s
     settings = derived(**given)
     assert (settings["image"], settings["pulled"]) == (reference, pulled)
     assert settings["target"] == ("production" if pulled else "development")
-    assert checks.check_values(values(**given)) == []
+    assert [*checks.check_values(values(**given))] == []
 
 
 def test_an_image_that_the_registry_refuses_is_built_here_and_that_is_said() -> None:
@@ -230,7 +230,7 @@ def test_only_what_is_not_here_is_pulled() -> None:
 
 
 def test_nothing_wrong_is_no_problem() -> None:
-    assert checks.check_values(values()) == []
+    assert [*checks.check_values(values())] == []
     assert checks.check_host(values(), facts()) == []
 
 

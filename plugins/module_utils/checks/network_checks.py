@@ -134,7 +134,7 @@ def networks(findings: Findings) -> Verdict:
     networks, unreached = findings.seen["networks"], findings.seen["unreached"]
     if not findings.reachable or not networks:
         return Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)
-    if full := preflight_checks.check_networks(findings.values, {**findings.facts, "networks": networks}):
+    if full := [*preflight_checks.check_networks(findings.values, {**findings.facts, "networks": networks})]:
         return from_problems(full, "")
     own = f"{findings.settings['instance']}_default"
     wrong = [*_without_network(findings.facts["containers"])]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core import causes
@@ -56,61 +56,49 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
     ]
 
 
-def check_values(values: Mapping[str, Any]) -> list[Problem]:
+def check_values(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Return every reason why settings make no sense on any host.
 
     Args:
         values: Resolved settings by variable.
     """
-    problems = []
     instance = values["olympia_stack_instance"]
     if not INSTANCE_NAME.fullmatch(instance) or instance in RESERVED_NAMES:
-        problems.append(
-            Problem(
-                what=f"'{instance}' cannot name an instance",
-                setting="olympia_stack_instance",
-                fix="Use 2 to 63 of a-z, 0-9 and, between them, '-' and '_'; 'runs', 'locks' and 'snapshots' are taken.",
-            )
+        yield Problem(
+            what=f"'{instance}' cannot name an instance",
+            setting="olympia_stack_instance",
+            fix="Use 2 to 63 of a-z, 0-9 and, between them, '-' and '_'; 'runs', 'locks' and 'snapshots' are taken.",
         )
     uid = values["olympia_stack_host_uid"]
     if uid and not (uid.isdecimal() and int(uid) <= MAX_UID):
-        problems.append(
-            Problem(
-                what=f"'{uid}' is not a UID",
-                setting="olympia_stack_host_uid",
-                fix=f"HOST_UID takes a number from 0 to {MAX_UID} (0 stands for {OLYMPIA_UID}).",
-            )
+        yield Problem(
+            what=f"'{uid}' is not a UID",
+            setting="olympia_stack_host_uid",
+            fix=f"HOST_UID takes a number from 0 to {MAX_UID} (0 stands for {OLYMPIA_UID}).",
         )
     for variable in PORTS:
         port = values[variable]
         if not 0 <= port <= MAX_PORT or (port == 0 and variable != OPTIONAL_PORT):
-            problems.append(
-                Problem(
-                    what=f"{port} is not a port",
-                    setting=variable,
-                    fix=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.",
-                )
+            yield Problem(
+                what=f"{port} is not a port",
+                setting=variable,
+                fix=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.",
             )
     files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
     if files[:1] != [BASE_FILE]:
-        problems.append(
-            Problem(
-                what=f"COMPOSE_FILE does not start with {BASE_FILE}, which the other files change",
-                setting="olympia_stack_compose_file",
-                cause=f"COMPOSE_FILE={':'.join(files)}",
-                fix=f"Start it with {BASE_FILE}.",
-            )
+        yield Problem(
+            what=f"COMPOSE_FILE does not start with {BASE_FILE}, which the other files change",
+            setting="olympia_stack_compose_file",
+            cause=f"COMPOSE_FILE={':'.join(files)}",
+            fix=f"Start it with {BASE_FILE}.",
         )
-    problems += application.check_name(values) + caches.check(values) + shapes.check(values)
+    yield from (*application.check_name(values), *caches.check(values), *shapes.check(values))
     if CI_FILE in files and values["olympia_stack_target"] == "development":
-        problems.append(
-            Problem(
-                what=f"the development image holds no source tree, and {CI_FILE} mounts none",
-                setting="olympia_stack_target",
-                fix="Use DOCKER_TARGET=production with it, or leave DOCKER_TARGET empty.",
-            )
+        yield Problem(
+            what=f"the development image holds no source tree, and {CI_FILE} mounts none",
+            setting="olympia_stack_target",
+            fix="Use DOCKER_TARGET=production with it, or leave DOCKER_TARGET empty.",
         )
-    return problems
 
 
 def check_client(facts: Mapping[str, Any]) -> list[Problem]:
@@ -134,44 +122,35 @@ def check_client(facts: Mapping[str, Any]) -> list[Problem]:
     ]
 
 
-def check_compose_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_compose_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return a problem for each file that COMPOSE_FILE names, and that neither exists nor is rendered.
 
     Args:
         values: Resolved settings by variable.
         facts: What the probe found.
     """
-    problems = []
-    project = facts["project_dir"]
-    names = [name for name in values["olympia_stack_compose_file"].split(":") if name]
-    for name in names:
+    for name in filter(None, values["olympia_stack_compose_file"].split(":")):
         if name not in (BASE_FILE, CI_FILE, PRIVATE_FILE) and name not in facts["compose_files_present"]:
-            problems.append(
-                Problem(
-                    what=f"COMPOSE_FILE names {name}, which does not exist",
-                    setting="olympia_stack_compose_file",
-                    cause=f"looked in {project}",
-                    fix=f"Put the file there, or take it out: make up COMPOSE_FILE={BASE_FILE}",
-                )
+            yield Problem(
+                what=f"COMPOSE_FILE names {name}, which does not exist",
+                setting="olympia_stack_compose_file",
+                cause=f"looked in {facts['project_dir']}",
+                fix=f"Put the file there, or take it out: make up COMPOSE_FILE={BASE_FILE}",
             )
-    return problems
 
 
-def check_env(facts: Mapping[str, Any]) -> list[Problem]:
+def check_env(facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return why the instance's `.env` cannot be read.
 
     Args:
         facts: What the probe found.
     """
-    if not facts["env_error"]:
-        return []
-    return [
-        Problem(
+    if facts["env_error"]:
+        yield Problem(
             what=f"{facts['project_dir']}/.env cannot be read",
             cause=facts["env_error"],
             fix="Mend that line (or its permissions). The file holds the instance's passwords: keep the others.",
         )
-    ]
 
 
 def check_rendered(facts: Mapping[str, Any]) -> list[Problem]:
@@ -268,26 +247,23 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
     ]
 
 
-def check_memory(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_memory(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return whether the host has too little memory.
 
     Args:
         values: Resolved settings by variable.
         facts: What the probe found.
     """
-    if facts["memory_mb"] >= values["olympia_stack_min_memory_mb"]:
-        return []
-    return [
-        Problem(
+    if facts["memory_mb"] < values["olympia_stack_min_memory_mb"]:
+        yield Problem(
             what="this host has too little memory for the stack",
             setting="olympia_stack_min_memory_mb",
             cause=f"{facts['memory_mb']} MiB, of {values['olympia_stack_min_memory_mb']} MiB needed",
             fix="Give the machine more memory; or lower the setting, and expect containers to be killed (exit 137).",
         )
-    ]
 
 
-def check_disk(values: Mapping[str, Any], facts: Mapping[str, Any], path: str) -> list[Problem]:
+def check_disk(values: Mapping[str, Any], facts: Mapping[str, Any], path: str) -> Iterator[Problem]:
     """Return whether there is too little space at a path.
 
     Args:
@@ -296,19 +272,16 @@ def check_disk(values: Mapping[str, Any], facts: Mapping[str, Any], path: str) -
         path: One of those that the probe has looked at.
     """
     free = facts["disk_free_mb"][path]
-    if free >= values["olympia_stack_min_disk_mb"]:
-        return []
-    return [
-        Problem(
+    if free < values["olympia_stack_min_disk_mb"]:
+        yield Problem(
             what=f"too little disk space at {path}",
             setting="olympia_stack_min_disk_mb",
             cause=f"{free} MiB free, of {values['olympia_stack_min_disk_mb']} MiB needed",
             fix="Free some space ('make prune' clears the build cache), or lower the setting.",
         )
-    ]
 
 
-def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return whether the chosen builder cannot see the base image.
 
     Args:
@@ -316,19 +289,16 @@ def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[P
         facts: What the probe found.
     """
     driver = values["olympia_docker_builder_driver"]
-    if driver == "docker" or values["olympia_stack_base_image"] or image_origin(values, facts) != "packages":
-        return []
-    return [
-        Problem(
+    if driver != "docker" and not values["olympia_stack_base_image"] and image_origin(values, facts) == "packages":
+        yield Problem(
             what=f"a builder with the driver {driver} cannot see the base image, which only the engine has",
             setting="olympia_docker_builder_driver",
             cause="image origin: packages",
             fix="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
         )
-    ]
 
 
-def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return whether the engine has no room for the instance's network.
 
     Args:
@@ -337,31 +307,27 @@ def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
     """
     networks = facts["networks"]
     if not networks or networks["free"] or f"{values['olympia_stack_instance']}_default" in networks["names"]:
-        return []
-    if facts["engine"]["needs"] and "default-address-pools" in values["olympia_docker_daemon_options"]:
-        # The run begins with giving the engine these.
-        return []
-    return [causes.pools_used_up(networks)]
+        return
+    # A run that gives the engine other pools begins with that.
+    if not (facts["engine"]["needs"] and "default-address-pools" in values["olympia_docker_daemon_options"]):
+        yield causes.pools_used_up(networks)
 
 
-def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return whether containers cannot be the user whose source tree and dependencies are mounted.
 
     Args:
         values: Resolved settings by variable.
         facts: What the probe found.
     """
-    if not facts["engine"]["docker"]["remaps_users"] or CI_FILE in values["olympia_stack_compose_file"].split(":"):
-        return []
-    return [
-        Problem(
+    if facts["engine"]["docker"]["remaps_users"] and CI_FILE not in values["olympia_stack_compose_file"].split(":"):
+        yield Problem(
             what="the engine gives containers other users than this host's, which cannot write the mounted source tree and deps",
             setting="olympia_stack_compose_file",
             cause="userns-remap is on",
             fix="Take userns-remap out of /etc/docker/daemon.json and restart the engine, or mount nothing: make up "
             f"COMPOSE_FILE={BASE_FILE}:{CI_FILE}",
         )
-    ]
 
 
 def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:

@@ -50,7 +50,7 @@ def file_owners(findings: Findings) -> Verdict:
         return Verdict(OK, "neither is mounted: the image is a closed system")
     if findings.engine["docker"]["rootless"]:
         return Verdict(OK, "a rootless engine has UIDs of its own")
-    if remapped := preflight_checks.check_users(findings.values, findings.facts):
+    if remapped := [*preflight_checks.check_users(findings.values, findings.facts)]:
         return from_problems(remapped, "")
     if foreign:
         owner, directory = deps_uid(findings.settings), f"{findings.settings['project_dir']}/deps"

@@ -104,50 +104,30 @@ def parse_os_release(text: str) -> dict[str, str]:
 
 def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
     """Ask client and engine about themselves: one call that also lists the client's plugins."""
-    docker: dict[str, Any] = {
-        "client": None,
-        "context": "default",
-        "host": os.environ.get("DOCKER_HOST"),
-        "server": None,
-        "server_error": None,
-        "storage": None,
-        "containerd_store": None,
-        "rootless": False,
-        "remaps_users": False,
-        "live_restore": False,
-        "root_dir": None,
-        "address_pools": [],
-        "tcp": [],
-    }
-    plugins: dict[str, str] = {}
-    if client is None:
-        docker["server_error"] = "there is no docker command on PATH"
-        return {"docker": docker, "buildx": None, "compose": None}
-    _code, out, err = run([client, "info", "--format", "{{json .}}"])
+    _code, out, err = run([client or "docker", "info", "--format", "{{json .}}"]) if client else (127, "", "")
     try:
         info = json.loads(out)
     except ValueError:
         info = {}
     about_client = info.get("ClientInfo") or {}
-    docker["client"] = about_client.get("Version")
-    docker["context"] = about_client.get("Context") or "default"
     plugins = {plugin["Name"]: plugin.get("Version") for plugin in about_client.get("Plugins") or []}
-    if info.get("ServerVersion"):
-        docker.update(
-            server=info["ServerVersion"],
-            storage=info.get("Driver"),
-            containerd_store=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
-            rootless=any("rootless" in option for option in info.get("SecurityOptions") or []),
-            remaps_users=any("name=userns" in option for option in info.get("SecurityOptions") or []),
-            live_restore=bool(info.get("LiveRestoreEnabled")),
-            root_dir=info.get("DockerRootDir"),
-            address_pools=info.get("DefaultAddressPools") or [],
-            tcp=tcp_listeners(info.get("Warnings") or []),
-        )
-    else:
-        docker["server_error"] = (
-            "; ".join(info.get("ServerErrors") or []) or err.strip() or "the engine does not answer"
-        )
+    server, security = info.get("ServerVersion") or None, info.get("SecurityOptions") or []
+    error = "; ".join(info.get("ServerErrors") or []) or err.strip() or "the engine does not answer"
+    docker = {
+        "client": about_client.get("Version"),
+        "context": about_client.get("Context") or "default",
+        "host": os.environ.get("DOCKER_HOST"),
+        "server": server,
+        "server_error": None if server else error if client else "there is no docker command on PATH",
+        "storage": info.get("Driver") or None,
+        "containerd_store": ["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
+        "rootless": any("rootless" in option for option in security),
+        "remaps_users": any("name=userns" in option for option in security),
+        "live_restore": bool(info.get("LiveRestoreEnabled")),
+        "root_dir": info.get("DockerRootDir") or None,
+        "address_pools": info.get("DefaultAddressPools") or [],
+        "tcp": tcp_listeners(info.get("Warnings") or []),
+    }
     return {"docker": docker, "buildx": plugins.get("buildx"), "compose": plugins.get("compose")}
 
 

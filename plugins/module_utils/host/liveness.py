@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.command_environment import Run, commands
+from .system import exists
 
 ENGINE_SOCKET = "/var/run/docker.sock"
 ENGINE_TIMEOUT = 10  # seconds that an engine may take to say that it is there
@@ -91,7 +92,7 @@ def chosen_socket(run: Run) -> str:
     Args:
         run: Runs a command.
     """
-    own = os.path.exists(f"/run/user/{os.getuid()}/docker.sock")
+    own = exists(Path(f"/run/user/{os.getuid()}/docker.sock"))
     return (engine_socket(run) if own else "") or ENGINE_SOCKET
 
 
