@@ -6,7 +6,6 @@ Pure functions, used on the controller (names, layers) and on the host (persiste
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.problem import Problem
+from ..core.suggestion import nearest
 
 STACK_PREFIX = "olympia_stack_"
 PREFIXES = (STACK_PREFIX, "olympia_docker_", "olympia_images_")
@@ -80,12 +80,6 @@ def short_name(variable: str) -> str:
     """Return the name that `.env` and the command line use for a variable of the stack role."""
     alias = next((alias for alias, target in ALIASES.items() if target == variable), None)
     return alias or variable.removeprefix(STACK_PREFIX).upper()
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that names the known name nearest to a mistyped one, or the empty string."""
-    matches = difflib.get_close_matches(name.lower(), sorted(known), n=1)
-    return f"Did you mean {matches[0]}?" if matches else ""
 
 
 def unknown_settings(names: Iterable[str], known: Iterable[str]) -> list[Problem]:

@@ -38,11 +38,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
         name: A full or a short name.
         known: All settings; the collection's code must be importable.
     """
-    from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import (
-        STACK_PREFIX,
-        nearest,
-        short_name,
-    )
+    from ansible_collections.addons.olympia.plugins.module_utils.core.suggestion import nearest
+    from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import STACK_PREFIX, short_name
 
     short = sorted(short_name(variable) for variable in known if variable.startswith(STACK_PREFIX))
     matches = difflib.get_close_matches(name.upper(), short, n=1)
