@@ -99,7 +99,7 @@ class InventoryModule(BaseInventoryPlugin):
 
     def _parse(self, inventory: InventoryData, loader: DataLoader, path: str) -> None:
         self._read_config_data(path)
-        # Else the groups of now have no parents yet, not even 'all'.
+        # Otherwise the groups have no parents yet, not even 'all'.
         inventory.reconcile_inventory()
         machines = inventory.groups[MACHINES].get_hosts() if MACHINES in inventory.groups else []
         if not machines:

@@ -1,17 +1,17 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: give a machine the build cache that another one has written."""
+"""Ansible module: copy a build cache from another machine."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: build_cache
-short_description: Give a machine the build cache that another one has written
+short_description: Copy a build cache from another machine
 description:
   - A build cache is a folder in the image layout of the Open Container Initiative, as BuildKit writes and reads it (C(type=local)).
-  - With O(url) it becomes what O(index) says. What it lacks is fetched from there, and each part is taken only if it is what its
-    digest says.
-  - Parts that an earlier build has left and that nothing names any more are removed.
+  - With O(url) it becomes what O(index) describes. Missing parts are fetched from there, and each part is verified by its
+    digest.
+  - Parts of earlier builds that nothing refers to any more are removed.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   path:
@@ -22,13 +22,13 @@ options:
     description: Where such a folder is served, over HTTPS.
     type: str
   address:
-    description: Address to connect to, where the name in O(url) is in no name server.
+    description: Address to connect to, if the name in O(url) cannot be resolved.
     type: str
   index:
     description: Text of C(index.json) in the folder that is served.
     type: str
   authority:
-    description: Certificate that the server's is signed by. Without one, those that the machine trusts.
+    description: Certificate of the authority that signed the server's. By default, those that the machine trusts.
     type: str
   password:
     description: Password of the user C(builds) there.
@@ -36,14 +36,14 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Tells whether anything would be fetched or removed.
+    description: Reports whether anything would be fetched or removed.
   diff_mode:
     support: none
     description: Such folders have none.
 """
 
 EXAMPLES = r"""
-- name: Tidy a build cache
+- name: Clean up a build cache
   addons.olympia.build_cache:
     path: /var/lib/olympia/builds/addons
 """

@@ -1,18 +1,18 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: collect what tells how an instance is."""
+"""Ansible module: collect diagnostics of an instance."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: collect
-short_description: Collect what tells how an instance of the stack is
+short_description: Collect diagnostics of an instance of the stack
 description:
   - Reads the rendered files, the containers' logs and the history of their healthchecks, and the image, and returns them as
     texts.
   - It is the module half of the action M(addons.olympia.collect), which is what a playbook calls. The action takes the result of
     M(addons.olympia.preflight) as C(preflight), and writes the texts to a C(directory) on the controller.
-  - Nothing is changed on the host. What is missing is left out.
+  - Changes nothing on the host. Missing files are left out.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.reading
@@ -126,7 +126,7 @@ def main() -> None:
     for container in containers:
         arguments = ["docker", "logs", "--timestamps", "--tail", str(LOG_LINES), container["id"]]
         _code, output, errors = run(arguments)
-        # Each stream is in order; together they are put in order by their timestamps.
+        # Each stream is sorted; together they are sorted by their timestamps.
         texts[f"logs/{container['service']}.log"] = "".join(sorted((output + errors).splitlines(keepends=True)))
     texts["health.json"] = json.dumps({entry["service"]: health(entry) for entry in containers}, indent=2) + "\n"
     texts["image.json"] = json.dumps(image(module.params["image"]), indent=2) + "\n"

@@ -1,16 +1,16 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Find out what a host has of Docker, and what it lacks for the stack."""
+"""Gather facts about a host's Docker, and plan what the stack needs."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
 module: engine_info
-short_description: Find out what a host has of Docker, and what it lacks for the stack
+short_description: Gather facts about a host's Docker, and plan what the stack needs
 description:
-  - Looks at the container engine, its command line plugins, its configuration and who may use it.
-  - Says what the role C(addons.olympia.olympia_docker) would change, and what stands in its way.
+  - Inspects the container engine, its command line plugins, its configuration and who may use it.
+  - Returns what the role C(addons.olympia.olympia_docker) would change, and why it cannot, if so.
   - Only reads, and needs no root.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
@@ -26,26 +26,26 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at the engine
+- name: Gather facts about the engine
   addons.olympia.engine_info:
     settings:
       olympia_docker_source: distribution
   register: engine
 
-- name: Say what is missing
+- name: Show what is missing
   ansible.builtin.debug:
     var: engine.needs
 """
 
 RETURN = r"""
 needs:
-  description: What would be changed, one sentence each. Empty where the host has all that it needs.
+  description: What would be changed, one sentence each. Empty if nothing is needed.
   returned: success
   type: list
   elements: str
   sample: ["install engine (found none, need 25.0)"]
 problems:
-  description: Why that cannot be done. Empty where nothing stands in the way.
+  description: Why that cannot be done. Empty if it can.
   returned: success
   type: list
   elements: dict

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_probe
-short_description: Everything that a run needs to know of a host, in one look
+short_description: Gather everything that a run needs to know about a host
 description:
-  - Reads the persisted choices of an instance, resolves the settings with them, and looks at engine, images, containers,
+  - Reads the persisted choices of an instance, resolves the settings with them, and inspects engine, images, containers,
     rendered files, ports, memory and disk.
   - Needs no root and changes nothing.
   - It is the module half of the action M(addons.olympia.preflight), which is what a playbook calls.
@@ -29,26 +29,26 @@ options:
     elements: str
     required: true
   embedded_source_dir:
-    description: Where the embedded application is on this host. Empty where it has to be copied first.
+    description: Folder of the embedded application on this host. Empty if it has to be copied first.
     type: str
     default: ""
   embedded_files:
-    description: Paths below the project directory of the embedded application's files and their record, where it has to be copied.
+    description: Paths below the project directory of the embedded application's files and their checksums, if it has to be copied.
     type: list
     elements: str
     default: []
   adopt:
-    description: Whether an instance of another project directory is to become this one's, with its secrets where they can be read.
+    description: Whether to take over an instance of another project directory, with its secrets if they can be read.
     type: bool
     default: false
   build:
-    description: Whether the application image is built here, whatever version the settings name.
+    description: Whether the application image is built here, regardless of the version in the settings.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Gather facts about the host
   addons.olympia.host_probe:
     layers:
       command line:
@@ -64,7 +64,7 @@ settings:
   returned: always
   type: dict
 facts:
-  description: What the host is like.
+  description: Facts about the host.
   returned: always
   type: dict
 secrets:
@@ -209,7 +209,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
     # Whose network is in use needs no other one.
     connected = any(entry["state"] == "running" and entry["networks"] for entry in facts["containers"])
     pools = facts["engine"]["docker"]["address_pools"]
-    # An engine without root has its data where the project directory is, in the home directory.
+    # Rootless Docker has its data where the project directory is, in the home directory.
     disks = (
         (project,)
         if facts["engine"]["docker"]["rootless"]

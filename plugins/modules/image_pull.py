@@ -1,24 +1,24 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: pull images, trying again where that can help."""
+"""Ansible module: pull images, with retries if they can help."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_pull
-short_description: Pull images, trying again where that can help
+short_description: Pull images, with retries if they can help
 description:
-  - Pulls the images that the engine does not have, several at a time.
-  - A registry that does not answer, or has had too many requests, is asked again with growing pauses. One that refuses the
-    credentials or has no such image is not.
-  - An image that is there is left alone, whatever its tag means in the registry by now. Name a digest to be exact.
+  - Pulls missing images, several at a time.
+  - Retries, with growing pauses, if a registry does not answer or has had too many requests; not if it refuses the
+    credentials or has no such image.
+  - An existing image is left alone, even if its tag has moved in the registry. Use a digest to be exact.
 version_added: 0.1.0
 author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - docker CLI with the buildx plugin
 attributes:
   check_mode:
-    description: Tells which images would be pulled.
+    description: Reports which images would be pulled.
     support: full
   diff_mode:
     description: An image has no text to compare.
@@ -36,7 +36,7 @@ options:
     type: dict
     default: {}
   attempts:
-    description: How often a pull is tried.
+    description: Maximum number of attempts.
     type: int
     default: 5
 seealso:
@@ -71,7 +71,7 @@ failures:
       description: One of V(refused), V(limited), V(missing), V(unreachable), V(garbled).
       type: str
     tries:
-      description: How often it was tried.
+      description: Number of attempts.
       type: int
     seen:
       description: The engine's last words.

@@ -1,23 +1,23 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: push an image, unless the registry does not let us."""
+"""Ansible module: push an image, if the registry permits."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_push
-short_description: Push an image, unless the registry does not let us
+short_description: Push an image, if the registry permits
 description:
-  - Publishes an image under its tag, and tells the digest by which others can pull just that image.
-  - Missing or refused credentials are no failure but a warning, because a CI job of a fork has none; see RV(pushed).
-  - A registry that does not answer, or has had too many requests, is asked again with growing pauses.
+  - Publishes an image under its tag, and returns the digest by which others can pull exactly this image.
+  - Missing or refused credentials are a warning, not a failure, because a CI job of a fork has none; see RV(pushed).
+  - Retries, with growing pauses, if a registry does not answer or has had too many requests.
 version_added: 0.1.0
 author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - docker CLI with the buildx plugin
 attributes:
   check_mode:
-    description: Tells whether the registry has another image under the tag, or none.
+    description: Reports whether the registry has another image under the tag, or none.
     support: full
   diff_mode:
     description: Shows the digest that the tag names, before and after.
@@ -28,13 +28,13 @@ options:
     type: str
     required: true
   attempts:
-    description: How often the push is tried.
+    description: Maximum number of attempts.
     type: int
     default: 5
   digest_file:
     description:
       - File on the host that receives the line C(DOCKER_DIGEST=sha256:...), for jobs that pull what this one has published.
-      - It is removed where the image was not pushed.
+      - It is removed if the image was not pushed.
     type: path
 seealso:
   - module: community.docker.docker_image_push

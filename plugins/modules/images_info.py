@@ -1,15 +1,15 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: what a host offers for making images from packages."""
+"""Ansible module: gather facts for building images from packages."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: images_info
-short_description: Tell what a host offers for making images from packages
+short_description: Gather facts for building images from packages
 description:
-  - Reports the images that are there, the package mirror that the host uses, and what builds need of the host's network
-    settings. Needs no root and changes nothing.
+  - Returns the existing images, the package mirror that the host uses, and the network settings that builds need. Needs
+    no root and changes nothing.
 version_added: 0.1.0
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
@@ -34,7 +34,7 @@ options:
     type: str
     default: auto
   engine:
-    description: Whether there is an engine to ask. Where it is yet to be installed, no image is there.
+    description: Whether an engine is installed. Without one there are no images.
     type: bool
     default: true
 seealso:
@@ -42,7 +42,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what there is
+- name: Gather facts
   addons.olympia.images_info:
     release: bookworm
   register: host
@@ -67,13 +67,13 @@ mysql:
   type: str
   sample: "deb http://mirror.example.org/debian sid main"
 tools:
-  description: Packages that making a base image needs and the host lacks.
+  description: Missing packages that are needed to build a base image.
   returned: success
   type: list
   elements: str
   sample: [mmdebstrap]
 builder:
-  description: Name of the builder that is the engine itself, and so finds the images that are only there.
+  description: Name of the engine's own builder, which can use local images.
   returned: success
   type: str
   sample: default

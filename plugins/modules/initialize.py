@@ -5,10 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: initialize
-short_description: Run a command in a Compose service once per state of what it initializes
+short_description: Run a command in a Compose service once per state of its data
 description:
-  - Runs a command in a running service, and remembers in the project directory for which database volume, image and
-    container it did. It runs again only when one of them is another than then.
+  - Runs a command in a running service, and records in the project directory the database volume, image and container.
+    It runs again only when one of them has changed.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.secrets
@@ -35,21 +35,21 @@ options:
     type: str
     required: true
   volatile_services:
-    description: Services that forget what the command gave them when they restart.
+    description: Services that lose their data when they restart.
     type: list
     elements: str
     default: []
   force:
-    description: Run the command also when it has run for the state of now.
+    description: Run the command even if nothing has changed since the last time.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    description: Tells whether the command would run.
+    description: Reports whether the command would run.
   diff_mode:
     support: none
-    description: The command's own output says what it did.
+    description: See the output of the command.
 """
 
 EXAMPLES = r"""
@@ -63,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 stdout:
-  description: What the command printed. Empty where it did not run.
+  description: Output of the command. Empty if it did not run.
   returned: always
   type: str
 """
@@ -85,13 +85,13 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack.failures impo
 
 LOG_LINES = 30
 COMES_BACK = 10  # seconds that an engine may take to start a service again
-# What the engine says of a container in which nothing can be run.
+# What the engine prints for a container that does not run.
 NOT_RUNNING = re.compile(r"is restarting|is not running")
 FAILURE = {"phase": "initialize", "kind": "unhealthy"}
 
 
 def awaited_containers(project: str, service: str) -> list[dict[str, Any]]:
-    """Return the containers of a project, as soon as a service runs that the engine is about to start again by itself.
+    """Return the containers of a project, after waiting for a service that the engine is about to restart.
 
     An engine that was restarted starts them one after the other.
 
@@ -121,7 +121,7 @@ def started(containers: Iterable[Mapping[str, Any]], service: str) -> str:
 
 
 def why_not(project: str, service: str) -> str:
-    """Return why nothing can be run in a service, with what it has said last.
+    """Return why commands cannot run in a service, with its last output.
 
     Args:
         project: The Compose project.
@@ -129,7 +129,9 @@ def why_not(project: str, service: str) -> str:
     """
     container = next((entry for entry in engine_objects.containers(run, project) if entry["service"] == service), None)
     if container is None:
-        return f"The service {service} of {project} does not run, so nothing was initialized: bring the stack up first."
+        return (
+            f"The service {service} of {project} is not running, so nothing was initialized: bring the stack up first."
+        )
     wrong = f"does not stay up ({container['state']}, {container['restarts']} restarts), so nothing was initialized"
     return message([explain(service, container, wrong)], project)
 
@@ -161,10 +163,10 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=True, stdout="")
     if not any(entry["service"] == params["service"] and entry["state"] == "running" for entry in containers):
-        # Once more: an engine that ends in the middle of the first look has listed nothing.
+        # Again: an engine that stops while it lists containers returns none.
         answer = docker.run(["version"])
         if answer.rc:
-            docker.fail(f"The engine does not answer any more: {answer.stderr.strip()}", answer, olympia=FAILURE)
+            docker.fail(f"The engine no longer answers: {answer.stderr.strip()}", answer, olympia=FAILURE)
         module.fail_json(
             msg=ENGINE_RESTARTED
             if ended_together(engine_objects.containers(run, params["project"]))
@@ -185,7 +187,7 @@ def main() -> None:
         docker.fail(
             f"{' '.join(params['command'])} failed in the service {params['service']} with return code {completed.rc}:\n"
             f"{tail(completed.stdout + completed.stderr, LOG_LINES)}\n"
-            f"look further: docker compose --project-directory {params['project_src']} logs {params['service']}",
+            f"more: docker compose --project-directory {params['project_src']} logs {params['service']}",
             completed,
             olympia=FAILURE,
         )

@@ -8,9 +8,9 @@ DOCUMENTATION = r"""
 module: instance_destroy
 short_description: Remove everything of an instance of the stack, its data too
 description:
-  - Removes the containers, networks, volumes and images of one instance, and what the provisioner has made in its project
-    directory. What belongs to it is told by labels. A database's volume that C(up) has found, and not made, has none and stays.
-  - Other files in the project directory stay, and with them the directory.
+  - Removes the containers, networks, volumes and images of one instance, and the files of the provisioner in its project
+    directory. They are identified by labels. A database volume that C(up) found, and did not create, has none and is kept.
+  - Other files in the project directory are kept, and so is the directory then.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   project_src:
@@ -50,7 +50,7 @@ removed:
   type: dict
   sample: {containers: [two-web-1], networks: [two_default], volumes: [two_data_mysqld], images: [two], files: [.env]}
 kept:
-  description: What else is in the project directory.
+  description: Other files in the project directory.
   returned: always
   type: list
   elements: str
@@ -74,7 +74,7 @@ MADE = (remembered.INITIALIZED, remembered.RESTORE, METADATA, "published.env", r
 
 
 class Engine:
-    """What the engine has of an instance."""
+    """The containers, networks, volumes and images of an instance."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """Make one.
@@ -145,7 +145,7 @@ class Engine:
         completed = self._docker.run(arguments)
         if completed.rc:
             said = completed.stderr.strip() or completed.stdout.strip()
-            self._docker.fail(f"Not everything of {self._instance} was removed: {said}", completed)
+            self._docker.fail(f"{self._instance} was not removed completely: {said}", completed)
         return completed.stdout
 
 

@@ -1,16 +1,16 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: judge what could stand in the way of a stack, and mend what is safe to mend."""
+"""Ansible module: check for problems of a stack, and fix what is safe to fix."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: instance_doctor
-short_description: Judge what could stand in the way of a stack, and mend what is safe to mend
+short_description: Check for problems of a stack, and fix what is safe to fix
 description:
-  - Gives a verdict for each check, from settings and facts that the probe has found and from what it looks at besides.
+  - Returns a verdict for each check, from the settings, the facts of the probe, and what it looks at itself.
   - With O(fix=true) it adds the site's name to C(/etc/hosts), raises C(vm.max_map_count), removes one-off containers that have
-    ended, and gives the mounted dependencies to their user. What needs root, and has none, says so.
+    ended, and changes the owner of the mounted dependencies. A fix that needs root is reported if the module runs without.
   - It is the module half of the action M(addons.olympia.instance_doctor), which is what a playbook calls.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
@@ -27,12 +27,12 @@ options:
     type: dict
     required: true
   wrong_settings:
-    description: Settings that no host would accept, as problems.
+    description: Problems of settings.
     type: list
     elements: dict
     default: []
   differing:
-    description: Rendered files that are not as the next run would write them.
+    description: Rendered files that the next run would change.
     type: list
     elements: str
     default: []
@@ -42,13 +42,13 @@ options:
     elements: str
     default: []
   fix:
-    description: Whether to mend what is safe to mend.
+    description: Whether to fix what is safe to fix.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    description: Says what would be mended.
+    description: Reports what would be fixed.
   diff_mode:
     support: none
     description: The answer names each change.
@@ -57,12 +57,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Gather facts about the host
   addons.olympia.preflight:
     purpose: look
   register: preflight
 
-- name: Ask the doctor about the ports
+- name: Check the ports
   addons.olympia.instance_doctor:
     preflight: "{{ preflight }}"
     checks: [http-port, mysql-port]

@@ -1,17 +1,17 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: save and restore what an instance of the stack holds."""
+"""Ansible module: save and restore the data of an instance of the stack."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: instance_snapshot
-short_description: Save and restore what an instance of the stack holds
+short_description: Save and restore the data of an instance of the stack
 description:
-  - A snapshot is the database, the storage and, where the server keeps it on the disk, the search index of an instance, as they
-    were at one moment, with a manifest that says what they belong to.
-  - A restore fills volumes of its own beside the instance's, and replaces their content only when all of it is there. What is
-    left of an interrupted one is finished, or taken back, by O(state=settled).
+  - A snapshot consists of the database, the storage and, if the server keeps it on disk, the search index of an instance at one
+    moment, with a manifest.
+  - A restore fills temporary volumes first, and replaces the content of the instance's only when they are complete. An
+    interrupted one is finished, or rolled back, by O(state=settled).
   - It is the module half of the action M(addons.olympia.instance_snapshot), which can be given the result of
     M(addons.olympia.preflight) as C(preflight) in place of all that is about the instance.
 author: The Olympia provisioner authors (!UNKNOWN)
@@ -21,10 +21,10 @@ options:
   state:
     description:
       - V(present) saves a snapshot, V(absent) removes it.
-      - V(restored) gives the instance what the snapshot holds. It ends with the services that use that stopped.
-      - V(settled) finishes or takes back a restore that was interrupted.
-      - V(exported) writes the database as plain SQL to O(file), and V(loaded) gives the instance the database in O(file); what was
-        said of V(restored) holds for it, too.
+      - V(restored) replaces the instance's data with the snapshot's. The services that use them are stopped afterwards.
+      - V(settled) finishes or rolls back an interrupted restore.
+      - V(exported) writes the database as plain SQL to O(file), and V(loaded) replaces the instance's database
+        with the one in O(file), like V(restored).
       - V(admitted) refuses a database server that is of another product than the volume's last one, or older. One of a newer series
         is admitted where O(upgrade) names that, and a snapshot is saved before.
     type: str
@@ -62,8 +62,8 @@ options:
     default: ""
   automatic:
     description:
-      - What the snapshot is made before. It gets a name of its own, is read again when it is written, and the oldest such ones go.
-      - V(nightly) stands for no such thing, and has a count of its own. An instance that holds no data is left out then.
+      - The operation that the snapshot is saved before. It gets a generated name and is verified, and the oldest are removed.
+      - V(nightly) is no such operation, and is counted separately. An instance without data is skipped then.
     type: str
     default: ""
   kept:
@@ -71,7 +71,7 @@ options:
     type: int
     default: 3
   holds_data:
-    description: Whether the instance has been initialized, so that there is something to save before it is replaced.
+    description: Whether the instance has been initialized, so that it has data to save.
     type: bool
     default: true
   force:
@@ -88,24 +88,24 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Checks what can be told beforehand, and says what would be done.
+    description: Checks what it can, and reports what would be done.
   diff_mode:
     support: none
     description: Volumes are replaced as a whole.
 """
 
 EXAMPLES = r"""
-- name: Find the instance
+- name: Gather facts about the instance
   addons.olympia.preflight:
     purpose: look
   register: found
 
-- name: Save what it holds
+- name: Save its data
   addons.olympia.instance_snapshot:
     preflight: "{{ found }}"
     name: before-the-migration
 
-- name: Save what another one holds
+- name: Save the data of another instance
   addons.olympia.instance_snapshot:
     instance: two
     directory: /srv/olympia/snapshots
@@ -122,11 +122,11 @@ path:
   type: str
   sample: /srv/olympia/snapshots/two/before-the-migration
 told:
-  description: What was done (in check mode, would be), or why nothing was, in a sentence.
+  description: What was done (in check mode, would be), or why nothing was, as a sentence.
   returned: always
   type: str
 bytes:
-  description: What the snapshot takes on the disk.
+  description: Disk space that the snapshot uses.
   returned: when one was saved
   type: int
 automatic:
@@ -138,7 +138,7 @@ rc:
   returned: failure, where it was a command
   type: int
 cmd:
-  description: That command.
+  description: The command that failed.
   returned: failure, where it was a command
   type: list
   elements: str

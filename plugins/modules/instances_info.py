@@ -5,10 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: instances_info
-short_description: The instances of a host
+short_description: List the instances of a host
 description:
   - Lists the stacks that have a project directory in the user's state directory, and those that have a database's volume on
-    the engine; whether they run or not.
+    the engine; running or not.
   - Needs no root and changes nothing.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
@@ -16,14 +16,14 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: See which instances there are
+- name: List the instances
   addons.olympia.instances_info:
   register: instances
 """
 
 RETURN = r"""
 engine:
-  description: Whether an engine answers. Without one nothing is known but what the project directories say.
+  description: Whether an engine answers. Without one only the project directories are read.
   returned: always
   type: bool
 instances:
@@ -45,7 +45,7 @@ instances:
       description: How many of them are healthy.
       type: int
     url:
-      description: The site's address. Empty where the project directory is not known.
+      description: The site's address. Empty if the project directory is not known.
       type: str
     loopback_url:
       description: The address that works on the host itself, without a name.
@@ -61,11 +61,11 @@ instances:
       type: str
     memory:
       description: >-
-        Memory that its containers use, in bytes. Where an engine without root cannot tell that, as with control groups of
+        Memory that its containers use, in bytes. Where rootless Docker cannot tell that, as with control groups of
         version 1, and no other instance runs, what all of its user's processes use.
       type: int
     disk:
-      description: What its volumes take, and its images without what others share with them, in bytes.
+      description: Disk space of its volumes, and of its images without shared layers, in bytes.
       type: int
 """
 
@@ -126,7 +126,7 @@ class Engine:
             )
         ]  # fmt: skip
         self.answers = not self._docker.run(["version", "--format", "{{.Server.Version}}"]).rc
-        # 'none' of an engine without root where control groups are of version 1.
+        # 'none' of rootless Docker with control groups of version 1.
         self._grouped = self._lines("info", "--format", "{{.CgroupDriver}}") != ["none"]
         usage = json.loads("".join(self._lines("system", "df", "--verbose", "--format", "json")) or "{}")
         self._volumes: list[dict[str, Any]] = usage.get("Volumes") or []

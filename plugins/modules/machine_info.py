@@ -5,9 +5,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: machine_info
-short_description: Judge what could stand in the way of the people who share a machine
+short_description: Check a machine that several people share for problems
 description:
-  - Gives a verdict for each check of a machine, such as whether what keeps its tenants apart stands, and how much room there is.
+  - Returns a verdict for each check of a machine, such as whether the firewall rules between tenants are loaded.
   - M(addons.olympia.instance_doctor) does that for a stack.
   - Only reads, and needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
@@ -15,22 +15,22 @@ extends_documentation_fragment:
   - addons.olympia.reading
 options:
   tenants:
-    description: Those who live on the machine, as the filter P(addons.olympia.tenants#filter) gives them.
+    description: The machine's tenants, as the filter P(addons.olympia.tenants#filter) returns them.
     type: list
     elements: dict
     required: true
   needs:
-    description: What would be changed for them, as M(addons.olympia.tenants_info) says it.
+    description: What would be changed for them, as M(addons.olympia.tenants_info) returns it.
     type: list
     elements: str
     default: []
   problems:
-    description: What stands in the way of that, as M(addons.olympia.tenants_info) says it.
+    description: Why that cannot be done, as M(addons.olympia.tenants_info) says it.
     type: list
     elements: dict
     default: []
   expired:
-    description: Names of those whose time is over.
+    description: Names of the expired tenants.
     type: list
     elements: str
     default: []
@@ -57,7 +57,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See whether what keeps the tenants apart stands
+- name: Check the firewall rules between tenants
   addons.olympia.machine_info:
     tenants: "{{ olympia_tenants | addons.olympia.tenants(olympia_machine_tenants) }}"
     disks_dir: /var/lib/olympia/tenants
@@ -69,7 +69,7 @@ RETURN = r"""
 checks:
   description: >-
     The verdicts, in the order of the table in the documentation. Each has C(name), C(title), C(state) (ok, warning, failed or
-    unknown), C(evidence), C(fix), C(safe) and C(done), as M(addons.olympia.instance_doctor) gives them; nothing is mended here.
+    unknown), C(evidence), C(fix), C(safe) and C(done), as M(addons.olympia.instance_doctor) returns them; nothing is fixed here.
   returned: success
   type: list
   elements: dict

@@ -8,20 +8,20 @@ DOCUMENTATION = r"""
 module: source_checkout
 short_description: Clone a repository once, and keep the clone current without touching anybody's work
 description:
-  - Clones where nothing is yet. A clone that is there is moved on to what the repository has only if nothing gets lost by that. It
-    has to be clean, on the branch (or the commit) that this module has put it on, and without commits of its own. In any other
-    case it stays as it is, and the result says why. M(ansible.builtin.git) resets the branch or fails.
-  - Files get modes as with umask 0022, whatever the user's is, for the modes of files are part of what a build goes by.
+  - Clones if the folder is empty or missing. An existing clone is updated only if no work gets lost: it has to be clean, on the
+    branch (or the commit) that this module has checked out, and without commits of its own. Otherwise it is left alone, and the
+    result says why. M(ansible.builtin.git) resets the branch or fails.
+  - Files get modes as with umask 0022, regardless of the user's, because the modes are part of a build's input.
 version_added: 0.3.0
 author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - git
 attributes:
   check_mode:
-    description: Tells whether it would be cloned or moved on. The repository is asked, and nothing is fetched.
+    description: Reports whether it would be cloned or updated. Asks the repository, and fetches nothing.
     support: full
   diff_mode:
-    description: The commits before and after are all that it shows.
+    description: Shows only the commits before and after.
     support: partial
 options:
   repo:
@@ -29,7 +29,7 @@ options:
     type: str
     required: true
   version:
-    description: A branch, a tag or a commit. C(HEAD) is the branch that the repository has chosen.
+    description: A branch, a tag or a commit. C(HEAD) is the repository's default branch.
     type: str
     default: HEAD
   dest:
@@ -37,7 +37,7 @@ options:
     type: path
     required: true
   update:
-    description: Whether a clone that is there is moved on.
+    description: Whether an existing clone is updated.
     type: bool
     default: true
 seealso:
@@ -45,7 +45,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Have a source tree
+- name: Clone the source tree
   addons.olympia.source_checkout:
     repo: https://git.example.org/addons-server
     version: main
@@ -54,12 +54,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 told:
-  description: Why the clone stays as it is, in a sentence; empty where it is what the repository has.
+  description: Why the clone was not updated, as a sentence; empty if it is up to date.
   returned: success
   type: str
   sample: it has changes that are not committed
 commit:
-  description: The commit that the clone is on; empty where it would be cloned.
+  description: The commit that is checked out; empty if it would be cloned.
   returned: success
   type: str
 cmd:
@@ -196,7 +196,7 @@ class Clone:
             # The setting has changed since, and nobody has gone anywhere else meanwhile.
             before, _commit = self.target(self.git("config", CHOSEN))
             if here != before:
-                return f"it is on {here or 'a commit'}, which nobody here has chosen"
+                return f"it is on {here or 'a commit'}, which was not checked out by the provisioner"
         elif here != branch:
             return f"it is on {here or 'a commit'} and not on {branch or version}"
         if self.git("rev-list", "--max-count=1", "HEAD", "--not", "--remotes=origin", "--tags"):
@@ -225,7 +225,7 @@ class Clone:
             try:
                 commit = self.git("ls-remote", "--", repo, f"refs/heads/{branch}").partition("\t")[0]
             except Problem as error:
-                return f"the repository cannot be asked: {error}", False
+                return f"the repository does not answer: {error}", False
         return why, not why and commit != self.commit()
 
     def update(self, repo: str, version: str) -> str:
@@ -244,7 +244,7 @@ class Clone:
         try:
             self.git("fetch", "--quiet", "--tags", "--force", "origin")
         except Problem as error:
-            return f"the repository cannot be asked: {error}"
+            return f"the repository does not answer: {error}"
         if why := self.not_to_move(version):
             return why
         branch, commit = self.target(version)
@@ -255,7 +255,7 @@ class Clone:
                 self.git("checkout", "--quiet", branch, "--")
                 self.git("merge", "--quiet", "--ff-only", commit)
         except Problem as error:
-            return f"git does not move it: {error}"
+            return f"git cannot update it: {error}"
         self.git("config", CHOSEN, version)
         return ""
 
@@ -279,7 +279,7 @@ def main() -> None:
     clone = Clone(Path(module.params["dest"]))
     if not module.get_bin_path("git"):
         module.fail_json(
-            msg="There is no git on this host, which the source tree is cloned with. Install it: apt-get install git"
+            msg="git is not installed on this host; it is needed to clone the source tree. Install it: apt-get install git"
         )
     os.umask(0o022)
     there = clone.dest.is_dir() and any(clone.dest.iterdir())
@@ -292,7 +292,7 @@ def main() -> None:
             clone.clone(repo, version)
         elif not (clone.dest / ".git").exists():
             module.fail_json(
-                msg=f"{clone.dest} holds files and is no clone. Move them away, or name it with SOURCE_DIR."
+                msg=f"{clone.dest} is not empty and not a clone. Move its files away, or name it with SOURCE_DIR."
             )
         elif module.params["update"] and module.check_mode:
             told, moves = clone.plan(repo, version)
@@ -300,7 +300,7 @@ def main() -> None:
             told = clone.update(repo, version)
     except Problem as error:
         address = without_credentials(repo)
-        module.fail_json(msg=f"The source tree cannot be had from {address}: {error}", **mask(dict(error.evidence)))
+        module.fail_json(msg=f"The source tree cannot be cloned from {address}: {error}", **mask(dict(error.evidence)))
     after = clone.commit()
     module.exit_json(
         changed=moves or before != after, told=told, commit=after, diff={"before": f"{before}\n", "after": f"{after}\n"}

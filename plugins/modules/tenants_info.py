@@ -5,32 +5,32 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tenants_info
-short_description: What a machine lacks for the people who are to share it
+short_description: Plan what a machine needs for its tenants
 description:
-  - Looks at packages, accounts, home directories and engines of tenants, and at the files that keep them apart.
-  - Says what the role C(addons.olympia.olympia_tenant) would change, and what stands in its way.
+  - Inspects packages, accounts, home directories and engines of tenants, and the files that isolate them.
+  - Returns what the role C(addons.olympia.olympia_tenant) would change, and why it cannot, if so.
   - Only reads, and needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.reading
 options:
   tenants:
-    description: Those who live on the machine, as the filter P(addons.olympia.tenants#filter) gives them.
+    description: The machine's tenants, as the filter P(addons.olympia.tenants#filter) returns them.
     type: list
     elements: dict
     required: true
   gone:
-    description: Those who are to be removed, as the filter P(addons.olympia.gone_tenants#filter) gives them.
+    description: Tenants to remove, as the filter P(addons.olympia.gone_tenants#filter) returns them.
     type: list
     elements: dict
     default: []
   elsewhere:
-    description: Names of those who live on other machines.
+    description: Names of the tenants of other machines.
     type: list
     elements: str
     default: []
   files:
-    description: Content and mode (octal digits) of each file that there has to be, by path.
+    description: Content and mode (octal digits) of the required files, by path.
     type: dict
     required: true
   disks_dir:
@@ -38,7 +38,7 @@ options:
     type: path
     required: true
   packages:
-    description: Packages that are needed besides those that every machine with tenants needs.
+    description: Packages that are needed in addition to those that every machine with tenants needs.
     type: list
     elements: str
     default: []
@@ -54,7 +54,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at the tenants
+- name: Gather facts about the tenants
   addons.olympia.tenants_info:
     tenants: "{{ olympia_tenants | addons.olympia.tenants(olympia_machine_tenants) }}"
     files: {}
@@ -64,12 +64,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 needs:
-  description: What would be changed, one sentence each. Empty where the machine has all that it needs.
+  description: What would be changed, one sentence each. Empty if nothing is needed.
   returned: success
   type: list
   elements: str
 problems:
-  description: Why that cannot be done, as M(addons.olympia.engine_info) returns it. Empty where nothing stands in the way.
+  description: Why that cannot be done, as M(addons.olympia.engine_info) returns it. Empty if it can.
   returned: success
   type: list
   elements: dict
@@ -235,7 +235,7 @@ def main() -> None:
             Problem(
                 "Tenants need systemd: it runs their engines and limits them",
                 "/run/systemd/system",
-                "there is no such directory",
+                "it does not exist",
                 "Use a machine that was booted with systemd.",
             )
         )

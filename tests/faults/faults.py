@@ -171,7 +171,7 @@ def reloaded_firewall(stand: Stand) -> Outcome:
     assert run.code != 0, run.output
     assert "no rule that leads there" in run.output, run.output
     doctor = stand.olympia("doctor", "site-answer", "firewall-rules").output
-    assert "no rule leads to port" in doctor, doctor
+    assert "no rule for port" in doctor, doctor
     assert '"healthy": false' in stand.olympia("status", "--json").output
     stand.shell(RESTART)
     return run

@@ -183,7 +183,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("engine", "failed", "20.10.24, of 25.0 needed", {"facts": {"engine": engine({"server": "20.10.24"})}}),
         ("engine", "failed", "no docker", {"facts": {"engine": engine({"client": None, "server_error": "no docker"})}}),
         ("engine", "ok", "26.1", {"facts": {"engine": engine(DOWN | {"installed": "26.1.5"})}}),
-        ("engine", "unknown", "may not", {"facts": {"engine": engine({"server": None, "server_error": "permission denied"})}}),
+        ("engine", "unknown", "has no access", {"facts": {"engine": engine({"server": None, "server_error": "permission denied"})}}),
         ("buildx", "failed", "none, of 0.13 needed", {"facts": {"engine": engine(buildx=None)}}),
         ("compose", "failed", "2.20.0, of 2.24 needed", {"facts": {"engine": engine(compose="2.20.0")}}),
         ("engine-setup", "ok", "will: install buildx", {"facts": {"engine": engine(needs=["install buildx"])}}),
@@ -193,8 +193,8 @@ def test_all_is_well_on_a_good_host() -> None:
         ("engine-tcp", "ok", "no address", {}),
         ("engine-tcp", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
         ("docker-group", "ok", "root", {"facts": {"engine": engine(users={"uid": 0})}}),
-        ("docker-group", "ok", "me is in it, which is as much as root", {}),
-        ("docker-group", "warning", "since", {"facts": {"engine": engine(DOWN, {"session_in_docker_group": False})}}),
+        ("docker-group", "ok", "me is in it, which gives root access", {}),
+        ("docker-group", "warning", "joined", {"facts": {"engine": engine(DOWN, {"session_in_docker_group": False})}}),
         (
             "docker-group",
             "failed",
@@ -223,7 +223,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("disk-project", "failed", "addons-server", {"min_disk_mb": 99999}),
         ("map-count", "ok", "it is packages", {}),
         ("map-count", "warning", "65530, of 262144 recommended", {"facts": REGISTRY}),
-        ("site-answer", "ok", "does not run", {}),
+        ("site-answer", "ok", "is not running", {}),
         ("site-answer", "ok", "127.0.0.1:80 answers", {"facts": {"containers": [NGINX]}}),
         ("site-answer", "failed", "nothing answers at 127.0.0.1:80: timed out", {"facts": SILENT}),
         ("site-answer", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
@@ -231,9 +231,9 @@ def test_all_is_well_on_a_good_host() -> None:
         ("firewall-rules", "warning", "lets builds reach", {"seen": {"builds_reach_out": False}}),
         ("firewall-rules", "ok", "only root", {"facts": {"containers": [NGINX]}}),
         ("firewall-rules", "unknown", "only root", {"facts": SILENT}),
-        ("firewall-rules", "failed", "no rule leads to port 80", {"facts": SILENT, "seen": {"firewall_rules": ""}}),
-        ("firewall-rules", "ok", "is led to", {"facts": SILENT, "seen": {"firewall_rules": RULE}}),
-        ("search-server", "ok", "a stand-in for Elasticsearch 7.17.24: osmem-server", {}),
+        ("firewall-rules", "failed", "no rule for port 80", {"facts": SILENT, "seen": {"firewall_rules": ""}}),
+        ("firewall-rules", "ok", "is forwarded to", {"facts": SILENT, "seen": {"firewall_rules": RULE}}),
+        ("search-server", "ok", "osmem-server in place of Elasticsearch 7.17.24", {}),
         ("search-server", "ok", "elasticsearch:7.17.24", {"facts": REGISTRY}),
         ("mysql-volume", "failed", "addons-server_data_mysqld: MySQL 8.4 would", WITH_VOLUME),
         ("map-count", "ok", "262144", {"facts": REGISTRY | {"max_map_count": 262144}}),
@@ -268,13 +268,13 @@ def test_all_is_well_on_a_good_host() -> None:
         ),
         ("rendered-files", "unknown", ".env", {"facts": {"env_error": "line 3"}}),
         # A host where nothing was rendered differs in every file.
-        ("rendered-files", "ok", "none yet", {"differing": [".env"]}),
+        ("rendered-files", "ok", "do not exist yet", {"differing": [".env"]}),
         ("compose-files", "failed", "more.yml", {"compose_file": f"{stack.BASE_FILE}:more.yml"}),
         ("override-file", "warning", "is ignored", {"seen": {"overrides": [OVERRIDES[0]]}}),
         (
             "override-file",
             "ok",
-            "takes effect",
+            "in use",
             {
                 "compose_file": f"{stack.BASE_FILE}:{OVERRIDES[0]}",
                 "seen": {"overrides": [OVERRIDES[0]]},
@@ -300,7 +300,7 @@ def test_all_is_well_on_a_good_host() -> None:
             "no such image",
             {"facts": {"application": {"id": "", "registry": "missing", "evidence": "not found"}}, "version": "1"},
         ),
-        ("mirrors", "unknown", "names none", {"seen": {"mirrors": []}}),
+        ("mirrors", "unknown", "configures none", {"seen": {"mirrors": []}}),
         ("mirrors", "failed", "refused", {"seen": {"mirrors": [mirror(status=0, error="refused")]}}),
         ("mirrors", "failed", "Not Found", {"seen": {"mirrors": [mirror(status=404, error="Not Found")]}}),
         # It wants the credentials that are none of the doctor's business.
@@ -308,7 +308,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("proxy", "warning", "http://p:1", {"seen": {"environment": {"http_proxy": "http://p:1"}}}),
         ("proxy", "warning", "http://p:1", {"http_proxy": "http://p:1"}),
         ("proxy", "ok", "none", {"no_proxy": "a,b", "seen": {"environment": {"no_proxy": "b,a"}}}),
-        ("ca-bundle", "ok", "their images' own", {"ca_bundle": ""}),
+        ("ca-bundle", "ok", "certificates of their images", {"ca_bundle": ""}),
         ("ca-bundle", "failed", "/ca.pem: gone", {"ca_bundle": "/ca.pem", "seen": {"ca_bundle_error": "gone"}}),
         (
             "ca-bundle",
@@ -342,11 +342,11 @@ def test_all_is_well_on_a_good_host() -> None:
             },
         ),
         ("networks", "failed", "nginx is attached to no network", {"facts": {"containers": [NGINX | {"networks": {}}]}}),
-        ("networks", "failed", "finds nginx by its name in n", {"facts": {"containers": [NGINX | {"networks": {"n": ["x"]}}]}}),
+        ("networks", "failed", "cannot resolve nginx in n", {"facts": {"containers": [NGINX | {"networks": {"n": ["x"]}}]}}),
         ("networks", "ok", "room", {"facts": {"containers": [NGINX | {"networks": {"host": []}}]}}),
         ("networks", "ok", "room", {"facts": {"containers": [NGINX | {"networks": {}, "state": "exited"}]}}),
         ("networks", "failed", "bridge", {"seen": {"networks": NETWORKS | {"without_bridge": ["addons-server_default"]}}}),
-        ("networks", "failed", "web does not reach redis: timed out", {"seen": {"unreached": {"redis": "timed out"}}}),
+        ("networks", "failed", "web cannot reach redis: timed out", {"seen": {"unreached": {"redis": "timed out"}}}),
         ("leftovers", "unknown", NO_ENGINE, {"facts": {"engine": engine(DOWN)}}),
         ("leftovers", "warning", "a (exited)", {"seen": {"one_off": [{"name": "a", "state": "exited"}]}}),
     ],
@@ -474,7 +474,7 @@ def test_people_read_a_line_for_what_is_well_and_more_of_what_is_not() -> None:
     assert found["summary"] == {"ok": len(judged) - 3, "warning": 1, "failed": 2, "unknown": 0}
     lines = text(found).splitlines()
     assert max(len(line) for line in lines) <= WIDTH
-    assert lines[:2] == ["ok        settings        values that make sense", "          --fix: done: mended it"]
+    assert lines[:2] == ["ok        settings        valid settings", "          --fix: done: mended it"]
     assert "failed    http-port       port of the site" in lines
     assert lines[-1] == f"{len(judged)} checks: {len(judged) - 3} ok, 1 warning, 2 failed"
 

@@ -392,7 +392,7 @@ def test_a_restart_may_stop_the_projects_that_were_named_and_any_with_live_resto
 
 def test_who_joins_group_docker_is_told_to_be_as_much_as_root() -> None:
     assert assess(host(), EngineOptions(users=["grace"]))["needs"] == [
-        "add grace to group docker, which is as much as root on this host"
+        "add grace to group docker, which gives root access to this host"
     ]
 
 

@@ -162,7 +162,7 @@ def test_a_branch_that_was_rewritten_is_left_to_people(repository: Repository, c
 
 def test_a_repository_out_of_reach_does_not_end_a_run(repository: Repository, clone: Clone) -> None:
     repository.path.rename(repository.path.with_name("gone"))
-    assert clone.update(str(repository.path), "HEAD").startswith("the repository cannot be asked: ")
+    assert clone.update(str(repository.path), "HEAD").startswith("the repository does not answer: ")
     assert content(clone) == "one"
 
 

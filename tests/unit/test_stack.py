@@ -359,9 +359,9 @@ KEPT = {"volume_created": "2026-11-01T10:00:00Z", "database": {"chosen": "mysql/
 @pytest.mark.parametrize(
     ("changed", "found", "says"),
     [
-        ({}, KEPT, "the instance's database is MariaDB's, and MySQL cannot read it"),
-        ({"image_origin": "registry"}, KEPT, "is MariaDB's, and MySQL cannot"),
-        ({}, KEPT | {"database": {"chosen": "mariadb", "kept": "mysql/sid"}}, "is MySQL's, and MariaDB cannot"),
+        ({}, KEPT, "the instance's database belongs to MariaDB, and MySQL cannot read it"),
+        ({"image_origin": "registry"}, KEPT, "belongs to MariaDB, and MySQL cannot"),
+        ({}, KEPT | {"database": {"chosen": "mariadb", "kept": "mysql/sid"}}, "belongs to MySQL, and MariaDB cannot"),
         ({}, KEPT | {"database": {"chosen": "mysql/forky", "kept": "mysql/sid"}}, ""),
         ({}, KEPT | {"volume_created": ""}, ""),
         ({"service_images": {"mysqld": "mysql:8.4"}}, KEPT, ""),

@@ -17,7 +17,7 @@ NOT_UTF8 = "invalid UTF-8"  # what gRPC says of a name that it cannot send
 
 
 def targets_to_build(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the targets that were asked for, by name, from what ``bake --print`` says.
+    """Return the requested targets, by name, from the output of ``bake --print``.
 
     It also lists those that are only the context of another one; whether these get their tags depends on the builder.
     """
@@ -36,7 +36,7 @@ def targets_to_build(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]
 
 
 def explain_failure(log: BuildLog, rc: int, folders: Iterable[str] = ()) -> str:
-    """Say in a few sentences which build step failed and show the end of its output.
+    """Return which build step failed, with the end of its output.
 
     ``folders`` are those that the build reads from.
     """
@@ -44,11 +44,11 @@ def explain_failure(log: BuildLog, rc: int, folders: Iterable[str] = ()) -> str:
     reason = errors[-1].removeprefix("ERROR: ") if errors else f"return code {rc}"
     failed = log.failed()
     if ENGINE_GONE.search(reason):
-        return f"The engine went away in the middle of the build: {reason}"
+        return f"The engine stopped during the build: {reason}"
     if NOT_UTF8 in reason:
         names = [name for folder in folders for name in not_utf8(Path(folder))]
         return (
-            f"The build failed, because BuildKit takes no file names that are not UTF-8: {', '.join(names) or reason}\n"
+            f"The build failed, because BuildKit accepts only file names in UTF-8: {', '.join(names) or reason}\n"
             "fix: Rename these files, or leave them out of the build with .dockerignore"
         )
     if not failed:

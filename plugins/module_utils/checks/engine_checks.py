@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the doctor makes of an engine and the machine under it. Pure functions."""
+"""The doctor's checks of the engine and the host it runs on. Pure functions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def component(name: str) -> Callable[[Findings], Verdict]:
         if docker["client"] is None:
             return Verdict(FAILED, docker["server_error"], "Run 'make up', which installs it.")
         if name == "engine" and version is None and "permission denied" in docker["server_error"]:
-            return Verdict(UNKNOWN, "this user may not ask it", ENGINE_FIRST)
+            return Verdict(UNKNOWN, "this user has no access to it", ENGINE_FIRST)
         if satisfies(name, version):
             return Verdict(OK, evidence)
         return Verdict(FAILED, evidence, "Run 'make up', which installs it; see the check engine-setup.")
@@ -49,7 +49,7 @@ def daemon(findings: Findings) -> Verdict:
     if "permission denied" in docker["server_error"]:
         return Verdict(FAILED, docker["server_error"], "See the check docker-group.")
     if docker["host"] or docker["context"] != "default":
-        fix = "Unset DOCKER_HOST and run 'docker context use default', or put that engine right."
+        fix = "Unset DOCKER_HOST and run 'docker context use default', or fix that engine."
     else:
         fix = "Run 'make up', which installs and starts what is missing."
     return Verdict(FAILED, docker["server_error"], fix)
@@ -65,7 +65,7 @@ def engine_tcp(findings: Findings) -> Verdict:
             "Take tcp:// out of 'hosts' in /etc/docker/daemon.json and of the engine's command line, and restart it; "
             "DOCKER_HOST=ssh://user@host reaches an engine on another host.",
         )
-    return Verdict(OK, "on no address where it would not ask for a certificate")
+    return Verdict(OK, "no address without client certificates")
 
 
 def docker_group(findings: Findings) -> Verdict:
@@ -73,15 +73,15 @@ def docker_group(findings: Findings) -> Verdict:
     if users["uid"] == 0:
         return Verdict(OK, "root needs no group")
     if users["session_in_docker_group"]:
-        return Verdict(OK, f"{users['name']} is in it, which is as much as root on this host")
+        return Verdict(OK, f"{users['name']} is in it, which gives root access to this host")
     if findings.reachable:
-        return Verdict(OK, f"the engine lets {users['name']} in without it")
+        return Verdict(OK, f"{users['name']} can use the engine without it")
     if docker["rootless"] or docker["host"]:
-        return Verdict(OK, f"not asked for: {docker['host'] or 'a rootless engine'}")
+        return Verdict(OK, f"not needed: {docker['host'] or 'rootless Docker'}")
     if users["name"] in users["docker_group"]:
         return Verdict(
             WARNING,
-            f"{users['name']} is in it since after this session began",
+            f"{users['name']} joined it after this session began",
             "Log out and in, or run 'newgrp docker'.",
         )
     return Verdict(
@@ -100,7 +100,7 @@ def memory(findings: Findings) -> Verdict:
 def disk(of_images: bool) -> Callable[[Findings], Verdict]:
     def judge(findings: Findings) -> Verdict:
         project, engine = findings.facts["project_dir"], findings.engine["docker"]["root_dir"] or str(ENGINE_DATA)
-        # An engine without root has its data beside the project.
+        # Rootless Docker has its data in the home directory, as the project.
         path = engine if of_images and engine in findings.facts["disk_free_mb"] else project
         free = findings.facts["disk_free_mb"][path]
         return from_problems(
@@ -119,7 +119,7 @@ def map_count(findings: Findings) -> Verdict:
         return Verdict(OK, str(now))
     return Verdict(
         WARNING,
-        f"{now}, of {wanted} recommended: Elasticsearch starts as a single node, but can run out of maps for large indexes",
+        f"{now}, of {wanted} recommended: a single node of Elasticsearch starts, but can run out of maps for large indexes",
         f"Run: sudo sysctl -w vm.max_map_count={wanted}",
         safe=True,
     )
@@ -134,7 +134,7 @@ def leftovers(findings: Findings) -> Verdict:
     if ended := ended_containers(found):
         return Verdict(WARNING, evidence, f"Run: docker rm --volumes {' '.join(ended)}", safe=True)
     names = " ".join(one["name"] for one in found)
-    return Verdict(WARNING, evidence, f"Unless somebody is at work there: docker rm --force --volumes {names}")
+    return Verdict(WARNING, evidence, f"Unless they are in use: docker rm --force --volumes {names}")
 
 
 def ended_containers(one_off: Iterable[Mapping[str, str]]) -> list[str]:

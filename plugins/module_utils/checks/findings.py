@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the doctor's checks of an instance go by."""
+"""The input of the doctor's checks of an instance."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Findings:
-    """All that the checks go by.
+    """The input of the checks.
 
     Attributes:
         values: Resolved settings by variable.
         settings: Derived settings.
         facts: What the probe found.
-        wrong_settings: Settings that no host would accept, as plain data.
-        differing: Rendered files that are not as the next run would write them.
-        seen: What the doctor looked at besides.
+        wrong_settings: Problems of settings, as plain data.
+        differing: Rendered files that the next run would change.
+        seen: What the doctor found itself.
     """
 
     values: Mapping[str, Any]
@@ -58,7 +58,7 @@ class Findings:
 
 
 def needs_engine(judge: Callable[[Findings], Verdict]) -> Callable[[Findings], Verdict]:
-    """Return the judge of what cannot be told where no engine answers."""
+    """Return a judge whose verdict is unknown while no engine answers."""
 
     def judged(findings: Findings) -> Verdict:
         return judge(findings) if findings.reachable else Verdict(UNKNOWN, NO_ENGINE, ENGINE_FIRST)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `olympia doctor --fix` changes on a host, by check: only what is safe."""
+"""The safe fixes of `olympia doctor --fix`, by check."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def foreign_deps(deps: Path, uid: int) -> list[Path]:
         deps: Their directory.
         uid: The user.
     """
-    # The provisioner's own note, which only it writes.
+    # A file of the provisioner's own.
     return trees.foreign_files(deps, uid, (Path(remembered.DEPS_IMAGE).name,))
 
 
 def give_files(directory: Path, uid: int) -> None:
-    """Give the mounted dependencies, their directory included, to a user. Links are given, not followed.
+    """Change the owner of the mounted dependencies and their directory. Links are not followed.
 
     Args:
         directory: Their directory.
@@ -116,7 +116,7 @@ def fixes(settings: dict[str, Any], values: dict[str, Any], seen: dict[str, Any]
 
 
 def apply(fix: Fix, root: bool, check_mode: bool) -> tuple[bool, str]:
-    """Apply a fix, and return whether that changed something, and what is to be said of it.
+    """Apply a fix, and return whether it changed something, and what to report.
 
     Args:
         fix: The fix.

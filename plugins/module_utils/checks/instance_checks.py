@@ -6,16 +6,16 @@ from __future__ import annotations
 from . import engine_checks, network_checks, project_checks
 from .verdicts import Check
 
-# The names are for good: people and jobs use them.
+# The names never change: people and jobs use them.
 CHECKS = (
-    Check("settings", "values that make sense", project_checks.settings),
+    Check("settings", "valid settings", project_checks.settings),
     Check("engine", "version of Docker Engine", engine_checks.component("engine")),
     Check("buildx", "version of the plugin buildx", engine_checks.component("buildx")),
     Check("compose", "version of the plugin Compose", engine_checks.component("compose")),
     Check("engine-setup", "what 'make up' would change of the engine", engine_checks.engine_setup),
     Check("daemon", "answer of the engine", engine_checks.daemon),
-    Check("engine-tcp", "engine, reachable by a network", engine_checks.engine_tcp),
-    Check("docker-group", "right to use the engine", engine_checks.docker_group),
+    Check("engine-tcp", "engine, reachable from a network", engine_checks.engine_tcp),
+    Check("docker-group", "permission to use the engine", engine_checks.docker_group),
     Check("http-port", "port of the site", network_checks.port("olympia_stack_http_port")),
     Check("mysql-port", "port of the database", network_checks.port("olympia_stack_mysql_port")),
     Check("site-answer", "answer of the site", network_checks.published_address),

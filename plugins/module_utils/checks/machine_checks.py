@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `olympia doctor` makes of a machine that several people share: a verdict for each check. Pure functions."""
+"""The checks of `olympia doctor` for shared machines. Pure functions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Machine:
     """All that the checks go by.
 
     Attributes:
-        tenants: Those who live there, as the filter `tenants` gives them.
+        tenants: The machine's tenants, as the filter `tenants` returns them.
         needs: What bootstrap would change, in sentences.
-        problems: What stands in its way, as plain data.
-        expired: Names of those whose time is over.
+        problems: Why it cannot, as plain data.
+        expired: Names of the expired tenants.
         fence: The rules that close ports, as nft lists them; None where they are not loaded.
         squatters: Who listens on a port of a tenant's, and is neither that tenant nor root, by a sentence for the port.
         proc: Options that /proc is mounted with.
@@ -81,13 +81,15 @@ def _tenants(machine: Machine) -> Verdict:
         return from_problems((Problem(**found) for found in machine.problems), "")
     if machine.needs:
         return Verdict(WARNING, f"bootstrap would: {'; '.join(machine.needs)}", BOOTSTRAP)
-    return Verdict(OK, f"{len(machine.tenants)} have what they need")
+    return Verdict(OK, f"{len(machine.tenants)} are set up")
 
 
 def _fence(machine: Machine) -> Verdict:
-    wrong = [] if set(HIDDEN) & set(machine.proc) else ["everybody sees all processes: /proc has no hidepid=invisible"]
+    wrong = (
+        [] if set(HIDDEN) & set(machine.proc) else ["all users can see all processes: /proc has no hidepid=invisible"]
+    )
     if machine.fence is None:
-        wrong.append("everybody reaches all ports: nft has no table inet olympia_tenants")
+        wrong.append("all users can reach all ports: nft has no table inet olympia_tenants")
     else:
         for what, end in (("reaches", "dport"), ("may answer from", "sport")):
             closed = set(re.findall(rf"{end} (\d+)", machine.fence))
@@ -98,7 +100,7 @@ def _fence(machine: Machine) -> Verdict:
     if wrong:
         first = "See the check tenants first; then run" if machine.needs or machine.problems else "Run"
         return Verdict(FAILED, "; ".join(wrong), f"{first}: sudo systemctl restart olympia-tenants")
-    return Verdict(OK, "ports are closed, and processes hidden")
+    return Verdict(OK, "ports are closed, and processes are hidden")
 
 
 def _tenant_ports(machine: Machine) -> Verdict:
@@ -106,10 +108,10 @@ def _tenant_ports(machine: Machine) -> Verdict:
         return Verdict(
             FAILED,
             "; ".join(f"{where}: {who}" for where, who in machine.squatters.items()),
-            "Nobody is led there, but the tenant cannot use the port meanwhile. Ask that user to free it; or end the process: "
+            "No requests are sent there, but the tenant cannot use the port. Ask that user to free it; or end the process: "
             "sudo kill PROCESS",
         )
-    return Verdict(OK, "nobody listens on another one's")
+    return Verdict(OK, "no user listens on another tenant's port")
 
 
 def _engines(machine: Machine) -> Verdict:
@@ -117,14 +119,14 @@ def _engines(machine: Machine) -> Verdict:
     if silent:
         uids = {tenant["name"]: tenant["uid"] for tenant in machine.tenants}
         commands = "; ".join(f"sudo journalctl _UID={uids[name]}" for name in silent)
-        return Verdict(FAILED, f"no answer: {', '.join(silent)}", f"See what each said last: {commands}")
+        return Verdict(FAILED, f"no answer: {', '.join(silent)}", f"Check the log of each: {commands}")
     other = {name: version for name, version in machine.engines.items() if version != machine.installed}
     if machine.installed and other:
         running = ", ".join(f"{name} runs {version}" for name, version in other.items())
         return Verdict(
             WARNING,
             f"{running}; {machine.installed} is installed",
-            "An engine takes that at its next start, and a restart stops its tenant's containers. Decide when, then: "
+            "An engine is upgraded when it restarts, and a restart stops its tenant's containers. When it suits the tenant: "
             f"sudo systemctl --machine={next(iter(other))}@.host --user restart olympia-engine",
         )
     return Verdict(OK, f"{len(machine.engines)} answer, version {machine.installed or 'unknown'}")
@@ -166,19 +168,19 @@ def _memory_machine(machine: Machine) -> Verdict:
 
 def _reverse_proxy(machine: Machine) -> Verdict:
     if not machine.reverse_proxy:
-        return Verdict(OK, "this machine is to have none")
+        return Verdict(OK, "this machine has none")
     if not machine.web_server:
         return Verdict(
-            FAILED, "nginx does not run", "See why: sudo systemctl status nginx; 'olympia bootstrap' installs it."
+            FAILED, "nginx does not run", "Check: sudo systemctl status nginx; 'olympia bootstrap' installs it."
         )
     renew = BOOTSTRAP if machine.own_certificate else f"Put a new one at {machine.certificate}, and reload nginx."
     try:
         left = ssl.cert_time_to_seconds(machine.certificate_end) - machine.now
     except ValueError:
-        return Verdict(FAILED, f"there is no certificate to read at {machine.certificate}", renew)
+        return Verdict(FAILED, f"there is no readable certificate at {machine.certificate}", renew)
     if left < 0:
-        return Verdict(FAILED, f"{machine.certificate} has ended: {machine.certificate_end}", renew)
-    evidence = f"{machine.certificate} ends in {left // DAY:.0f} days"
+        return Verdict(FAILED, f"{machine.certificate} expired: {machine.certificate_end}", renew)
+    evidence = f"{machine.certificate} expires in {left // DAY:.0f} days"
     return Verdict(WARNING, evidence, renew) if left < CERTIFICATE_DAYS * DAY else Verdict(OK, evidence)
 
 
@@ -186,10 +188,10 @@ def _expired(machine: Machine) -> Verdict:
     if machine.expired:
         return Verdict(
             WARNING,
-            f"the time of {', '.join(machine.expired)} is over",
+            f"expired: {', '.join(machine.expired)}",
             "Set another day as 'expires' in olympia_tenants; or, after a snapshot, 'state: absent', and run 'olympia bootstrap'.",
         )
-    return Verdict(OK, "nobody's time is over")
+    return Verdict(OK, "no expired tenants")
 
 
 def _units(machine: Machine) -> Verdict:
@@ -202,21 +204,21 @@ def _units(machine: Machine) -> Verdict:
             FAILED,
             # Those of a tenant are named after the UID: olympia-wake@2001.service.
             ", ".join(unit + whose.get(unit.partition("@")[2].partition(".")[0], "") for unit in machine.failed_units),
-            f"See why: sudo systemctl status {names}; then: sudo systemctl restart {names}",
+            f"Check: sudo systemctl status {names}; then: sudo systemctl restart {names}",
         )
-    return Verdict(OK, "none has failed")
+    return Verdict(OK, "none")
 
 
-# The names are for good: people and jobs use them. None is that of a check of instances.
+# The names never change: people and jobs use them. None is also the name of a check of instances.
 CHECKS = (
     Check("tenants", "what 'bootstrap' would change for tenants", _tenants),
-    Check("fence", "what keeps tenants apart", _fence),
+    Check("fence", "firewall rules between tenants", _fence),
     Check("tenant-ports", "who listens on tenants' ports", _tenant_ports),
     Check("engines", "tenants' own engines", _engines),
     Check("disk-machine", "room for home directories", _disk_machine),
     Check("disk-tenants", "room in home directories", _disk_tenants),
     Check("memory-machine", "memory, against the tenants' limits", _memory_machine),
     Check("door", "web server, and its certificate", _reverse_proxy),
-    Check("expired", "tenants whose time is over", _expired),
+    Check("expired", "expired tenants", _expired),
     Check("units", "units of systemd that failed", _units),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the doctor makes of ports, names, networks, and what is reached through them. Pure functions."""
+"""The doctor's checks of ports, names, networks, registries, mirrors and proxies. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .verdicts import FAILED, OK, UNKNOWN, WARNING, Verdict, from_problems
 CA_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 LOOPBACK = ("127.0.0.1", "::1")
-# Seconds. Beyond the first, certificates and package lists of now can be of the future; beyond the second they are refused.
+# Seconds. Beyond the first, new certificates and package lists can be in the future; beyond the second they are refused.
 SKEW_WARNING, SKEW_FAILED = 30, 300
 FEW_NETWORKS = 3  # an engine with room for fewer will not start many more stacks
 NOT_HERE = (404, 407)  # what a server says that has no such archive, and a proxy that lets nobody through
@@ -75,9 +75,9 @@ def port(variable: str) -> Callable[[Findings], Verdict]:
 def hosts_entry(findings: Findings) -> Verdict:
     name, found = findings.settings["host_name"], findings.seen["addresses"]
     if findings.values["olympia_stack_site_url"]:
-        return Verdict(OK, f"people reach the site at {findings.values['olympia_stack_site_url']}")
+        return Verdict(OK, f"the site is reached at {findings.values['olympia_stack_site_url']}")
     if findings.facts["over_ssh"]:
-        return Verdict(OK, "nobody opens the site on this host; olympia url says how to reach it from elsewhere")
+        return Verdict(OK, "not needed on a server; olympia url says how to reach the site from elsewhere")
     expected = {*LOOPBACK, findings.settings["bind_address"]}
     if name in findings.facts["local_names"] or (found and set(found) <= expected):
         return Verdict(OK, f"{name} is this host")
@@ -91,7 +91,7 @@ def hosts_entry(findings: Findings) -> Verdict:
         WARNING,
         f"{name} has no address here",
         f"Run: echo '127.0.0.1 {name}' | sudo tee -a /etc/hosts",
-        # What is no name is nothing to write into a file of the system's.
+        # Anything else must not be written into a system file.
         safe=bool(HOST_NAME.fullmatch(name)),
     )
 
@@ -101,7 +101,7 @@ def published_address(findings: Findings) -> Verdict:
     site = {"address": findings.settings["bind_address"], "port": findings.values["olympia_stack_http_port"]}
     error = findings.facts["site_error"]
     if not any(entry["service"] == "nginx" and entry["state"] == "running" for entry in findings.facts["containers"]):
-        return Verdict(OK, "the web server does not run")
+        return Verdict(OK, "the web server is not running")
     if error:
         return Verdict(
             FAILED, f"nothing answers at {site['address']}:{site['port']}: {error}", "See the check firewall-rules."
@@ -120,12 +120,12 @@ def firewall_rules(findings: Findings) -> Verdict:
         return Verdict(OK, "no container has the site's port")
     if rules is None:
         fix = "Run: sudo iptables --table=nat --list-rules DOCKER" if findings.facts["site_error"] else ""
-        return Verdict(UNKNOWN if fix else OK, "only root sees them, or the engine has them elsewhere", fix)
+        return Verdict(UNKNOWN if fix else OK, "only root can read them, or the engine keeps them elsewhere", fix)
     if led:
-        return Verdict(OK, f"port {port} is led to its container")
+        return Verdict(OK, f"port {port} is forwarded to its container")
     return Verdict(
         FAILED,
-        f"no rule leads to port {port}, as after a reload of the firewall",
+        f"no rule for port {port}, as after a reload of the firewall",
         "Run 'make down' and 'make up'; for the network of builds, too: sudo systemctl restart docker",
     )
 
@@ -140,12 +140,12 @@ def networks(findings: Findings) -> Verdict:
     wrong = [*_without_network(findings.facts["containers"])]
     if own in networks["without_bridge"]:
         wrong.append(f"the bridge of {own} is gone from this host")
-    wrong += [f"web does not reach {service}: {error}" for service, error in unreached.items()]
+    wrong += [f"web cannot reach {service}: {error}" for service, error in unreached.items()]
     if wrong:
         return Verdict(
             FAILED,
             "; ".join(wrong),
-            "Run 'make down' and 'make up', which make network and containers again; see the check firewall-rules, too.",
+            "Run 'make down' and 'make up', which recreate network and containers; see also the check firewall-rules.",
         )
     if networks["free"] < FEW_NETWORKS:
         running_out = causes.pools_used_up(networks)
@@ -164,7 +164,7 @@ def _without_network(containers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         if not attached:
             yield f"{service} is attached to no network"
         elif not any(service in names for names in attached.values()):
-            yield f"no other service finds {service} by its name in {', '.join(attached)}"
+            yield f"other services cannot resolve {service} in {', '.join(attached)}"
 
 
 def registry(findings: Findings) -> Verdict:
@@ -183,14 +183,14 @@ def registry(findings: Findings) -> Verdict:
     return Verdict(
         FAILED,
         f"the engine asked for {reference}: {SENTENCES[answer['kind']]} ({answer['words']})",
-        f"{FIXES[answer['kind']]} IMAGE_ORIGIN=packages needs no registry, but an instance keeps the origin that it has.",
+        f"{FIXES[answer['kind']]} IMAGE_ORIGIN=packages needs no registry, but an existing instance keeps its origin.",
     )
 
 
 def mirrors(findings: Findings) -> Verdict:
     answers = findings.seen["mirrors"]
     if not answers:
-        return Verdict(UNKNOWN, "the host names none, so that pip and npm use their own")
+        return Verdict(UNKNOWN, "the host configures none, so pip and npm use their defaults")
     silent = [
         f"{answer['url']} ({answer['error']})"
         for answer in answers
@@ -199,7 +199,7 @@ def mirrors(findings: Findings) -> Verdict:
     if silent:
         return Verdict(
             FAILED,
-            f"no answer of use from {', '.join(silent)}",
+            f"no usable answer from {', '.join(silent)}",
             "Check the network and its proxy, or name other mirrors: in the host's apt, pip and npm configuration, or with "
             "olympia_images_mirror.",
         )
@@ -211,7 +211,7 @@ def proxy(findings: Findings) -> Verdict:
     differences = []
     for name in PROXIES:
         ours, theirs = findings.settings[name], environment.get(name, "")
-        # The order in which hosts are named says nothing.
+        # The order of hosts does not matter.
         if set(ours.split(",")) != set(theirs.split(",")):
             differences.append((name, ours, theirs))
     if not differences:
@@ -220,13 +220,15 @@ def proxy(findings: Findings) -> Verdict:
         f"{name} is '{theirs}' in the environment, and '{ours}' for builds" for name, ours, theirs in differences
     )
     names = " ".join(f"{name.upper()}=VALUE" for name, _ours, _theirs in differences)
-    return Verdict(WARNING, evidence, f"Let them agree, unless that is meant: make up {names}")
+    return Verdict(WARNING, evidence, f"Unless this is intended, make them equal: make up {names}")
 
 
 def ca_bundle(findings: Findings) -> Verdict:
     bundle, environment = findings.settings["ca_bundle"], findings.seen["environment"]
     if not bundle:
-        return Verdict(OK, f"builds use their images' own: there is no {CA_BUNDLE}, or CA_BUNDLE is empty")
+        return Verdict(
+            OK, f"builds use the certificates of their images: there is no {CA_BUNDLE}, or CA_BUNDLE is empty"
+        )
     if findings.seen["ca_bundle_error"]:
         return Verdict(
             FAILED,
@@ -247,8 +249,8 @@ def ca_bundle(findings: Findings) -> Verdict:
 def clock(findings: Findings) -> Verdict:
     skews = [seconds for answer in findings.seen["mirrors"] if (seconds := skew(answer)) is not None]
     if not skews:
-        return Verdict(UNKNOWN, "no package mirror told the time", "See the check mirrors.")
-    # Caches on the way tell old times; of several servers the one that agrees best is right.
+        return Verdict(UNKNOWN, "no package mirror returned a time", "See the check mirrors.")
+    # Caches on the way return old times; of several servers the closest one is right.
     least = min(skews, key=abs)
     evidence = f"{abs(least):.0f} s {'ahead of' if least > 0 else 'behind'} a package mirror"
     if abs(least) <= SKEW_WARNING:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What stands in the way of a run: in its settings on any host, and on this one. Pure functions."""
+"""Problems that prevent a run: in its settings, and on the host. Pure functions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INSTANCE_NAME = re.compile(r"(?=.{2,63}\Z)[a-z0-9]+((_{1,2}|-+)[a-z0-9]+)*")
 
 
 def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return every reason, seen from the host, why a run with these settings cannot succeed.
+    """Return every problem on the host that prevents a run with these settings.
 
     Args:
         values: Resolved settings by variable.
@@ -57,7 +57,7 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
 
 
 def check_values(values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Return every reason why settings make no sense on any host.
+    """Yield every problem that settings have on any host.
 
     Args:
         values: Resolved settings by variable.
@@ -87,7 +87,7 @@ def check_values(values: Mapping[str, Any]) -> Iterator[Problem]:
     files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
     if files[:1] != [BASE_FILE]:
         yield Problem(
-            what=f"COMPOSE_FILE does not start with {BASE_FILE}, which the other files change",
+            what=f"COMPOSE_FILE does not start with {BASE_FILE}, which the other files modify",
             setting="olympia_stack_compose_file",
             cause=f"COMPOSE_FILE={':'.join(files)}",
             fix=f"Start it with {BASE_FILE}.",
@@ -95,14 +95,14 @@ def check_values(values: Mapping[str, Any]) -> Iterator[Problem]:
     yield from (*application.check_name(values), *caches.check(values), *shapes.check(values))
     if CI_FILE in files and values["olympia_stack_target"] == "development":
         yield Problem(
-            what=f"the development image holds no source tree, and {CI_FILE} mounts none",
+            what=f"the development image contains no source tree, and {CI_FILE} mounts none",
             setting="olympia_stack_target",
             fix="Use DOCKER_TARGET=production with it, or leave DOCKER_TARGET empty.",
         )
 
 
 def check_client(facts: Mapping[str, Any]) -> list[Problem]:
-    """Return whether the docker client cannot read what is in the project directory.
+    """Return whether the docker client cannot read the project directory.
 
     Args:
         facts: What the probe found.
@@ -110,7 +110,11 @@ def check_client(facts: Mapping[str, Any]) -> list[Problem]:
     if not facts["client_error"]:
         return []
     snap = facts["client_path"].startswith("/snap/")
-    why = f", because {facts['client_path']} is a snap, and sees no hidden folder of the home directory" if snap else ""
+    why = (
+        f", because {facts['client_path']} is a snap, and cannot see hidden folders of the home directory"
+        if snap
+        else ""
+    )
     return [
         Problem(
             what=f"the docker client cannot read the project directory {facts['project_dir']}{why}",
@@ -149,21 +153,21 @@ def check_env(facts: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(
             what=f"{facts['project_dir']}/.env cannot be read",
             cause=facts["env_error"],
-            fix="Mend that line (or its permissions). The file holds the instance's passwords: keep the others.",
+            fix="Fix that line (or the file's permissions). The file holds the instance's passwords: keep the other lines.",
         )
 
 
 def check_rendered(facts: Mapping[str, Any]) -> list[Problem]:
-    """Return a problem for each file of the user's that stands where a rendered one goes.
+    """Return a problem for each file of the user's that a rendered file would overwrite.
 
     Args:
         facts: What the probe found.
     """
     return [
         Problem(
-            what=f"{facts['project_dir']}/{name} was not written by this collection, and a rendered file goes there",
+            what=f"{facts['project_dir']}/{name} was not written by this collection, and a rendered file would overwrite it",
             setting="olympia_stack_project_dir",
-            cause="its first lines lack the 'managed by' header",
+            cause="it does not start with the 'managed by' header",
             fix="Move it away, or choose another project directory.",
         )
         for name, file in facts["rendered"].items()
@@ -172,7 +176,7 @@ def check_rendered(facts: Mapping[str, Any]) -> list[Problem]:
 
 
 def check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return what a source tree that was named lacks to be built.
+    """Return why a given source tree cannot be built.
 
     Args:
         values: Resolved settings by variable.
@@ -193,7 +197,7 @@ def check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pr
             f"Let everybody read it: chmod --recursive go+rX {source}",
         ),
         "windows": (
-            f"the lines of files in {source} end with a carriage return, as Windows has them",
+            f"files in {source} have Windows line endings",
             ", ".join(facts["source_windows"]),
             "Clone it again: git clone --config core.autocrlf=input URL",
         ),
@@ -206,7 +210,7 @@ def check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pr
 
 
 def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: str) -> list[Problem]:
-    """Return whether another program has the port that a setting names.
+    """Return whether another program uses the port of a setting.
 
     Args:
         values: Resolved settings by variable.
@@ -240,7 +244,7 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
             setting=variable,
             cause=f"{facts['port_owners'].get(str(port)) or 'another program on this host'} listens on it",
             # The proxy leads to the ports that follow from the tenant's UID.
-            fix=f"The tenant has no other: end that program, which 'olympia doctor tenant-ports' names ({facts['machine']})."
+            fix=f"The tenant has only this port: stop that program, which 'olympia doctor tenant-ports' names ({facts['machine']})."
             if facts["machine"]
             else f"Choose another: make up {short_name(variable)}={free}, or stop that program.",
         )
@@ -248,7 +252,7 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
 
 
 def check_memory(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
-    """Return whether the host has too little memory.
+    """Yield a problem if the host has too little memory.
 
     Args:
         values: Resolved settings by variable.
@@ -314,7 +318,7 @@ def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Itera
 
 
 def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
-    """Return whether containers cannot be the user whose source tree and dependencies are mounted.
+    """Return whether containers cannot run as the owner of the mounted source tree and dependencies.
 
     Args:
         values: Resolved settings by variable.
@@ -322,7 +326,7 @@ def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator
     """
     if facts["engine"]["docker"]["remaps_users"] and CI_FILE not in values["olympia_stack_compose_file"].split(":"):
         yield Problem(
-            what="the engine gives containers other users than this host's, which cannot write the mounted source tree and deps",
+            what="the engine remaps the users of containers, which then cannot write the mounted source tree and deps",
             setting="olympia_stack_compose_file",
             cause="userns-remap is on",
             fix="Take userns-remap out of /etc/docker/daemon.json and restart the engine, or mount nothing: make up "
@@ -331,7 +335,7 @@ def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator
 
 
 def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return whether the instance would get another database server than the one whose files its volume holds.
+    """Return whether the instance would get another database server than the one its volume belongs to.
 
     Args:
         values: Resolved settings by variable.
@@ -344,9 +348,9 @@ def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
     names = database.NAMES
     return [
         Problem(
-            what=f"the instance's database is {names[kept]}'s, and {names[wanted]} cannot read it",
+            what=f"the instance's database belongs to {names[kept]}, and {names[wanted]} cannot read it",
             setting="olympia_stack_image_origin" if origin == "registry" else "olympia_images_database",
-            cause=f"the volume was made {facts['volume_created']}, for {names[kept]}",
-            fix="Keep to it, or begin with an empty database: olympia destroy, then up. It saves a snapshot first.",
+            cause=f"the volume was created {facts['volume_created']}, for {names[kept]}",
+            fix="Keep that server, or start with an empty database: olympia destroy, then up. It saves a snapshot first.",
         )
     ]

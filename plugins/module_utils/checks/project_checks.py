@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the doctor makes of settings, source tree, project directory and database. Pure functions."""
+"""The doctor's checks of settings, source tree, project directory and database. Pure functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def search_server(findings: Findings) -> Verdict:
     if findings.settings["volatile_services"]:
         return Verdict(
             OK,
-            f"a stand-in for Elasticsearch {version}: osmem-server, whose index is in memory and made again after a restart",
+            f"osmem-server in place of Elasticsearch {version}: its index is in memory, and rebuilt after a restart",
         )
     return Verdict(OK, image)
 
@@ -49,7 +49,7 @@ def file_owners(findings: Findings) -> Verdict:
     if findings.settings["closed"]:
         return Verdict(OK, "neither is mounted: the image is a closed system")
     if findings.engine["docker"]["rootless"]:
-        return Verdict(OK, "a rootless engine has UIDs of its own")
+        return Verdict(OK, "rootless Docker maps UIDs")
     if remapped := [*preflight_checks.check_users(findings.values, findings.facts)]:
         return from_problems(remapped, "")
     if foreign:
@@ -63,8 +63,8 @@ def file_owners(findings: Findings) -> Verdict:
     if source not in (None, uid):
         return Verdict(
             WARNING,
-            f"{findings.settings['source_dir']} belongs to UID {source}, and the application runs for UID {uid}",
-            f"Let it run for the owner: make up HOST_UID={source}",
+            f"{findings.settings['source_dir']} belongs to UID {source}, and the application runs as UID {uid}",
+            f"Run it as the owner: make up HOST_UID={source}",
         )
     return Verdict(OK, f"UID {uid}")
 
@@ -79,7 +79,7 @@ def deps_uid(settings: Mapping[str, Any]) -> int:
 
 
 def env_file(findings: Findings) -> Verdict:
-    there = "well-formed" if ".env" in findings.facts["rendered"] else "there is none yet: 'make up' writes it"
+    there = "valid" if ".env" in findings.facts["rendered"] else "it does not exist yet: 'make up' writes it"
     return from_problems(preflight_checks.check_env(findings.facts), there)
 
 
@@ -91,19 +91,19 @@ def rendered_files(findings: Findings) -> Verdict:
         return Verdict(
             FAILED,
             f"{len(closed)} cannot be read in {findings.facts['project_dir']}, such as {closed[0]}",
-            "Move away what is there, or give it to yourself; 'make up' writes it anew.",
+            "Move it away, or take ownership; 'make up' writes it again.",
         )
     if verdict.state == FAILED:
         return verdict
     if findings.facts["env_error"]:
-        return Verdict(UNKNOWN, "what they should be cannot be told without .env", "See the check env-file first.")
+        return Verdict(UNKNOWN, "their expected content is unknown without .env", "See the check env-file first.")
     if not rendered:
-        return Verdict(OK, "there are none yet: 'make up' writes them")
+        return Verdict(OK, "they do not exist yet: 'make up' writes them")
     if findings.differing:
         return Verdict(
             WARNING,
             f"edited, or older than the settings: {', '.join(findings.differing)}",
-            "Run 'make up', which writes them anew; 'make up ARGS=\"--check --diff\"' shows what that changes.",
+            "Run 'make up', which writes them again; 'make up ARGS=\"--check --diff\"' shows what that changes.",
         )
     return verdict
 
@@ -127,9 +127,9 @@ def override_file(findings: Findings) -> Verdict:
         return Verdict(
             WARNING,
             f"COMPOSE_FILE does not name {', '.join(ignored)} in {findings.settings['project_dir']}: it is ignored",
-            f"Let it take effect with 'make up COMPOSE_FILE={value}', or move it away.",
+            f"Enable it with 'make up COMPOSE_FILE={value}', or move it away.",
         )
-    return Verdict(OK, f"takes effect: {', '.join(found)}" if found else "there is none")
+    return Verdict(OK, f"in use: {', '.join(found)}" if found else "there is none")
 
 
 @needs_engine
@@ -145,18 +145,18 @@ def mysql_volume(findings: Findings) -> Verdict:
         findings.seen["volume_files"],
     )
     if not created:
-        return Verdict(OK, "there is none yet: 'make up' makes it")
+        return Verdict(OK, "it does not exist yet: 'make up' creates it")
     if files and "mysql" not in files:
         return Verdict(
             FAILED,
             f"{volume} has files and no system database: its first start was interrupted",
-            f"Run 'make down', then 'docker volume rm {volume}' if nothing in it is dear to you, then 'make up'.",
+            f"Run 'make down', then 'docker volume rm {volume}' if you do not need its data, then 'make up'.",
         )
     what, fix = findings.seen["refusal"]
     if what:
         return Verdict(FAILED, f"{volume}: {what}", fix)
     if not findings.settings["initialize"]:
-        return Verdict(OK, f"{volume}; INITIALIZE=false leaves its content to you")
+        return Verdict(OK, f"{volume}; INITIALIZE=false: its content is up to you")
     if findings.facts["initialized"].get("volume") == created:
-        return Verdict(OK, f"{volume}, made {created}")
-    return Verdict(WARNING, f"{volume} was made {created}, and not initialized to the end since", "Run 'make up'.")
+        return Verdict(OK, f"{volume}, created {created}")
+    return Verdict(WARNING, f"{volume} was created {created}, and not initialized to the end since", "Run 'make up'.")

@@ -15,11 +15,11 @@ OK, WARNING, FAILED, UNKNOWN = "ok", "warning", "failed", "unknown"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check has come to.
+    """The result of a check.
 
     Attributes:
         state: One of OK, WARNING, FAILED, UNKNOWN.
-        evidence: What was seen.
+        evidence: What was found.
         fix: What to do, as a sentence; empty where nothing is to be done.
         safe: Whether `--fix` can do that.
     """
@@ -35,9 +35,9 @@ class Check:
     """One of the doctor's checks.
 
     Attributes:
-        name: What it is called, for good.
+        name: Its name, which never changes.
         title: What it looks at.
-        judge: Gives the verdict from what the checks of its table go by.
+        judge: Returns the verdict from the findings.
     """
 
     name: str
@@ -49,9 +49,9 @@ def choose(names: Collection[str], table: Collection[Check], others: Iterable[Ch
     """Return the checks of these names, in the order of the table; all of them for none.
 
     Args:
-        names: As a person wrote them.
+        names: As given by the user.
         table: The checks to choose from.
-        others: Those of another kind of host, whose names are not wrong, but are about others.
+        others: Checks of another kind of host, whose names are valid, too.
 
     Raises:
         ValueError: There is no such check; the message names the nearest.
@@ -74,12 +74,12 @@ def examine(chosen: Iterable[Check], findings: Any) -> list[dict[str, Any]]:
 
 
 def from_problems(problems: Iterable[Problem], fine: str, state: str = FAILED) -> Verdict:
-    """Return the verdict that problems of a run come to.
+    """Return the verdict of a check that looks for problems of a run.
 
     Args:
-        problems: What stands in the way of a run, if anything.
-        fine: The evidence that nothing does.
-        state: The state otherwise.
+        problems: The problems, if any.
+        fine: The evidence without any.
+        state: The state with any.
     """
     found = list(problems)
     if not found:

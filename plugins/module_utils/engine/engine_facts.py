@@ -45,7 +45,7 @@ def gather(run: Run, options: EngineOptions) -> dict[str, Any]:
         }
     facts["pending"] = _pending()
     facts["held"] = _held_version()
-    # An engine without root has a configuration and data of its own, of which the role knows nothing.
+    # Rootless Docker has a configuration and data of its own, which the role does not manage.
     facts["has_data"] = facts["docker"]["rootless"] or _has_data(facts["daemon_json"])
     if facts["docker"]["server"] is None:
         facts["docker"]["installed"] = _installed_engine(run)
@@ -197,7 +197,7 @@ def _held_version() -> str:
 
 
 def _has_data(daemon_json: dict[str, Any] | str) -> bool:
-    """Tell whether an engine has run here before; its data directory is then closed to anyone but root."""
+    """Return whether an engine has run here before; its data directory is then closed to anyone but root."""
     configured = daemon_json.get("data-root") if isinstance(daemon_json, dict) else None
     try:
         # A disk of its own may be mounted there, still empty.
@@ -219,5 +219,5 @@ def _installed_engine(run: Run) -> str | None:
 
 
 def closed_to_user(docker: Mapping[str, Any]) -> bool:
-    """Tell whether an engine runs and keeps this user out."""
+    """Return whether an engine runs and keeps this user out."""
     return "permission denied" in (docker["server_error"] or "")

@@ -184,4 +184,4 @@ def _plan_access(facts: Mapping[str, Any], options: EngineOptions, needs: list[s
         if users["name"] not in wanted:
             wanted.append(users["name"])
     plan["group_users"] = [name for name in wanted if name not in users["docker_group"]]
-    needs.extend(f"add {name} to group docker, which is as much as root on this host" for name in plan["group_users"])
+    needs.extend(f"add {name} to group docker, which gives root access to this host" for name in plan["group_users"])

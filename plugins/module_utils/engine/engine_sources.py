@@ -67,7 +67,7 @@ def apt_state(sources: list[AptSource], options: EngineOptions, codename: str, a
 
 
 def _is_docker_repository(source: AptSource, repository_url: str) -> bool:
-    """Tell whether a source is Docker's repository of packages, or a mirror that keeps its layout."""
+    """Return whether a source is Docker's repository of packages, or a mirror that keeps its layout."""
     prefix = repository_url.rstrip("/")
     return any(
         (prefix and base.startswith(prefix + "/"))

@@ -38,7 +38,7 @@ def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     _code, output, _errors = run(["docker", "network", "inspect", *identifiers.split()])
     found = json.loads(output or "[]")
     missing = without_bridge(found)
-    # An engine without root, or in a machine of its own, has routes that are not this host's.
+    # Rootless Docker, or an engine in a virtual machine, has routes of its own.
     routes = [] if missing is None else on_link_routes(read_text(ROUTES))
     subnets = [config["Subnet"] for entry in found for config in entry["IPAM"]["Config"] or [] if "Subnet" in config]
     return {

@@ -18,13 +18,13 @@ def parse_version(text: str | None) -> tuple[int, int] | None:
 
 
 def satisfies(component: str, version: str | None) -> bool:
-    """Tell whether a version is at least the minimum for `engine`, `buildx` or `compose`."""
+    """Return whether a version is at least the minimum for `engine`, `buildx` or `compose`."""
     parsed = parse_version(version)
     return parsed is not None and parsed >= MINIMUM[component]
 
 
 def meets(specification: str, package: str, version: str) -> bool:
-    """Tell whether a version of a package is one that a specification, as ansible.builtin.apt reads it, accepts.
+    """Return whether a version of a package is one that a specification, as ansible.builtin.apt reads it, accepts.
 
     A specification of another package accepts any.
     """

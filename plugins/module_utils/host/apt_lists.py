@@ -63,12 +63,12 @@ def source_failures(messages: str, sources: Iterable[AptSource]) -> list[SourceF
 
 
 def is_unreadable(messages: str) -> bool:
-    """Tell whether apt refuses to read its sources, so that nothing at all can be installed."""
+    """Return whether apt refuses to read its sources, so that nothing at all can be installed."""
     return _UNREADABLE in messages
 
 
 def is_locked(messages: str) -> bool:
-    """Tell whether another program is updating the lists."""
+    """Return whether another program is updating the lists."""
     return _LOCKED in messages
 
 
