@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: the controller's half of the doctor. It compares the rendered files, and hands on what holds no secret."""
+"""Action: the controller's half of the doctor. It compares the rendered files, and passes on what contains no secrets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _differing(preflight: dict[str, Any]) -> list[str]:
-        """Return the files that the render action would write or remove; those that it cannot render are none of them."""
+        """Return the files that the render action would write or remove; none if it cannot render them."""
         probed = preflight["facts"]["rendered"]
         try:
             contents = render(TEMPLATES, preflight["settings"], preflight["choices"], preflight["secrets"])

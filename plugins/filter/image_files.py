@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Filters of the role olympia_images. Each takes the role's directory, whose files are what images are made of."""
+"""Filters of the role olympia_images. Each takes the role's directory, whose files are the images' inputs."""
 
 from __future__ import annotations
 

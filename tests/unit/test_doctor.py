@@ -183,7 +183,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("engine", "failed", "20.10.24, of 25.0 needed", {"facts": {"engine": engine({"server": "20.10.24"})}}),
         ("engine", "failed", "no docker", {"facts": {"engine": engine({"client": None, "server_error": "no docker"})}}),
         ("engine", "ok", "26.1", {"facts": {"engine": engine(DOWN | {"installed": "26.1.5"})}}),
-        ("engine", "unknown", "has no access", {"facts": {"engine": engine({"server": None, "server_error": "permission denied"})}}),
+        ("engine", "unknown", "no access", {"facts": {"engine": engine({"server": None, "server_error": "permission denied"})}}),
         ("buildx", "failed", "none, of 0.13 needed", {"facts": {"engine": engine(buildx=None)}}),
         ("compose", "failed", "2.20.0, of 2.24 needed", {"facts": {"engine": engine(compose="2.20.0")}}),
         ("engine-setup", "ok", "will: install buildx", {"facts": {"engine": engine(needs=["install buildx"])}}),

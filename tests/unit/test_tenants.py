@@ -58,7 +58,7 @@ SETTINGS = {"disks_dir": "/disks", "build_cache_limit": "1GB", "log_max_size": "
         ({"name": "ana", "uid": 2001, "instance": "ana; server {}"}, "cannot name an instance"),
         ({"name": "ana", "uid": 3200}, "3200, and has to be from 1000 to 3199"),
         ({"name": "olympia-build", "uid": 2001}, "is the builder's"),
-        ({"name": "ana", "uid": 2001, "settings": {"ansible_become_user": "root"}}, "is no setting of an instance"),
+        ({"name": "ana", "uid": 2001, "settings": {"ansible_become_user": "root"}}, "is not a setting of an instance"),
         ({"name": "ana", "uid": 2001, "disk": 3}, "disk"),
     ],
 )
@@ -133,15 +133,15 @@ def test_a_tenant_who_lacks_nothing_needs_nothing() -> None:
 @pytest.mark.parametrize(
     ("changes", "need"),
     [
-        ({"uid": None}, "make the account ana"),
-        ({"groups": ("ana",)}, "make the account ana"),
+        ({"uid": None}, "create the account ana"),
+        ({"groups": ("ana",)}, "create the account ana"),
         ({"has_subids": False}, "give ana UIDs for containers"),
         ({"disk": 0}, "make the home directory of ana, 30 GiB"),
         ({"disk": 1 << 30}, "grow the home directory of ana, 30 GiB"),
         ({"mounted": False}, "mount the home directory of ana"),
-        ({"lingers": False}, "let the systemd manager of ana run without a session"),
+        ({"lingers": False}, "enable lingering for ana"),
         ({"engine": False}, "start the engine of ana"),
-        ({"client": {}}, "set the docker client of ana to that engine"),
+        ({"client": {}}, "configure the docker client of ana for that engine"),
     ],
 )
 def test_what_a_tenant_lacks_is_said(changes: dict[str, Any], need: str) -> None:
@@ -189,7 +189,7 @@ def test_a_tenant_of_the_shared_engine_needs_no_engine() -> None:
     needs, _problems, plan = assess(
         ben, found(uid=2002, groups=("olympia-tenants",), engine=False, lingers=False, client={}, has_subids=False)
     )
-    assert needs == ["make the account ben-b"]
+    assert needs == ["create the account ben-b"]
     assert plan["groups"] == ["olympia-tenants", "docker"]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `docker buildx bake` is given and says: its targets, its project, and why a build has failed."""
+"""Input and output of `docker buildx bake`: targets, project files, and the cause of a failed build."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What an application image is built from, as a fingerprint: while it stays the same, so does the image."""
+"""A fingerprint of an application image's inputs: as long as it does not change, the image is current."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-METADATA = "build-metadata.json"  # below the project directory: what bake tells of the last build
+METADATA = "build-metadata.json"  # below the project directory: bake's metadata of the last build
 # BuildKit reads a path with a bracket or a wildcard as a regular expression of its own making, which has surprises: `**` in the
 # middle of a name is for whole folders, `^` for the beginning.
 ANYWHERE = re.compile(r"\*\*/((?:[^/*\[\]\\^]|\*(?!\*))+)")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A software bill of materials of an image, by the SPDX specification 2.3 (ISO/IEC 5962), in its JSON form. Pure functions."""
+"""A software bill of materials of an image, in the JSON format of SPDX 2.3 (ISO/IEC 5962). Pure functions."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "$": "$"}
 
 
 class DotenvError(ValueError):
-    """A line that is not an assignment. The message names the line by number, never by content (it may hold a secret)."""
+    """A line that is not an assignment. The message has the line's number, never its content, which may be a secret."""
 
 
 def parse(text: str) -> dict[str, dict[str, str]]:
     """Return the assignments of a `.env` by section; those before the first section belong to the choices.
 
-    A person who adds a line on top of the file makes a choice, so that is where it goes.
+    A line that somebody adds on top of the file is a choice.
 
     Args:
         text: The file's content.

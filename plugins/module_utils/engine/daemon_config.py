@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The engine's configuration file, daemon.json: what settings make of it, and what a running engine does about a change."""
+"""The engine's configuration file, daemon.json: merging settings, and applying changes to a running engine."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
 
 
 def effect_of(keys: Iterable[str]) -> str:
-    """Return what makes a running engine take over changed keys: `none`, `reload` or `restart`."""
+    """Return what a running engine needs to apply changed keys: `none`, `reload` or `restart`."""
     names = set(keys)
     if not names:
         return "none"
@@ -57,7 +57,7 @@ def effect_of(keys: Iterable[str]) -> str:
 
 
 def explicit_daemon_options(options: EngineOptions) -> dict[str, Any]:
-    """Return the keys of daemon.json that the user's settings ask for: these hold on every engine."""
+    """Return the keys of daemon.json that the user's settings require on every engine."""
     asked: dict[str, Any] = {}
     if options.registry_mirrors:
         asked["registry-mirrors"] = list(options.registry_mirrors)
@@ -69,7 +69,7 @@ def explicit_daemon_options(options: EngineOptions) -> dict[str, Any]:
 
 
 def new_engine_defaults(options: EngineOptions, daemon_json: Mapping[str, Any], has_data: bool) -> dict[str, Any]:
-    """Return the keys of daemon.json that an engine installed by the role gets where the file is silent.
+    """Return the defaults for keys of daemon.json that are not set, for an engine installed by the role.
 
     One garbage collection rule by size replaces BuildKit's own, the first of which drops cache mounts that were
     unused for two days. The image store is chosen only while there is no data: a switch hides existing images.

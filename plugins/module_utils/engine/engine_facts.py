@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a host has of Docker, gathered without root and without changing anything."""
+"""Facts about a host's Docker, gathered without root."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from .versions import missing_components
 DATA_ROOT = Path("/var/lib/docker")
 # Holds the engine's packages at the version that is asked for.
 HOLD_FILE = Path("/etc/apt/preferences.d/olympia-docker")
-# Names what a running engine has yet to do about a changed daemon.json; gone after a boot, as is the engine that had to.
+# Records that a running engine has yet to apply a changed daemon.json; a reboot, which applies it, removes the file.
 PENDING = Path("/run/olympia-docker.pending")
 PID_FILE = Path("/run/docker.pid")
 
 
 def gather(run: Run, options: EngineOptions) -> dict[str, Any]:
-    """Collect what is known about the host's Docker, without root and without changing anything."""
+    """Gather facts about the host's Docker, without root and without changing anything."""
     client = shutil.which("docker")
     with ThreadPoolExecutor(max_workers=3) as pool:
         info = pool.submit(_docker_info, run, client)
@@ -132,9 +132,9 @@ def _docker_info(run: Run, client: str | None) -> dict[str, Any]:
 
 
 def tcp_listeners(warnings: Iterable[str]) -> list[str]:
-    """Return the addresses on which an engine serves whoever asks, by its own warnings.
+    """Return the addresses on which an engine serves unauthenticated clients, according to its warnings.
 
-    It warns of each address where no client has to prove who it is; of one where clients have to, with certificates, it does not.
+    It warns of each address that does not require client certificates.
 
     :param warnings: what `docker info` has under Warnings.
     """
@@ -178,7 +178,7 @@ def _daemon_json() -> dict[str, Any] | str:
 
 
 def _pending() -> str | None:
-    """Return `reload` or `restart` if an earlier run changed daemon.json and did not get to let the engine know."""
+    """Return `reload` or `restart` if an earlier run changed daemon.json, and was interrupted before the engine applied it."""
     try:
         if PID_FILE.stat().st_mtime > PENDING.stat().st_mtime:
             return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The packages of the engine, by distribution and source: tables, and nothing else."""
+"""The packages of the engine, by distribution and source."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PACKAGES = {
         "compose": ["docker-compose-v2>=2.24"],
     },
 }
-# What the role takes from the next release, and nothing else.
+# The only packages that the role takes from the next release.
 NEXT_RELEASE_PACKAGES = ["docker.io", "docker-cli", "docker-buildx", "docker-compose", "containerd"]
 # What the engine needs and minimal hosts lack, as recommended packages are left out: certificates to reach registries,
 # and the `kill` that its systemd unit reloads it with.

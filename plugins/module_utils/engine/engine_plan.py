@@ -36,7 +36,7 @@ from .versions import MINIMUM, component_versions, missing_components
 
 
 def inspect_engine(run: Run, options: EngineOptions) -> dict[str, Any]:
-    """Look at the host and say what the role would change, and what stands in its way.
+    """Return facts about the host, what the role would change, and why it cannot.
 
     :returns: the findings of `gather`, with `needs`, `problems` and `plan` of `assess`, and the problems as a message, `refusal`.
     """
@@ -167,7 +167,7 @@ def _plan_daemon(
             plan["service"] = effect_of(changed)
     if facts["pending"] and plan["service"] in (None, "reload"):
         plan["service"] = "restart" if facts["pending"] == "restart" else "reload"
-        needs.append(f"let the engine take over {DAEMON_JSON}, which an interrupted run changed")
+        needs.append(f"apply {DAEMON_JSON}, which an interrupted run changed")
     if plan["service"] == "restart":
         needs.append("restart the engine")
 
@@ -178,7 +178,7 @@ def _plan_access(facts: Mapping[str, Any], options: EngineOptions, needs: list[s
     wanted = list(options.users)
     if users["uid"] != 0 and not users["session_in_docker_group"] and docker["server"] is None:
         plan["session_user"] = users["name"]
-        needs.append(f"let this session of {users['name']} use the engine")
+        needs.append(f"give this session of {users['name']} access to the engine")
         if not users["has_setfacl"]:
             plan["packages"].append("acl")
         if users["name"] not in wanted:

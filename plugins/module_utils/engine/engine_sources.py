@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where the engine's packages come from: Docker's repository or the distribution, and what the host's apt sources say of both."""
+"""The source of the engine's packages: Docker's repository or the distribution, according to the host's apt sources."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Networks of an engine: which there are, and for how many more its address pools have room."""
+"""Networks of an engine, and the number of networks that fit into its address pools."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from ..core.command_environment import Run
 from ..host.system import read_text
 
-# What an engine takes addresses from where its configuration names nothing else (Moby, libnetwork/ipamutils).
+# An engine's default address pools (Moby, libnetwork/ipamutils).
 DEFAULT_POOLS: tuple[Mapping[str, Any], ...] = (
     *({"Base": f"172.{number}.0.0/16", "Size": 16} for number in range(17, 32)),
     {"Base": "192.168.0.0/16", "Size": 20},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Package lists of apt: which sources did not deliver theirs, in apt's words, and how people are told."""
+"""Package lists of apt: which sources failed, with apt's messages, and how that is reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..core.masking import mask
 from ..core.problem import Problem
 from .apt_sources import AptSource
 
-# What apt only warns of although a list is missing or old; its other warnings are about lists that it has.
+# Messages about missing or old lists, some of which are only warnings; other warnings are about existing lists.
 _FAILURE = re.compile(
     r"E: .*|W: (?:Failed to fetch|GPG error|An error occurred during the signature|.*signature verif).*"
 )
@@ -19,16 +19,16 @@ _FAILURE = re.compile(
 _SUMMARY = "Some index files failed to download"
 _UNREADABLE = "The list of sources could not be read"
 _LOCKED = "Could not get lock"
-# How installing fails where packages are missing from the lists, or from the sources themselves.
+# Messages of an installation whose packages are missing from the lists or the sources.
 _UNAVAILABLE = re.compile(
     r"No package matching|no available installation candidate|Unable to (?:locate|fetch|correct)|Failed to fetch|unmet depend"
 )
 
 
 class SourceFailure(NamedTuple):
-    """A source that did not deliver its package lists.
+    """A source whose package lists could not be updated.
 
-    `uri` and `path` (the file that names it) are empty where apt does not say which one it is.
+    `uri` and `path` (the file that names it) are empty if apt does not name the source.
     """
 
     uri: str
@@ -41,11 +41,11 @@ class SourceFailure(NamedTuple):
 
 
 def source_failures(messages: str, sources: Iterable[AptSource]) -> list[SourceFailure]:
-    """Return the sources that `apt-get update` had no luck with.
+    """Return the sources for which `apt-get update` failed.
 
     :param messages: its standard error, untranslated.
     :param sources: the host's sources.
-    :returns: one entry for each source, with the first thing that apt says of it: what follows comes of that.
+    :returns: one entry for each source, with apt's first message about it; later ones are consequences.
     """
     # apt's own messages name no credentials.
     paths = {
@@ -73,12 +73,12 @@ def is_locked(messages: str) -> bool:
 
 
 def warning(failure: SourceFailure) -> str:
-    """Return what people are told of a source that a run goes on without."""
+    """Return the warning about a source that is skipped."""
     return f"A package source cannot be used, and is left out: {failure}"
 
 
 def unreadable(failures: Iterable[SourceFailure]) -> str:
-    """Return the message for a host whose apt reads none of its sources."""
+    """Return the error message if apt cannot read its sources at all."""
     return str(
         Problem(
             "apt cannot read its package sources, so nothing can be installed",

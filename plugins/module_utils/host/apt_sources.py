@@ -2,7 +2,7 @@
 """The apt sources of a host: read, parsed, and the Debian mirror found among them.
 
 The engine's packages and the base image come from the mirror that the host itself uses, so that
-a machine behind a company mirror, or with none but a mirror, needs no setting of ours.
+a machine behind a company mirror needs no additional setting.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 APT_DIRECTORY = Path("/etc/apt")
 
-# Names under which Debian's own archive publishes a release; what tells it from Ubuntu's.
+# Names of releases in Debian's archive, which distinguish it from Ubuntu's.
 DEBIAN_SUITES = frozenset(
     [
         "bullseye",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What answers, and whether firewall rules lead there: the site, other servers, and the network of builds."""
+"""Whether the site, other servers and the network of builds can be reached, and the firewall rules for that."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One way for this collection's modules to call the docker command line."""
+"""The docker command line, for modules."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Containers, volumes and images of an engine, as it lists them; nothing where no engine answers."""
+"""Containers, volumes and images of an engine; empty results if the engine does not answer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def containers(run: Run, project: str) -> list[dict[str, Any]]:
         [
             "docker", "ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Image}}",
             "--filter", f"label=com.docker.compose.project={project}",
-            # What `docker compose run` has made is nobody's service.
+            # Containers of `docker compose run` do not belong to a service.
             "--filter", "label=com.docker.compose.oneoff=False",
         ]
     )  # fmt: skip
@@ -41,7 +41,7 @@ def containers(run: Run, project: str) -> list[dict[str, Any]]:
 
 
 def healthy_at(checks: list[dict[str, Any]]) -> str:
-    """Return when a container became healthy; empty where it has not, or where that is too long ago to tell.
+    """Return when a container became healthy; empty if it has not, or if that is too long ago.
 
     Args:
         checks: Its last healthchecks, the oldest first, as the engine keeps them.
@@ -117,7 +117,7 @@ def service_hashes(run: Run, project: Path, files: Iterable[str]) -> dict[str, s
 def client_error(run: Run, project: Path) -> str:
     """Return why the docker client cannot read files in the project directory, though this user can; empty where it can.
 
-    A client of a snap or in a container sees other files than its user does.
+    A client from a snap or in a container sees other files than its user.
 
     Args:
         run: Runs a command.
@@ -132,7 +132,7 @@ def client_error(run: Run, project: Path) -> str:
             file.write_text(ANY_PROJECT, encoding="utf-8")
             code, _output, errors = run(["docker", "compose", "--file", str(file), "config", "--quiet"])
     except OSError:
-        # This user cannot write there, which is another problem.
+        # This user cannot write there, which is reported elsewhere.
         return ""
     return (errors.strip() or f"return code {code}") if code else ""
 
@@ -170,7 +170,7 @@ def volume_created(run: Run, name: str) -> str:
 def local_images(run: Run, references: Iterable[str]) -> dict[str, str]:
     """Return the IDs of the images of some repositories by all that names them, tags and digests.
 
-    Not of all images: the engine adds up the layers of each one that it lists.
+    Not of all images, because the engine sums up the layers of each image that it lists.
 
     Args:
         run: Runs a command.

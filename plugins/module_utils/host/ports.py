@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""TCP ports of a host, and who listens on them."""
+"""TCP ports of a host, and the processes that listen on them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def listening_ports() -> list[int]:
 
 
 def foreign_listeners(ports: Iterable[int], uid: int) -> dict[int, str]:
-    """Return who listens on TCP ports that are a user's, by port; without root and that user.
+    """Return who listens on ports that belong to a user, by port; except root and that user.
 
     Args:
         ports: The ports.

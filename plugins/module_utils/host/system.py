@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a host is: its user, memory, disk and kernel settings; read without root and without changing anything."""
+"""Facts about a host: user, memory, disk and kernel settings; read without root."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian and Ubuntu
 
 
 def invoking_uid() -> int:
-    """Return the UID of the person behind this process, also under sudo."""
+    """Return the UID of the user who runs this process, also under sudo."""
     return int(os.environ.get("SUDO_UID", os.getuid()))
 
 
@@ -27,7 +27,7 @@ def project_directory(configured: str, instance: str) -> Path:
     if configured:
         return expanded(configured)
     state = os.environ.get("XDG_STATE_HOME", "")
-    # The XDG base directory specification: a relative path is as good as none.
+    # The XDG base directory specification: a relative path is ignored.
     return (Path(state) if state.startswith("/") else expanded("~/.local/state")) / "olympia" / instance
 
 
@@ -54,7 +54,7 @@ def memory_mb() -> int:
 
 
 def user_memory(uid: int, groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the memory that all processes of a user have, in bytes; 0 where no control group tells it.
+    """Return the memory of all processes of a user, in bytes; 0 if no control group reports it.
 
     Without files that are only cached, as `docker stats` counts it. Everybody may read that.
 
@@ -94,7 +94,7 @@ def kernel_setting(name: str) -> int:
 
 
 def user_name(uid: int) -> str:
-    """Return what to call a user: by the account's name, or by the number where there is no account."""
+    """Return how to name a user in messages: by account, or by UID if there is no account."""
     try:
         return f"user {pwd.getpwuid(uid).pw_name}"
     except KeyError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Files of a source tree or a project directory: what they are like, whose they are, and where they come from."""
+"""Facts about the files of a source tree or a project directory: content, mode, owner, revision."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rendered_files(directory: Path, names: Iterable[str]) -> dict[str, dict[str,
         found[name] = {
             "sha256": hashlib.sha256(content).hexdigest(),
             "mode": f"{stat.S_IMODE(path.stat().st_mode):04o}",
-            # A machine that loses its power can leave a file without content; nobody's work is lost with it.
+            # A power failure can leave an empty file; overwriting it loses nothing.
             "managed": not content or MANAGED_MARK.encode() in head,
             "error": "",
         }
@@ -69,7 +69,7 @@ def unreadable_for_others(source: Path, names: Iterable[str]) -> list[str]:
 
 
 def with_carriage_returns(source: Path, names: Iterable[str]) -> list[str]:
-    """Return the text files whose lines end as Windows has them.
+    """Return the text files with Windows line endings.
 
     Args:
         source: The source tree.
@@ -98,7 +98,7 @@ def foreign_files(directory: Path, uid: int, except_names: Iterable[str] = ()) -
 
 
 def source_git(run: Run, source: Path) -> dict[str, str]:
-    """Return what git says of a source tree: where it comes from, without credentials, and its revision.
+    """Return the origin, without credentials, and the revision of a source tree.
 
     What is not known is empty: outside of a repository, without git, or where the tree belongs to another user. The revision
     ends with `-dirty` where files that git tracks were changed.
@@ -110,6 +110,6 @@ def source_git(run: Run, source: Path) -> dict[str, str]:
     git = ["git", "-C", str(source)]
     _code, url, _errors = run([*git, "remote", "get-url", "origin"])
     _code, revision, _errors = run([*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
-    # A path says nothing to anybody else.
+    # A local path means nothing elsewhere.
     public = re.match(r"(?!file:)[a-z+]+://|[\w.-]+@[\w.-]+:", url)
     return {"url": re.sub(r"(?<=://)[^/@]*@", "", url.strip()) if public else "", "revision": revision.strip()}

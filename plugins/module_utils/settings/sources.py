@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The settings of a run: where each value may come from, and which one holds.
+"""The settings of a run: the sources of values, and which one takes precedence.
 
 Pure functions, used on the controller (names, layers) and on the host (persisted choices, resolution).
 """
@@ -18,7 +18,7 @@ from ..core.suggestion import nearest
 STACK_PREFIX = "olympia_stack_"
 PREFIXES = (STACK_PREFIX, "olympia_docker_", "olympia_images_")
 
-# Names that addons-server's users know and that are not simply the upper-case end of a variable.
+# Names that addons-server's users know, and that are not simply the upper-case suffix of a variable.
 ALIASES: dict[str, str] = {
     "DOCKER_BUILD": "olympia_stack_build",
     "DOCKER_COMMIT": "olympia_stack_commit",
@@ -30,7 +30,7 @@ ALIASES: dict[str, str] = {
 # Read from the process environment besides OLYMPIA_*: what addons-server's own scripts export. Other tools own most short names: CI
 # images say with DOCKER_VERSION which engine they have, so what would pull an image is not among these.
 ENVIRONMENT_NAMES = ("COMPOSE_FILE", "DATA_BACKUP_SKIP", "DOCKER_BUILD", "DOCKER_COMMIT", "DOCKER_TARGET", "HOST_UID")
-# Everybody's names for what is no choice of ours; builds and the doctor look at them by themselves.
+# Common names that are no settings; builds and the doctor read them directly.
 COMMON_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 # Ansible's marks in descriptions, such as C(production).
@@ -41,7 +41,7 @@ SOURCES = ("command line", "environment", "persisted choice", "inventory", "host
 
 # Those that name a port of the host.
 PORTS = ("olympia_stack_http_port", "olympia_stack_frontend_port", "olympia_stack_mysql_port")
-# They say where the persisted choices are, so they cannot be among them.
+# They locate the persisted choices, so they cannot be among them.
 LOCATING = ("olympia_stack_instance", "olympia_stack_project_dir")
 
 
@@ -52,7 +52,7 @@ class Resolution:
     Attributes:
         values: Value by variable name.
         sources: One of SOURCES by variable name.
-        overruled: What weaker sources say, strongest first, each with source and value, by variable name.
+        overruled: Values of weaker sources, strongest first, each with source and value, by variable name.
         choices: The choices to persist, by variable name.
         problems: Values that their specification refuses.
     """
@@ -65,7 +65,7 @@ class Resolution:
 
 
 def variable_for(name: str, known: Iterable[str]) -> str | None:
-    """Return the role variable that a name from a command line means, or None.
+    """Return the role variable for a name from a command line, or None.
 
     Args:
         name: A full variable name in any case, a short upper-case name (HTTP_PORT) or an alias (DOCKER_TARGET).
@@ -97,7 +97,7 @@ def unknown_settings(names: Iterable[str], known: Iterable[str]) -> list[Problem
 
 
 def changed_by_others(resolution: Resolution, fixed: Iterable[str]) -> list[Problem]:
-    """Return a problem for each setting that only the inventory may give, and that has another value now.
+    """Return a problem for each setting that only the inventory may set, and that was set elsewhere.
 
     Args:
         resolution: The resolved settings.
@@ -112,14 +112,14 @@ def changed_by_others(resolution: Resolution, fixed: Iterable[str]) -> list[Prob
                     what=f"{short_name(name)} is up to the operator of this machine",
                     setting=name,
                     cause=f"it is '{encode(given)}', and the {resolution.sources[name]} has '{encode(resolution.values[name])}'",
-                    fix=f"Leave it out, or take a kept choice back: olympia up {short_name(name)}=",
+                    fix=f"Leave it out, or reset a persisted choice: olympia up {short_name(name)}=",
                 )
             )
     return problems
 
 
 def environment_layer(environment: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
-    """Return the settings that a process environment gives: variables in upper case, and a few short names.
+    """Return the settings in a process environment: variables in upper case, and a few short names.
 
     Args:
         environment: Names and values of the process.
@@ -136,7 +136,7 @@ def environment_layer(environment: Mapping[str, str], known: Iterable[str]) -> d
 
 
 def ignored(environment: Mapping[str, str], known: Iterable[str]) -> list[str]:
-    """Return the short names of settings that a process environment has, and that count only on a command line.
+    """Return the short names of settings in a process environment that are only valid on a command line.
 
     Args:
         environment: Names and values of the process.
@@ -184,13 +184,13 @@ def refusal(spec: Mapping[str, Any], value: Any, errors: Iterable[str]) -> str:
 def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping[str, Any]]) -> Resolution:
     """Resolve the settings from their layers.
 
-    An empty text on the command line or in the environment takes a persisted choice back.
+    An empty text on the command line or in the environment resets a persisted choice.
 
     Args:
         layers: Values by variable, by source (a name of SOURCES). A layer may be missing.
         specs: Option specification by variable, as in an argument specification; each has a default.
     """
-    # Slow to import, and the driver needs no more than the names.
+    # Slow to import, and the driver needs only the names.
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
     values: dict[str, Any] = {}
@@ -199,7 +199,7 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
     choices: dict[str, Any] = {}
     problems: list[Problem] = []
     for variable, spec in specs.items():
-        # Nothing at all, as of an inventory's key without a value, is not given.
+        # None, as of an inventory's key without a value, means not given.
         given = {source: layers.get(source, {}).get(variable) for source in SOURCES[:-1]}
         found = {source: value for source, value in given.items() if value is not None} | {
             "role default": spec["default"]

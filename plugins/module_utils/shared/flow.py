@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What one command gives to another, where one of them is a tenant's: neither is trusted to end, and what was cut off is not taken.
+"""A pipe between two commands, one of which runs as a tenant: with limits of time and size, and without accepting partial data.
 
-`tar | restic` would be taken for whole when tar dies: its reader sees the same end as of a whole one.
+In `tar | restic`, restic would save a partial archive if tar dies, because it sees the same end of file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DONE = b"olympia-whole\n"
 
 
 def said_when_whole(command: Sequence[str]) -> list[str]:
-    """Return a command that does the same, and that `flow` believes only when it has come to its end.
+    """Return a command that does the same, and reports to `flow` that it has finished.
 
     Args:
         command: The command and its arguments.
@@ -43,7 +43,7 @@ def flow(
     environment: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
 ) -> None:
-    """Give a command what another one prints. It sees the end of it only when the other one has ended well.
+    """Pipe the output of a command to another one, which sees the end of file only if the first one succeeds.
 
     Args:
         source: The command that prints.

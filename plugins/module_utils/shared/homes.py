@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The files that are mounted as home directories of tenants, and the room for them."""
+"""The files that are mounted as home directories of tenants, and the disk space for them."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def gib(size: int) -> str:
 
 
 def overcommitted(room: Room, growth: int, disks_dir: str) -> str:
-    """Return that home directories are promised more than there is, with the numbers; empty where they are not.
+    """Return a sentence if more space is promised to home directories than is free; empty otherwise.
 
-    The files are sparse and few are ever full, so that this is the operator's decision, and no error.
+    The files are sparse and rarely full, so this is the operator's decision, and not an error.
 
     Args:
         room: Where they are.
@@ -83,7 +83,7 @@ def found(folder: Path) -> list[dict[str, Any]]:
 
 
 def identity(image: Path) -> str:
-    """Return what tells a home directory from every other one: the UUID that ext4 has in its superblock.
+    """Return the unique ID of a home directory: the UUID in its ext4 superblock.
 
     Args:
         image: Its file.
@@ -94,7 +94,7 @@ def identity(image: Path) -> str:
 
 
 def progress(name: str) -> dict[str, Any]:
-    """Return how far a move to this machine has got: the home directory that it is about, the snapshot, and what is done of it.
+    """Return the progress of a move to this machine: the home directory, the snapshot, and the last step.
 
     Args:
         name: The tenant.
@@ -107,7 +107,7 @@ def progress(name: str) -> dict[str, Any]:
 
 
 def write_progress(name: str, reached: dict[str, Any]) -> None:
-    """Remember how far a move to this machine has got.
+    """Record the progress of a move to this machine.
 
     Args:
         name: The tenant.
@@ -117,7 +117,7 @@ def write_progress(name: str, reached: dict[str, Any]) -> None:
 
 
 def growth(tenants: Iterable[Mapping[str, Any]], folder: Path) -> int:
-    """Return how many bytes home directories do not take yet of those that their tenants are promised, made or not.
+    """Return how many bytes home directories may still grow, including those that do not exist yet.
 
     Args:
         tenants: The tenants, as the filter `tenants` gives them.

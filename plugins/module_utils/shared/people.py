@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The people who share machines: who they are, which machine each lives on, and which ports each has.
+"""The people who share machines: their settings, machines and ports.
 
 Pure functions.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from ..core.problem import Problem
 from ..settings.sources import PREFIXES
 
-# What useradd accepts everywhere, and what can be a part of a host name and name an instance.
+# Valid for useradd on every system, as part of a host name, and as an instance's name.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 # Types as `ssh -Q key` has them. sshd reads any other first word as options, which can do more than let somebody in.
 KEY = re.compile(
@@ -29,7 +29,7 @@ LOWEST_PORT, PORTS = 10000, 10
 # Above those that useradd gives by itself (login.defs(5): up to 600100000).
 FIRST_SUBID, SUBIDS = 600200000, 65536
 GROUP = "olympia-tenants"
-# The account that builds what several tenants run: set up like theirs, and nobody logs in to it.
+# The account that builds what several tenants run: set up like theirs, without logins.
 BUILDER, BUILDER_UID = "olympia-build", HIGHEST_UID + 1
 # Below it, a folder for the build cache of each source that several tenants run. Those who have the source may read it.
 BUILDS_DIR = "/var/lib/olympia/builds"
@@ -165,7 +165,7 @@ def _check(tenant: Tenant) -> Iterable[str]:
     for name in tenant.settings:
         # Others, such as ansible_become_user, would say as whom and where root's tasks run.
         if not name.startswith(PREFIXES):
-            yield f"'{name}' of {tenant.name} is no setting of an instance: those begin with {' or '.join(PREFIXES)}."
+            yield f"'{name}' of {tenant.name} is not a setting of an instance: those begin with {' or '.join(PREFIXES)}."
     for key in tenant.keys:
         if not KEY.fullmatch(key):
             yield f"'{key}' of {tenant.name} is not a public SSH key: give a line of an authorized_keys file, without options."

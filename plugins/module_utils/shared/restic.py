@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A tenant's repository of restic, where snapshots are that have left the machine.
+"""A tenant's restic repository, for snapshots that are kept off the machine.
 
-Root runs restic, because tenants may not know the password; what is in a snapshot is read and written by the tenant, and root only
-passes it on. Each tenant has a repository of their own, so that a mistake, a lock or a damage is one tenant's.
+Root runs restic, because tenants must not know the password; the tenant reads and writes the snapshot, and root only transfers
+it. Each tenant has a separate repository, so that a mistake, a lock or damage affects one tenant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .flow import SECONDS, flow, said_when_whole
 CACHE = "/var/cache/olympia/restic"
 FILE = "/snapshot.tar"  # in the repository; of all snapshots the same, so that they are of one kind for retention
 ANSWER = 1 << 24  # bytes that an answer may have
-# What restic says of a place with no repository; of one that it does not reach, too.
+# restic's message for a missing repository, and for one that it cannot reach.
 NONE_THERE = "Is there a repository at the following location?"
 # Run as the tenant. What has a snapshot's name is whole. systemd has a meaning of its own for two dollar signs.
 UNPACK = r"""
@@ -105,7 +105,7 @@ class Repository:
         Raises:
             Problem: It cannot be made, or read.
         """
-        # A file system that is not mounted would get a repository that nobody finds later.
+        # A repository below a mount point without its file system would not be found later.
         if self.folder.startswith("/") and not Path(self.folder).is_dir():
             raise Problem(f"There is no directory {self.folder}: mount it, or make it.")
         try:
@@ -117,7 +117,7 @@ class Repository:
         return []
 
     def save(self, directory: str, name: str, machine: str, keep: Mapping[str, int]) -> None:
-        """Save a snapshot in it, and remove what retention lets go.
+        """Save a snapshot in it, and remove those that retention does not cover.
 
         Args:
             directory: The folder of the instance's snapshots.

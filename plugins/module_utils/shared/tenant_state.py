@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What there is of a tenant on a machine, and what is lacking. Needs root."""
+"""The state of a tenant on a machine, and what has to change. Needs root."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ else:
 
 @dataclass(frozen=True)
 class Found:
-    """What there is of a tenant.
+    """The state of a tenant on a machine.
 
     Attributes:
         uid: Of the account; None without one.
@@ -104,7 +104,7 @@ def client_config(tenant: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def look(tenant: dict[str, Any], disks: Path) -> Found:
-    """Return what there is of a tenant.
+    """Return the state of a tenant.
 
     Args:
         tenant: The tenant.
@@ -128,17 +128,17 @@ def look(tenant: dict[str, Any], disks: Path) -> Found:
         mounted=os.path.ismount(home),
         lingers=(LINGER / name).exists(),
         client=client_config(tenant) if is_there else {},
-        # One that hangs is none.
+        # One that hangs counts as none.
         engine=is_there and not as_tenant.engine(name, tenant["uid"], ["version"])[0],
     )
 
 
 def assess(tenant: dict[str, Any], found: Found) -> tuple[list[str], list[Problem], dict[str, Any]]:
-    """Return what a tenant lacks in sentences, what stands in the way, and the same as a plan.
+    """Return what has to change for a tenant: in sentences, as problems, and as a plan.
 
     Args:
         tenant: The tenant.
-        found: What there is.
+        found: The state.
     """
     name, rootless = tenant["name"], tenant["engine"] == "rootless"
     groups = [GROUP] if rootless else [GROUP, "docker"]
@@ -155,13 +155,13 @@ def assess(tenant: dict[str, Any], found: Found) -> tuple[list[str], list[Proble
         "context": rootless and found.client is not None and not found.client.get("currentContext"),
     }
     sentences = {
-        "account": f"make the account {name}",
+        "account": f"create the account {name}",
         "subids": f"give {name} UIDs for containers",
         "disk": f"{plan['disk']} the home directory of {name}, {tenant['disk_gb']} GiB",
         "mount": f"mount the home directory of {name}",
-        "linger": f"let the systemd manager of {name} run without a session",
+        "linger": f"enable lingering for {name}",
         "engine": f"start the engine of {name}",
-        "context": f"set the docker client of {name} to that engine",
+        "context": f"configure the docker client of {name} for that engine",
     }
     problems = []
     if found.taken_by or (found.uid is not None and found.uid != tenant["uid"]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An instance whose data are replaced, as a whole or not at all."""
+"""Replace an instance's data, as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def quoted(text: str) -> str:
 
 
 class Replaceable(Instance):
-    """An instance, and what replaces what it holds."""
+    """An instance whose data can be replaced."""
 
     def check_admitted(self, upgrade: str = "") -> bool:
-        """Refuse a database server that must not open the volume; return whether it would bring it to its own format.
+        """Refuse a database server that must not open the volume; return whether it would upgrade it.
 
         Args:
-            upgrade: The series that may do that.
+            upgrade: The series that may upgrade it.
 
         Raises:
             Problem: It must not.
@@ -53,7 +53,7 @@ class Replaceable(Instance):
         return agreed
 
     def check_fits(self, manifest: dict[str, Any], force: bool) -> str:
-        """Refuse a snapshot that the instance cannot use, and return a warning where it is used all the same.
+        """Refuse a snapshot that the instance cannot use, and return a warning if it is forced.
 
         Args:
             manifest: The snapshot's manifest.
@@ -90,7 +90,7 @@ class Replaceable(Instance):
         return f"{said}. It is restored all the same, as --force says: what reads those tables may fail."
 
     def replace(self, source: str, fill: dict[str, Any]) -> None:
-        """Replace what volumes hold, all of them or none.
+        """Replace the content of volumes, all of them or none.
 
         Args:
             source: What they are filled from, for messages.
@@ -111,40 +111,40 @@ class Replaceable(Instance):
             self.journal.unlink(missing_ok=True)
             raise
         self.stop()
-        # From here on there is no way back.
+        # This is the point of no return.
         self._write_journal("replace", source, staged)
         self.settle()
 
     def stop(self) -> None:
-        """Stop what uses the volumes, or remembers what they held."""
+        """Stop the services that use the volumes, or cache their data."""
         remembering = [
             str(one["id"])
             for one in engine_objects.containers(run, self.name)
             if one["service"] in FORGETFUL and one["state"] == "running"
         ]
-        # A paused server that were woken later would go on with what is not there any more.
+        # A paused server that is resumed later would continue with the old data.
         running = [*self.volumes.users(self.parts.values(), "paused"), *remembering]
         try:
             volumes.execute(["stop", *running]) if running else ""
         except Problem:
-            # One that has ended by itself meanwhile is as good.
+            # A container may have stopped by itself.
             if self.volumes.users(self.parts.values(), "paused"):
                 raise
 
     def settle(self) -> str:
-        """Finish a restore from where all is there to finish it, or take it back; return what was done, in a sentence."""
+        """Finish an interrupted restore, or roll it back if it cannot be finished; return what was done, as a sentence."""
         journal = json.loads(self.journal.read_text(encoding="utf-8"))
         self.volumes.sweep()
         if journal["step"] == "replace":
             self.stop()
-            # Migrations and search index are to be looked after again.
+            # Migrations and search index have to be checked again.
             (self.project / remembered.INITIALIZED).unlink(missing_ok=True)
             for volume, staged in journal["volumes"].items():
                 self.volumes.replace(volume, staged)
-        # In this order: without the volumes beside them, the journal would have the data replaced by nothing.
+        # In this order: with a journal and without the staged volumes, the next run would replace the data by nothing.
         self.journal.unlink()
         self.volumes.unstage()
-        done = "was finished" if journal["step"] == "replace" else "was taken back: the data are as they were before"
+        done = "was finished" if journal["step"] == "replace" else "was rolled back: the data are unchanged"
         return f"The interrupted restore from {journal['source']} {done}."
 
     def _write_journal(self, step: str, source: str, staged: dict[str, str]) -> None:
@@ -154,7 +154,7 @@ class Replaceable(Instance):
         )
 
     def restore(self, folder: Path, manifest: dict[str, Any]) -> None:
-        """Give the instance what a snapshot holds.
+        """Replace the instance's data with a snapshot's.
 
         Args:
             folder: The snapshot.
@@ -168,7 +168,7 @@ class Replaceable(Instance):
             def fill(staged: str) -> None:
                 self.volumes.unpack(folder / part["file"], staged, self.parts[part["name"]])
                 if part["name"] == "database":
-                    # It starts here first: what does not start replaces nothing.
+                    # It is started here first, so that data that do not start replace nothing.
                     self.volumes.ask(staged, self.password_sql())
 
             return fill
@@ -176,7 +176,7 @@ class Replaceable(Instance):
         self.replace(str(folder), {part["name"]: unpack(part) for part in manifest["parts"]})
 
     def load(self, file: Path) -> None:
-        """Give the instance the database in a file of SQL.
+        """Replace the instance's database with a file of SQL.
 
         Args:
             file: The file.
@@ -196,6 +196,6 @@ class Replaceable(Instance):
         self.replace(str(file), {"database": fill})
 
     def password_sql(self) -> str:
-        """Return the SQL that gives the server's root the instance's password: a snapshot may bring another one's."""
+        """Return the SQL that sets the root password to the instance's: a snapshot may have another one."""
         users = "'root'@'%'", "'root'@'localhost'"
         return "\n".join(f"ALTER USER IF EXISTS {user} IDENTIFIED BY {quoted(self.password)};" for user in users)

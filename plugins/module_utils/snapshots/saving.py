@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What an instance holds, and how a snapshot of it is saved."""
+"""Save snapshots of an instance's data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ APPLIED = f"SELECT CONCAT(app, '.', name) FROM {DATABASE}.django_migrations ORDE
 
 
 class Instance:
-    """An instance, and what it holds."""
+    """An instance and its data."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         """Name it.
@@ -42,10 +42,10 @@ class Instance:
         self.journal = self.project / remembered.RESTORE
 
     def check_present(self) -> None:
-        """Refuse an instance that has nothing to save, or nothing to save it with.
+        """Refuse an instance without the volumes and images that a snapshot needs.
 
         Raises:
-            Problem: A volume or an image is not there.
+            Problem: A volume or an image does not exist.
         """
         up = f"Bring it up first: olympia up INSTANCE={self.name}"
         for part, volume in self.parts.items():
@@ -54,8 +54,8 @@ class Instance:
         for image in self.images.values():
             if not engine_objects.image_id(run, image):
                 raise Problem(
-                    f"The image {image} is not here, without which the data of {self.name} cannot be read. {up}. To destroy "
-                    "without an automatic snapshot: SNAPSHOTS_KEPT=0"
+                    f"The image {image} does not exist here, and the data of {self.name} cannot be read without it. {up}. To "
+                    "destroy without an automatic snapshot: SNAPSHOTS_KEPT=0"
                 )
 
     def server(self) -> str:
@@ -68,7 +68,7 @@ class Instance:
         return ["exec", "--interactive", "--env=MYSQL_PWD", server, "sh", "-c", command]
 
     def database_state(self) -> tuple[str, list[str]]:
-        """Return the version of the database server, and the migrations that the database has had.
+        """Return the version of the database server, and the applied migrations.
 
         Raises:
             Problem: The server does not answer.
@@ -85,7 +85,7 @@ class Instance:
         volume = self.parts["database"]
         opening = self.volumes.opening(volume)
         if not opening.fits:
-            # Only the server of before could tell more, and a copy of the files is as good without.
+            # Only the previous server could read more; a copy of the files does not need it.
             return opening.volume, []
         answer = self.volumes.ask(volume, f"SELECT VERSION() UNION ALL {there} INTO OUTFILE '{volumes.OUTPUT}';")
         version, count = answer.splitlines()
@@ -94,13 +94,13 @@ class Instance:
         return version, self.volumes.ask(volume, f"{APPLIED} INTO OUTFILE '{volumes.OUTPUT}';").splitlines()
 
     def save(self, folder: Path) -> int:
-        """Save a snapshot, and return what it takes, in bytes.
+        """Save a snapshot, and return its size in bytes.
 
         Args:
             folder: The snapshot, which must not exist.
 
         Raises:
-            Problem: It cannot be saved. Nothing of it is left then.
+            Problem: It cannot be saved, and nothing of it is kept.
         """
         store.sweep(self.root, self.name)
         self.volumes.sweep()
@@ -138,7 +138,7 @@ class Instance:
         return sum(path.stat().st_size for path in folder.iterdir())
 
     def save_before(self, what: str) -> str:
-        """Save an automatic snapshot, remove the oldest ones, and return its folder; the empty string where none is wanted.
+        """Save an automatic snapshot, remove the oldest ones, and return its folder; the empty string if none is wanted.
 
         Args:
             what: What it is made before.
@@ -166,12 +166,12 @@ class Instance:
         return str(folder)
 
     def left_out(self) -> str:
-        """Return why a night leaves nothing of the instance; the empty string where it does.
+        """Return why an instance is skipped at night; the empty string if it is not.
 
-        Its volume tells, not what is remembered of its initialization: a restore forgets that until the next 'up'.
+        It depends on the volume, not on the recorded initialization, which a restore removes until the next 'up'.
 
         Raises:
-            Problem: The engine does not tell.
+            Problem: The engine does not answer.
         """
         if self.kept < 1:
             return "NIGHTLY_KEPT says that none is kept"

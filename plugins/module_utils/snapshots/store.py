@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Snapshots as they lie on a host's disk: where, what is in one, and whether it fits an instance.
+"""Snapshots on a host's disk: location, manifest, verification, retention.
 
-A snapshot is a folder `<snapshots>/<instance>/<name>` with a manifest and a compressed archive for each part. It is made under
-another name and renamed when all of it is on the disk: what has a snapshot's name is whole.
+A snapshot is a folder `<snapshots>/<instance>/<name>` with a manifest and a compressed archive for each part. It is written under
+another name and renamed when it is complete and on disk: what has a snapshot's name is complete.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from ..core.problem import Problem
 FORMAT = 1  # of the manifest; docs/snapshots.md describes it
 MANIFEST = "manifest.json"
 AUTOMATIC = "auto-"
-NIGHTLY = "nightly"  # what the automatic ones that nights leave are named after; they are counted by themselves
+NIGHTLY = "nightly"  # suffix of the automatic ones of nights; they are counted separately
 UNFINISHED = ".unfinished-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 CHUNK = 2**20  # bytes
 
 
 def time_name(now: datetime) -> str:
-    """Return the name of a snapshot that nobody has named; names sort by time.
+    """Return the name of a snapshot without a given name; names sort by time.
 
     Args:
         now: The time, in UTC.
@@ -58,7 +58,7 @@ def locate(root: Path, instance: str, name: str) -> Path:
         name: Its name, or `INSTANCE/NAME`.
 
     Raises:
-        Problem: That is no name.
+        Problem: The name is invalid.
     """
     owner, slash, own = name.rpartition("/")
     if not NAME.fullmatch(own) or (slash and not NAME.fullmatch(owner)):
@@ -77,7 +77,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         folder: The snapshot.
 
     Raises:
-        Problem: There is none that this release reads.
+        Problem: It is missing, damaged, or has another format.
     """
     if not folder.is_dir():
         raise Problem(
@@ -122,14 +122,14 @@ def found(root: Path) -> list[dict[str, Any]]:
 
 
 def newest(root: Path, instance: str) -> str:
-    """Return the name of the snapshot that somebody has saved last.
+    """Return the name of the last snapshot that was not saved automatically.
 
     Args:
         root: The folder of all snapshots.
         instance: Whose.
 
     Raises:
-        Problem: Nobody has saved one.
+        Problem: There is none.
     """
     names = [
         one["name"]
@@ -146,12 +146,12 @@ def newest(root: Path, instance: str) -> str:
 
 
 def superfluous(names: Iterable[str], kept: int, nightly: bool = False) -> list[str]:
-    """Return the automatic snapshots that are more than are kept, the oldest first.
+    """Return the automatic snapshots that exceed the number to keep, the oldest first.
 
     Args:
         names: Names of an instance's snapshots.
         kept: How many of the automatic ones are kept.
-        nightly: Whether it is about those that nights leave, or about all others: neither push the others out.
+        nightly: Whether to count those of nights, or all others: neither displace the others.
     """
     automatic = sorted(name for name in names if name.startswith(AUTOMATIC))
     counted = [name for name in automatic if name.endswith(f"-{NIGHTLY}") == nightly]
@@ -168,7 +168,7 @@ def checksum(path: Path) -> str:
 
 
 def check_whole(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Refuse a snapshot whose parts are not what was saved.
+    """Refuse a snapshot whose parts have changed since it was saved.
 
     Args:
         folder: The snapshot.
@@ -191,13 +191,13 @@ def check_whole(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def verify(folder: Path) -> None:
-    """Read a new snapshot again, and remove it where it is not what was saved: it would be taken for one that can be restored.
+    """Verify a new snapshot, and remove it if it is damaged.
 
     Args:
         folder: The snapshot.
 
     Raises:
-        Problem: It is not, and gone.
+        Problem: It was damaged, and is removed.
     """
     try:
         check_whole(folder, read_manifest(folder))
@@ -207,7 +207,7 @@ def verify(folder: Path) -> None:
 
 
 def newer_migrations(manifest: Mapping[str, Any], known: Collection[str]) -> list[str]:
-    """Return the migrations of a snapshot that an instance's code does not know: its schema is newer.
+    """Return the migrations of a snapshot that are unknown to an instance's code: its schema is newer.
 
     Args:
         manifest: The snapshot's manifest.
@@ -217,7 +217,7 @@ def newer_migrations(manifest: Mapping[str, Any], known: Collection[str]) -> lis
 
 
 def synchronize(path: Path) -> None:
-    """Have the disk know what was written to a file or a folder."""
+    """Flush a file or a folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -226,7 +226,7 @@ def synchronize(path: Path) -> None:
 
 
 def write_whole(path: Path, content: str) -> None:
-    """Write a file that is there as a whole or not at all, for its owner only.
+    """Write a file atomically, readable for its owner only.
 
     Args:
         path: The file.
@@ -246,7 +246,7 @@ def write_whole(path: Path, content: str) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a snapshot. While that goes on, it has no snapshot's name any more.
+    """Remove a snapshot, after renaming it so that nobody takes it for a complete one.
 
     Args:
         folder: The snapshot.
@@ -257,7 +257,7 @@ def remove(folder: Path) -> None:
 
 
 def sweep(root: Path, instance: str) -> None:
-    """Remove what interrupted runs have left of snapshots.
+    """Remove incomplete snapshots of interrupted runs.
 
     Args:
         root: The folder of all snapshots.
@@ -271,13 +271,13 @@ def sweep(root: Path, instance: str) -> None:
 
 @contextlib.contextmanager
 def making(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill that gets the snapshot's name when it is full and on the disk, and goes when it does not get so far.
+    """Yield a folder to fill. It is renamed to the snapshot when it is complete and on disk, and removed on failure.
 
     Args:
         folder: The snapshot.
 
     Raises:
-        Problem: There is one of that name, or no place for it.
+        Problem: The name is taken, or the snapshot cannot be written.
     """
     if folder.exists():
         raise Problem(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a move of a tenant to another machine is: from where, and how much of it is done. Runs on the controller."""
+"""Plan the move of a tenant to another machine: from where, and the steps that are done. Runs on the controller."""
 
 from __future__ import annotations
 
