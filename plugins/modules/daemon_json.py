@@ -72,7 +72,7 @@ changed_keys:
   elements: str
   sample: ["registry-mirrors"]
 effect:
-  description: What a running engine needs to apply the change: V(none), V(reload) or V(restart).
+  description: What a running engine needs to apply the change, V(none), V(reload) or V(restart).
   returned: success
   type: str
 backup_file:

@@ -48,7 +48,7 @@ snapshots:
       description: Disk space that it uses, in bytes.
       type: int
     automatic:
-      description: Whether it was saved automatically: before an operation that replaces or removes data, or at night.
+      description: Whether it was saved automatically, before an operation that replaces or removes data, or at night.
       type: bool
     problem:
       description: Why it cannot be restored, according to its manifest. Empty if it can.

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: source_checkout
 short_description: Clone a repository once, and keep the clone current without touching anybody's work
 description:
-  - Clones if the folder is empty or missing. An existing clone is updated only if no work gets lost: it has to be clean, on the
+  - Clones if the folder is empty or missing. An existing clone is updated only if no work gets lost. It has to be clean, on the
     branch (or the commit) that this module has checked out, and without commits of its own. Otherwise it is left alone, and the
     result says why. M(ansible.builtin.git) resets the branch or fails.
   - Files get modes as with umask 0022, regardless of the user's, because the modes are part of a build's input.
