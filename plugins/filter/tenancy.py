@@ -60,7 +60,7 @@ def move_plan(found: Mapping[str, Mapping[str, Any]], name: str, to: str, asked:
         found: The answer of homes_info, by machine.
         name: The tenant.
         to: Where the list of tenants says that they live.
-        asked: Where they are to be moved; empty where nobody has said it.
+        asked: Where they are to be moved; empty if nobody has said it.
     """
     try:
         return moves.plan(found, name, to, asked)

@@ -95,7 +95,7 @@ def health(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def image(reference: str) -> dict[str, str]:
-    """Return an image's reference, ID and digest; the latter two empty where it is missing.
+    """Return an image's reference, ID and digest; the latter two empty if it is missing.
 
     Args:
         reference: What names it.

@@ -116,7 +116,7 @@ DOCKERD_PATH = "/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin"
 
 
 def read(module: AnsibleModule, path: Path) -> tuple[str, dict[str, Any]]:
-    """Return text and content of the file, both empty where there is none; end the module if it cannot be merged with."""
+    """Return text and content of the file, both empty if there is none; fail if it cannot be merged."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

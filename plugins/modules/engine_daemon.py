@@ -82,7 +82,7 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https
 
 
 def running_pid(pid_file: Path = PID_FILE, program: str = "dockerd") -> int | None:
-    """Return the process ID in a file, None where that is not the live program, whatever the file says.
+    """Return the process ID in a file, None if that is not the live program, whatever the file says.
 
     The number may meanwhile belong to another program. A zombie is not alive either: where the first process is no
     real init nobody collects it.

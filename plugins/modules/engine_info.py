@@ -63,10 +63,10 @@ problems:
       description: What to do.
       type: str
     setting:
-      description: The variable to change. Empty where there is none.
+      description: The variable to change. Empty if there is none.
       type: str
 refusal:
-  description: The problems as a message. Empty where there are none.
+  description: The problems as a message. Empty if there are none.
   returned: success
   type: str
 plan:

@@ -249,7 +249,7 @@ def look(values: dict[str, Any], project: Path, files: list[str], build: bool) -
 
 
 def probe_origin(values: dict[str, Any], engine_facts: dict[str, Any]) -> str:
-    """Return the origin that `auto` means on this host, or the empty string where it cannot be told or is not asked.
+    """Return the origin that `auto` means on this host, or the empty string if it cannot be told or is not asked.
 
     Args:
         values: The resolved settings.
@@ -267,7 +267,7 @@ def probe_database(values: dict[str, Any], origin: str, derived: dict[str, str])
 
     Args:
         values: The resolved settings.
-        origin: The image origin, or the empty string where it cannot be told yet.
+        origin: The image origin, or the empty string if it cannot be told yet.
         derived: The derived section of its `.env`.
     """
     wanted, mirror = values["olympia_images_database"], values["olympia_images_mirror"]

@@ -53,7 +53,7 @@ pushed:
   returned: success
   type: bool
 digest:
-  description: The image's digest in the registry, or the empty string where it was not pushed.
+  description: The image's digest in the registry, or the empty string if it was not pushed.
   returned: success
   type: str
   sample: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef

@@ -56,13 +56,13 @@ present:
   elements: str
   sample: ["olympia/redis:bookworm-3b775dd8f68c"]
 sources:
-  description: Package sources of the images. Empty where no mirror is known.
+  description: Package sources of the images. Empty if no mirror is known.
   returned: success
   type: list
   elements: str
   sample: ["deb http://mirror.example.org/debian bookworm main"]
 mysql:
-  description: Package source of MySQL's image. Empty where the database server is MariaDB.
+  description: Package source of MySQL's image. Empty if the database server is MariaDB.
   returned: success
   type: str
   sample: "deb http://mirror.example.org/debian sid main"

@@ -110,7 +110,7 @@ def awaited_containers(project: str, service: str) -> list[dict[str, Any]]:
 
 
 def started(containers: Iterable[Mapping[str, Any]], service: str) -> str:
-    """Return when the running container of a service was started; the empty string where none runs.
+    """Return when the running container of a service was started; the empty string if none runs.
 
     Args:
         containers: The project's, as `engine_objects.containers` gives them.

@@ -151,7 +151,7 @@ def certificate_error(bundle: str) -> str:
 
 
 def volume_files(volume: str) -> list[str] | None:
-    """Return the names in a volume, or None where that is nobody's to see but root's."""
+    """Return the names in a volume, or None if that is nobody's to see but root's."""
     code, output, _errors = run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume])
     try:
         return None if code else sorted(path.name for path in Path(output.strip()).iterdir())
@@ -160,7 +160,7 @@ def volume_files(volume: str) -> list[str] | None:
 
 
 def refusal(settings: dict[str, Any]) -> tuple[str, str]:
-    """Return why the database server must not open its volume, and what to do; empty where it may, or where nobody can tell.
+    """Return why the database server must not open its volume, and what to do; empty if it may, or where nobody can tell.
 
     Args:
         settings: Derived settings, of an instance that has a volume.
@@ -191,7 +191,7 @@ def unreached(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def owner(path: Path) -> int | None:
-    """Return the UID that a path belongs to, or None where there is nothing to see."""
+    """Return the UID that a path belongs to, or None if there is nothing to see."""
     try:
         return path.stat().st_uid
     except OSError:

@@ -117,7 +117,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The snapshot, or the file of SQL; empty where none was made.
+  description: The snapshot, or the file of SQL; empty if none was made.
   returned: always
   type: str
   sample: /srv/olympia/snapshots/two/before-the-migration
@@ -130,7 +130,7 @@ bytes:
   returned: when one was saved
   type: int
 automatic:
-  description: The automatic snapshot that was saved before; empty where none was.
+  description: The automatic snapshot that was saved before; empty if none was.
   returned: always
   type: str
 rc:

@@ -107,7 +107,7 @@ def projects(folder: Path) -> dict[str, dict[str, str]]:
 
 
 class Engine:
-    """What the engine knows of instances; nothing where none answers."""
+    """What the engine knows of instances; nothing if none answers."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """Ask it.
@@ -163,7 +163,7 @@ class Engine:
         return not self._grouped and engine_socket(run) == f"/run/user/{os.getuid()}/docker.sock"
 
     def memory(self) -> dict[str, int]:
-        """Return what each running container uses, in bytes, by ID; nothing where the engine cannot tell that."""
+        """Return what each running container uses, in bytes, by ID; nothing if the engine cannot tell that."""
         if not self._grouped:
             # It would give each container the same number, which is about all of the user's processes.
             return {}

@@ -95,7 +95,7 @@ OWN_CERTIFICATE = "/etc/olympia/proxy/proxy.crt"
 
 
 def said(command: Sequence[str]) -> str:
-    """Return what a command prints; empty where it fails.
+    """Return what a command prints; empty if it fails.
 
     Args:
         command: The command and its arguments.
@@ -105,7 +105,7 @@ def said(command: Sequence[str]) -> str:
 
 
 def engine_versions(tenants: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Return the version of each tenant's own engine, by name; empty where it does not answer.
+    """Return the version of each tenant's own engine, by name; empty if it does not answer.
 
     Args:
         tenants: The tenants.

@@ -73,7 +73,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.core.files import f
 
 
 def current(path: Path) -> tuple[str, int]:
-    """Return the content and mode of a file; an empty text and mode 0 where there is none.
+    """Return the content and mode of a file; an empty text and mode 0 if there is none.
 
     Args:
         path: The file.

@@ -58,7 +58,7 @@ failures:
   type: list
   elements: str
 report:
-  description: The JUnit report, or the empty string where there is none.
+  description: The JUnit report, or the empty string if there is none.
   returned: success, but not in check mode
   type: str
 stdout:

@@ -166,7 +166,7 @@ class Clone:
         return "", self.git("rev-parse", "--verify", f"{version}^{{commit}}")
 
     def not_to_touch(self, repo: str) -> str:
-        """Return why the clone stays as it is, whatever the repository has; empty where nothing of that kind is in the way.
+        """Return why the clone stays as it is, whatever the repository has; empty if nothing of that kind is in the way.
 
         Args:
             repo: The repository's address.
@@ -182,7 +182,7 @@ class Clone:
         return ""
 
     def not_to_move(self, version: str) -> str:
-        """Return why the clone stays on the commit that it is on; empty where nothing keeps it there.
+        """Return why the clone stays on the commit that it is on; empty if nothing keeps it there.
 
         Args:
             version: What it is to be on.
@@ -229,7 +229,7 @@ class Clone:
         return why, not why and commit != self.commit()
 
     def update(self, repo: str, version: str) -> str:
-        """Move the clone on, and return why it stays as it is, in a sentence; empty where it does not.
+        """Move the clone on, and return why it stays as it is, in a sentence; empty if it does not.
 
         Args:
             repo: The repository's address.

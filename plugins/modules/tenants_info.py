@@ -74,7 +74,7 @@ problems:
   type: list
   elements: dict
 refusal:
-  description: The problems as a message. Empty where there are none.
+  description: The problems as a message. Empty if there are none.
   returned: success
   type: str
 origin:

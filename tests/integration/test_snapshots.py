@@ -177,9 +177,9 @@ def arguments(volumes: Volumes, tmp_path: Path) -> dict[str, Any]:
 def test_the_module_saves_and_lists_and_loads_where_nothing_runs(
     volumes: Volumes, arguments: dict[str, Any], tmp_path: Path, run_module: Callable[..., dict[str, Any]]
 ) -> None:
-    planned = run_module("snapshot", arguments | {"name": "one"}, check_mode=True)
+    planned = run_module("instance_snapshot", arguments | {"name": "one"}, check_mode=True)
     assert (planned["changed"], (tmp_path / "snapshots").exists()) == (True, False)
-    saved = run_module("snapshot", arguments | {"name": "one"})
+    saved = run_module("instance_snapshot", arguments | {"name": "one"})
     assert saved["changed"], saved
     manifest = json.loads(Path(saved["path"], "manifest.json").read_text())
     assert "MariaDB" in manifest["database_version"]
@@ -188,7 +188,7 @@ def test_the_module_saves_and_lists_and_loads_where_nothing_runs(
     def load(text: str) -> dict[str, Any]:
         file = tmp_path / "some.sql"
         file.write_text(text)
-        return run_module("snapshot", arguments | {"state": "loaded", "file": str(file)})
+        return run_module("instance_snapshot", arguments | {"state": "loaded", "file": str(file)})
 
     def names() -> list[str]:
         return volumes.ask(
@@ -211,16 +211,16 @@ def test_the_module_saves_and_lists_and_loads_where_nothing_runs(
     # The newest automatic one has what was there before the one that was refused.
     newest = json.loads(Path(listed[-1]["path"], "manifest.json").read_text())
     assert newest["migrations"] == ["addons.0001_initial"]
-    removed = run_module("snapshot", arguments | {"state": "absent", "name": "one"})
+    removed = run_module("instance_snapshot", arguments | {"state": "absent", "name": "one"})
     assert removed["changed"]
-    assert not run_module("snapshot", arguments | {"state": "absent", "name": "one"})["changed"]
+    assert not run_module("instance_snapshot", arguments | {"state": "absent", "name": "one"})["changed"]
 
 
 def test_what_was_never_up_has_nothing_to_save(
     volumes: Volumes, tmp_path: Path, run_module: Callable[..., dict[str, Any]]
 ) -> None:
     result = run_module(
-        "snapshot",
+        "instance_snapshot",
         {
             "instance": volumes.instance,
             "directory": str(tmp_path / "snapshots"),

@@ -50,9 +50,9 @@ def test_a_value_may_have_an_equals_sign() -> None:
 @pytest.mark.parametrize(
     ("direction", "given", "words"),
     [
-        ("from", "type=s3,bucket=x", "its type is none of registry, local, gha"),
-        ("to", "type=inline", "its type is none of registry, local, gha"),
-        ("from", "ref=registry.test/cache", "its type is none of"),
+        ("from", "type=s3,bucket=x", "its type is not one of registry, local, gha"),
+        ("to", "type=inline", "its type is not one of registry, local, gha"),
+        ("from", "ref=registry.test/cache", "its type is not one of"),
         ("from", "type=registry", "a cache of type registry needs ref=..."),
         ("to", "type=registry,ref=", "a cache of type registry needs ref=..."),
         ("from", "", "a cache of type registry needs ref=..."),

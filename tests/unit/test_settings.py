@@ -154,5 +154,5 @@ def test_the_environment_gives_only_names_that_are_ours() -> None:
 def test_a_refused_choice_is_answered_with_those_there_are() -> None:
     spec = {"type": "str", "default": "", "choices": ["", "a", "b"], "description": "Say C(a) or C(b)."}
     (problem,) = settings.resolve({"command line": {"olympia_stack_x": "c"}}, {"olympia_stack_x": spec}).problems
-    assert problem.cause == "'c' is none of a, b (from: command line)"
+    assert problem.cause == "'c' is not one of a, b (from: command line)"
     assert problem.fix == "X takes: Say a or b."

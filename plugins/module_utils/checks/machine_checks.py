@@ -34,11 +34,11 @@ class Machine:
         needs: What bootstrap would change, in sentences.
         problems: Why it cannot, as plain data.
         expired: Names of the expired tenants.
-        fence: The rules that close ports, as nft lists them; None where they are not loaded.
+        fence: The rules that close ports, as nft lists them; None if they are not loaded.
         squatters: Who listens on a port of a tenant's, and is neither that tenant nor root, by a sentence for the port.
         proc: Options that /proc is mounted with.
         installed: Version of the engine that is installed; empty without one.
-        engines: Version of each tenant's own engine, by name; empty where it does not answer.
+        engines: Version of each tenant's own engine, by name; empty if it does not answer.
         room: Of the file system with the home directories' files.
         disks_dir: Their folder.
         growth: How many bytes they may take besides, all together.
@@ -48,7 +48,7 @@ class Machine:
         web_server: Whether the web server runs.
         certificate: Path of its certificate.
         own_certificate: Whether that one was made on the machine.
-        certificate_end: When it ends, as openssl writes it; empty where that cannot be read.
+        certificate_end: When it ends, as openssl writes it; empty if that cannot be read.
         now: The time, in seconds since 1970.
         failed_units: Names of units that failed; None where systemd does not say it.
     """

@@ -44,7 +44,7 @@ def mirror_urls(origin: str, image_sources: Iterable[str], pip_config: str, npm_
 
 
 def skew(answer: Mapping[str, Any]) -> float | None:
-    """Return how many seconds this host's clock is ahead of a server's, or None where the server tells no time.
+    """Return how many seconds this host's clock is ahead of a server's, or None if the server tells no time.
 
     Args:
         answer: The server's `date` and `age`, and the host's time `at` which it came.

@@ -20,7 +20,7 @@ class Verdict:
     Attributes:
         state: One of OK, WARNING, FAILED, UNKNOWN.
         evidence: What was found.
-        fix: What to do, as a sentence; empty where nothing is to be done.
+        fix: What to do, as a sentence; empty if nothing is to be done.
         safe: Whether `--fix` can do that.
     """
 

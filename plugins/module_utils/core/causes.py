@@ -165,7 +165,7 @@ def ended_together(containers: Collection[Mapping[str, Any]]) -> bool:
     """Return whether all of several services have exited, as when the engine or the machine stops.
 
     Args:
-        containers: The project's, as `host.containers` gives them.
+        containers: The project's, as `engine_objects.containers` returns them.
     """
     return len(containers) > 1 and all(entry["state"] == "exited" for entry in containers)
 

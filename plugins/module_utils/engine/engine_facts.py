@@ -188,7 +188,7 @@ def _pending() -> str | None:
 
 
 def _held_version() -> str:
-    """Return the version that an earlier run has held the engine at; the empty string where it has not."""
+    """Return the version that an earlier run has held the engine at; the empty string if it has not."""
     try:
         match = re.search(r"^Pin: version 5:(\S+)-\*$", HOLD_FILE.read_text(encoding="ascii"), re.MULTILINE)
     except FileNotFoundError:

@@ -51,7 +51,7 @@ def assess(facts: Mapping[str, Any], options: EngineOptions) -> dict[str, Any]:
 
     :param facts: what `gather` returns.
     :returns: `needs`, one sentence for each change; `plan`, the same for the role's tasks; `problems`, the reasons
-        why that cannot be done, empty where nothing needs to be changed.
+        why that cannot be done, empty if nothing needs to be changed.
     """
     docker = facts["docker"]
     needs: list[str] = []

@@ -77,7 +77,7 @@ def _is_docker_repository(source: AptSource, repository_url: str) -> bool:
 
 
 def choose_source(facts: Mapping[str, Any], options: EngineOptions) -> tuple[str | None, str]:
-    """Return where missing packages come from, with the reason; None where the asked repository does not answer.
+    """Return where missing packages come from, with the reason; None if the asked repository does not answer.
 
     What is installed already decides for a missing plugin: packages of both sources do not go together.
     """

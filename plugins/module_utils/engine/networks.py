@@ -25,7 +25,7 @@ DEVICES, ROUTES = Path("/sys/class/net"), Path("/proc/net/route")
 def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Return the names of the engine's networks, which are idle or have lost their bridge, and how many more there is room for.
 
-    None where the engine does not tell.
+    None if the engine does not tell.
 
     Args:
         run: Runs a command.
@@ -50,7 +50,7 @@ def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def without_bridge(found: Iterable[Mapping[str, Any]], devices: Path = DEVICES) -> list[str] | None:
-    """Return the networks whose bridge is not among this host's devices; None where none is, for it is not this host's engine.
+    """Return the networks whose bridge is not among this host's devices; None if all are, because it is not this host's engine.
 
     Args:
         found: The networks, as `docker network inspect` has them.

@@ -12,7 +12,7 @@ MINIMUM = {"engine": (25, 0), "buildx": (0, 13), "compose": (2, 24)}
 
 
 def parse_version(text: str | None) -> tuple[int, int] | None:
-    """Return major and minor of a version such as `v0.13.1+ds1` or `26.1.5+dfsg1`; None where there is none."""
+    """Return major and minor of a version such as `v0.13.1+ds1` or `26.1.5+dfsg1`; None if there is none."""
     match = re.match(r"v?(\d+)\.(\d+)", text or "")
     return (int(match[1]), int(match[2])) if match else None
 

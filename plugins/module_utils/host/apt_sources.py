@@ -104,7 +104,7 @@ def read_host_sources(directory: Path = APT_DIRECTORY) -> list[AptSource]:
 
 
 def why_unusable(source: AptSource, suite: str, component: str, architecture: str) -> str:
-    """Return why apt gets no packages for a host from a source; the empty string where it does.
+    """Return why apt gets no packages for a host from a source; the empty string if it does.
 
     :param suite: what the host needs, as are the next two.
     :param architecture: as dpkg names it.

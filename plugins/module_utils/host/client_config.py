@@ -45,7 +45,7 @@ def pip_files(environment: Mapping[str, str]) -> list[Path]:
 
 
 def pip_config(files: list[Path] | None = None, environment: Mapping[str, str] | None = None) -> str:
-    """Return a pip configuration with the host's package indexes, or the empty string where it uses pip's own.
+    """Return a pip configuration with the host's package indexes, or the empty string if it uses pip's own.
 
     Indexes that are files on the host are left out: a build does not see them.
 

@@ -22,7 +22,7 @@ SITE_TIMEOUT = 5  # seconds that a site may take to say anything
 
 
 def site_error(site: dict[str, Any]) -> str:
-    """Return why a site does not answer where it is published; the empty string where it does, with no error of a server's.
+    """Return why a site does not answer where it is published; the empty string if it does, with no error of a server's.
 
     Args:
         site: The `address` of this host that its port is bound to, and that `port`.
@@ -68,9 +68,9 @@ class UrlAnswer:
 
     Attributes:
         error: Why that failed, or the empty string.
-        status: The HTTP status; 0 where no server answered.
-        date: The server's clock, as its Date header says; empty where there is none.
-        age: Seconds that a cache on the way has kept the answer, as its Age header says; empty where there is none.
+        status: The HTTP status; 0 if no server answered.
+        date: The server's clock, as its Date header says; empty if there is none.
+        age: Seconds that a cache on the way has kept the answer, as its Age header says; empty if there is none.
     """
 
     error: str = ""

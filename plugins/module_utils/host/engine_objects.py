@@ -115,7 +115,7 @@ def service_hashes(run: Run, project: Path, files: Iterable[str]) -> dict[str, s
 
 
 def client_error(run: Run, project: Path) -> str:
-    """Return why the docker client cannot read files in the project directory, though this user can; empty where it can.
+    """Return why the docker client cannot read files in the project directory, though this user can; empty if it can.
 
     A client from a snap or in a container sees other files than its user.
 
@@ -163,7 +163,7 @@ def volumes(run: Run, *names: str) -> dict[str, tuple[str, dict[str, str]]]:
 
 
 def volume_created(run: Run, name: str) -> str:
-    """Return when a volume was created, or the empty string where there is none."""
+    """Return when a volume was created, or the empty string if there is none."""
     return next((created for created, _labels in volumes(run, name).values()), "")
 
 
@@ -185,6 +185,6 @@ def local_images(run: Run, references: Iterable[str]) -> dict[str, str]:
 
 
 def image_id(run: Run, reference: str) -> str:
-    """Return the ID of a local image, or the empty string where there is none."""
+    """Return the ID of a local image, or the empty string if there is none."""
     code, output, _errors = run(["docker", "image", "inspect", "--format", "{{.Id}}", reference])
     return "" if code else output.strip()

@@ -77,7 +77,7 @@ def _daemons() -> Iterator[str]:
 
 
 def engine_socket(run: Run) -> str:
-    """Return the path of the socket of the engine that the docker command means, or the empty string where it has none.
+    """Return the path of the socket of the engine that the docker command means, or the empty string if it has none.
 
     Args:
         run: Runs a command.

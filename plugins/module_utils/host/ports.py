@@ -41,7 +41,7 @@ def foreign_listeners(ports: Iterable[int], uid: int) -> dict[int, str]:
 
 
 def port_owner(run: Run, port: int) -> str:
-    """Return who listens on a TCP port, as far as this user can see; empty where nobody does.
+    """Return who listens on a TCP port, as far as this user can see; empty if nobody does.
 
     Args:
         run: Runs a command.

@@ -102,7 +102,7 @@ def user_name(uid: int) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Return the content of a small file, or the empty string where it cannot be read."""
+    """Return the content of a small file, or the empty string if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

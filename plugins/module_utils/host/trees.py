@@ -84,7 +84,7 @@ def with_carriage_returns(source: Path, names: Iterable[str]) -> list[str]:
 
 
 def foreign_files(directory: Path, uid: int, except_names: Iterable[str] = ()) -> list[Path]:
-    """Return what below a directory, itself included, does not belong to a user; nothing where there is no directory.
+    """Return what below a directory, itself included, does not belong to a user; nothing if there is no directory.
 
     Args:
         directory: The directory. A link to one is not followed.

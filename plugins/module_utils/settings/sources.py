@@ -178,7 +178,7 @@ def refusal(spec: Mapping[str, Any], value: Any, errors: Iterable[str]) -> str:
         errors: Ansible's words for it.
     """
     choices = [str(choice) for choice in spec.get("choices", ()) if choice != ""]
-    return f"'{value}' is none of {', '.join(choices)}" if choices else "; ".join(errors)
+    return f"'{value}' is not one of {', '.join(choices)}" if choices else "; ".join(errors)
 
 
 def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping[str, Any]]) -> Resolution:

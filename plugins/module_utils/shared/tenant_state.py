@@ -40,13 +40,13 @@ class Found:
 
     Attributes:
         uid: Of the account; None without one.
-        taken_by: Another account that has the UID; empty where none has.
+        taken_by: Another account that has the UID; empty if none has.
         groups: What the account is a member of.
         has_subids: Whether its containers have the UIDs that they are to have.
-        disk: Size of its home directory's file system, in bytes; 0 where there is none.
+        disk: Size of its home directory's file system, in bytes; 0 if there is none.
         mounted: Whether that is mounted.
         lingers: Whether its systemd manager runs without a session.
-        client: The docker client's configuration; None where it cannot be read.
+        client: The docker client's configuration; None if it cannot be read.
         engine: Whether its engine answers.
     """
 
@@ -89,7 +89,7 @@ def file_system_size(image: Path) -> int:
 
 
 def client_config(tenant: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the configuration of a tenant's docker client, empty without one; None where it cannot be read.
+    """Return the configuration of a tenant's docker client, empty without one; None if it cannot be read.
 
     Args:
         tenant: The tenant.

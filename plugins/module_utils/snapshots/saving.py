@@ -59,7 +59,7 @@ class Instance:
                 )
 
     def server(self) -> str:
-        """Return the ID of the running container of the database server; the empty string where it does not run."""
+        """Return the ID of the running container of the database server; the empty string if it does not run."""
         running = [one for one in engine_objects.containers(run, self.name) if one["state"] == "running"]
         return next((str(one["id"]) for one in running if one["service"] == "mysqld"), "")
 

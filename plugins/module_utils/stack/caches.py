@@ -57,7 +57,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
             if '"' in cache or ("=" in cache and not ATTRIBUTES.fullmatch(cache)):
                 wrong = "it is neither a reference nor NAME=VALUE,..."
             elif kind not in TYPES:
-                wrong = f"its type is none of {', '.join(TYPES)}"
+                wrong = f"its type is not one of {', '.join(TYPES)}"
             elif needed and not value:
                 wrong = f"a cache of type {kind} needs {needed}=..."
             elif kind == "registry" and not is_reference(value):

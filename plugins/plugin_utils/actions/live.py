@@ -62,7 +62,7 @@ class LiveAction(ActionBase):
         return result
 
     def output_of(self, command: str) -> bytes:
-        """Return what a command prints on the host; nothing where it fails.
+        """Return what a command prints on the host; nothing if it fails.
 
         Args:
             command: The command, quoted for a shell.

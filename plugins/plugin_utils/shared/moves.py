@@ -21,14 +21,14 @@ REACHED = (
 
 
 def plan(found: Mapping[str, Mapping[str, Any]], name: str, to: str, asked: str) -> dict[str, Any]:
-    """Return what is to be done: from the machine `old`, which is empty where nothing is to be moved, to `new`; which home
+    """Return what is to be done: from the machine `old`, which is empty if nothing is to be moved, to `new`; which home
     directory that is about, `id`; which of the steps is `done` already; and which `snapshot` the instance is to be given then.
 
     Args:
         found: The answer of homes_info, by machine.
         name: The tenant.
         to: Where the list of tenants says that they live.
-        asked: Where they are to be moved; empty where nobody has said it.
+        asked: Where they are to be moved; empty if nobody has said it.
 
     Raises:
         Problem: The list says something else, or there is not one place where the data is.
