@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from olympia_provisioner.cli.verbs.status import Status
 from tests.playback import Driver
 
 from olympia_provisioner import OlympiaError, Stack
-from olympia_provisioner.cli.verbs.status import Status
 from olympia_provisioner.errors import ExitCode
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
-
-from olympia_provisioner import paths
-from olympia_provisioner.cli import given as settings
 from olympia_provisioner.cli.main import main, make_parser
 from olympia_provisioner.cli.verbs import Context, inside
 from olympia_provisioner.cli.verbs.reach import place
+
+from olympia_provisioner import paths
+from olympia_provisioner.cli import given as settings
 from olympia_provisioner.errors import ExitCode, OlympiaError
 from olympia_provisioner.present.console import Console
 from olympia_provisioner.present.outcome import Report

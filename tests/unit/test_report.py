@@ -16,8 +16,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import MASK
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import SOURCES
-
 from olympia_provisioner.cli.verbs import VERBS
+
 from olympia_provisioner.errors import ExitCode
 from olympia_provisioner.present.outcome import SCHEMA, Report
 from olympia_provisioner.run.playbook import KINDS
