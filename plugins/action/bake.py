@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: run the module of the same name, and show what it tells meanwhile."""
+"""Action: run the module of the same name, and show its progress."""
 
 from __future__ import annotations
 

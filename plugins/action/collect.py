@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: collect what tells how an instance is, and write it down on the controller."""
+"""Action: collect diagnostics of an instance, and write them to the controller."""
 
 from __future__ import annotations
 

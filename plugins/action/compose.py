@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: community.docker.docker_compose_v2 in an environment that is made here, while each container is shown.
+"""Action: run community.docker.docker_compose_v2 in a clean environment, and report the state of each container.
 
 Compose takes the caller's environment before the project's `.env`, and an Ansible task can give variables, but not take any away.
 """
@@ -21,8 +21,8 @@ MODULE = "community.docker.docker_compose_v2"
 FORMAT = '{{.Label "com.docker.compose.service"}}\\t{{.Label "com.docker.compose.oneoff"}}\\t{{.State}}\\t{{.Status}}'
 HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)$")  # "Up 3 seconds (health: starting)"
 States = dict[str, tuple[str, str]]
-# Compose waits without end for an engine that no longer answers. So a shell, before it becomes the module's Python, begins what
-# ends both once the engine has not answered twice in a row. The role asks then why.
+# Compose waits forever for an engine that no longer answers. So a shell starts a watcher before it becomes the module's Python; the
+# watcher stops both once the engine has not answered twice in a row. The role then finds out why.
 WATCHED = """sh -c '
   (
     # It is one of the children that it ends.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: the controller's half of the doctor. It compares the rendered files, and hands on what holds no secret."""
+"""Action: the controller's half of the doctor. It compares the rendered files, and passes on what contains no secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 from ansible.plugins.action import ActionBase
-from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
+from ansible_collections.addons.olympia.plugins.module_utils.checks.findings import FACTS, SETTINGS
 from ansible_collections.addons.olympia.plugins.module_utils.core.dotenv import DotenvError
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.project import differing, render
@@ -32,8 +32,8 @@ class ActionModule(ActionBase):
             module_name="addons.olympia.instance_doctor",
             module_args={
                 "values": mask(values),
-                "settings": mask({name: preflight["settings"][name] for name in doctor.SETTINGS}),
-                "facts": mask({name: preflight["facts"][name] for name in doctor.FACTS}),
+                "settings": mask({name: preflight["settings"][name] for name in SETTINGS}),
+                "facts": mask({name: preflight["facts"][name] for name in FACTS}),
                 "wrong_settings": mask(preflight["wrong_settings"]),
                 "differing": self._differing(preflight),
                 "checks": self._task.args.get("checks", []),
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _differing(preflight: dict[str, Any]) -> list[str]:
-        """Return the files that the render action would write or remove; those that it cannot render are none of them."""
+        """Return the files that the render action would write or remove; none if it cannot render them."""
         probed = preflight["facts"]["rendered"]
         try:
             contents = render(TEMPLATES, preflight["settings"], preflight["choices"], preflight["secrets"])

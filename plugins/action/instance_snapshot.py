@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: the controller's half of snapshots. It tells the module what the preflight knows of the instance."""
+"""Action: the controller's half of snapshots. It passes the preflight's facts about the instance to the module."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ class ActionModule(ActionBase):
             "password": secrets["MYSQL_ROOT_PASSWORD"],
             "secrets": list(secrets.values()),
             "kept": settings["snapshots_kept"],
-            # Without an initialization of ours nobody can tell.
+            # Without initialization by the provisioner this is unknown.
             "holds_data": bool(preflight["facts"]["initialized"]) or not settings["initialize"],
         }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: install packages, whatever becomes of package sources that have none of them."""
+"""Action: install packages, even if unrelated package sources fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFAULTS = {"install_recommends": False, "lock_timeout": 600, "update_cache": Fa
 
 
 class ActionModule(ActionBase):
-    """Updates the lists first, with a module of its own, because ansible.builtin.apt gives up where one source fails."""
+    """Updates the lists first, with a module of its own, because ansible.builtin.apt fails if one source fails."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset(
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
             return self._without_apt(task_vars)
         result = self._install(arguments, task_vars)
         if result.get("failed") and valid_for and not lists["updated"] and not self._task.check_mode:
-            # What the lists name may have been replaced since.
+            # The packages in the lists may have been replaced since.
             lists = self._update(0, arguments["lock_timeout"], task_vars)
             if lists.get("failed"):
                 return lists
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
         failures = [SourceFailure(**failure) for failure in lists["failures"]]
         if result.get("failed"):
             result["msg"] = package_lists.not_installed(arguments["name"], str(result.get("msg", "")), failures)
-            # Ansible prints what is in there first, and that is the module's own message.
+            # Ansible prints this first, and it is the module's original message.
             result.pop("exception", None)
         result["warnings"] = [*result.get("warnings", []), *map(package_lists.warning, failures)]
         return result
@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
         return result
 
     def _without_apt(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """Leave it to the host's own package manager, of which nothing but the packages' names is known."""
+        """Use the host's own package manager, with the names of the packages only."""
         task = self._task.copy()
         task.args = {"name": self._task.args["name"]}
         action = self._shared_loader_obj.action_loader.get(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: resolve the settings of a run, look at the host, and report all problems at once."""
+"""Action: resolve the settings of a run, check the host, and report all problems at once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask, mask_named
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem, report
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application, ownership
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
@@ -46,35 +47,12 @@ def load_specs(roles: Path) -> dict[str, dict[str, Any]]:
     return specs
 
 
-def report(problems: list[settings.Problem], sources: Mapping[str, str]) -> str:
-    """Return the problems as a message for people, numbered.
-
-    Args:
-        problems: At least one.
-        sources: Where each setting comes from. Of the environment people may not know that it has one.
-    """
-    lines = [f"{len(problems)} problem{'s' if len(problems) > 1 else ''}, nothing was changed:"]
-    for number, problem in enumerate(problems, start=1):
-        setting = problem.setting + (", of the environment" if sources.get(problem.setting) == "environment" else "")
-        lines.append(f"{number}. {problem.what}" + (f" [{setting}]" if setting else ""))
-        lines += [
-            f"   {label}: {text}"
-            for label, text in (("where", problem.where), ("seen", problem.evidence), ("way out", problem.way_out))
-            if text
-        ]
-    # A refused value can hold anything, and a terminal obeys some of it.
-    return "".join(
-        character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
-        for character in "\n".join(lines)
-    )
-
-
 class ActionModule(ReachingAction):
     """Runs on the controller, with one module execution on the host.
 
-    Takes `purpose`: `up`, `share`, `build` and `push` stop when something stands in their way, the latter two build the
-    application image whatever its version; `look` is for what must work on a host with problems, too, and `act` for what then
-    changes an instance: it stops only when that is somebody else's.
+    Takes `purpose`: `up`, `share`, `build` and `push` fail if there are problems, the latter two build the application image
+    regardless of its version; `look` is for verbs that have to work on a host with problems, too, and `act` for those that then
+    change an instance: it fails only if that belongs to somebody else.
     """
 
     TRANSFERS_FILES = False
@@ -91,7 +69,7 @@ class ActionModule(ReachingAction):
         specs = load_specs(COLLECTION / "roles")
         layers = self._layers(task_vars, specs)
         local = self._play_context.connection == "local" or task_vars.get("ansible_connection") == "local"
-        # A collection that belongs to somebody else, as on a shared machine, is no tree to mount and to work in.
+        # A collection that belongs to somebody else, as on a shared machine, cannot be mounted and edited.
         local = local and os.access(COLLECTION / "app", os.W_OK)
         embedded = {} if local else copied(source_files(str(COLLECTION / "app")))
         files_of_images = image_files(COLLECTION / "roles/olympia_images/files")
@@ -116,19 +94,19 @@ class ActionModule(ReachingAction):
         )
         if probe.get("failed") or "settings" not in probe:
             return probe
-        # Of several people's, if it is one: the host itself does not know.
+        # The name of a shared machine, which the host itself does not know.
         resolution, facts = probe["settings"], probe["facts"] | {"machine": task_vars.get("olympia_machine", "")}
-        # A server, on which nobody opens a browser.
+        # A server without a browser.
         facts["over_ssh"] = self._connection.transport in ("paramiko", "ssh")
         wrong_settings = [
             *settings.unknown_settings({*task_vars, *self._extra_vars()}, specs),
-            *(settings.Problem(**problem) for problem in resolution["problems"]),
+            *(Problem(**problem) for problem in resolution["problems"]),
             *checks.check_values(resolution["values"]),
             *settings.changed_by_others(settings.Resolution(**resolution), task_vars.get("__olympia_stack_fixed", ())),
             *application.check_purpose(resolution["values"], purpose),
             *extra.check_timeouts(resolution["values"]["olympia_stack_wait_timeouts"], facts["compose_d"]),
         ]
-        # A refused value was replaced by its default, about which nobody asked.
+        # A refused value was replaced by its default, whose problems do not matter.
         refused = {problem.setting for problem in wrong_settings}
         unfit = [
             problem for problem in checks.check_host(resolution["values"], facts) if problem.setting not in refused
@@ -186,13 +164,13 @@ class ActionModule(ReachingAction):
                 }
                 for name, value in resolution["values"].items()
             },
-            # Only `look` gets here with any.
+            # Empty but for `look`.
             "wrong_settings": [problem.as_dict() for problem in wrong_settings],
             "choices": {
                 settings.short_name(name): settings.encode(value) for name, value in resolution["choices"].items()
             },
             "facts": facts,
-            # Made once: what the instance's .env holds is never replaced.
+            # Generated once: those in the instance's .env are never replaced.
             "secrets": {name: probe["secrets"].get(name) or secrets.token_urlsafe(24) for name in SECRETS}
             | application_environment(derived["environment"], secret=True),
             "_ansible_no_log": True,
@@ -203,7 +181,7 @@ class ActionModule(ReachingAction):
         return given
 
     def _remarks(self, specs: Mapping[str, Any], resolution: Mapping[str, Any]) -> list[str]:
-        """Return what the process environment has, and people do not expect of it; without credentials."""
+        """Return remarks about variables of the process environment, without credentials."""
         given = {settings.variable_for(name, specs) for name in self._extra_vars()}
         remarks = [
             f"{name} is set in the environment, where it does not count. On the command line it does: make up {name}=VALUE"

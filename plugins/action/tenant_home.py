@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: the controller's half of a move. It holds a tenant's files between the two machines, unread, under a name of its own."""
+"""Action: the controller's half of a move. It stores a tenant's files between the two machines, without reading them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         state, account = self._task.args["state"], self._task.args["account"]
         if state == "packed":
-            # As the user who logs in: root's files would go through the answer of a module, and memory.
+            # As the user who logs in: files of root would be transferred as a module's result, in memory.
             reader = self._low_level_execute_command("id -un", sudoable=False)["stdout"].strip()
             result = self._module({"reader": reader}, task_vars)
             if not result.get("failed"):

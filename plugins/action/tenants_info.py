@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action: run the module of the same name, with which a run can begin on a host."""
+"""Action: run the module of the same name, and explain an unknown host key."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The option of modules that tell what they are at while they run."""
+"""The option of modules that report progress."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   progress:
-    description: Where to append an event for each change while the module runs. The action plugin of the same name fills it in.
+    description: Where to append an event for each change while the module runs. The action plugin of the same name sets it.
     type: dict
     suboptions:
       file:
         description: Path of a file on this host.
         type: path
       host:
-        description: What the events call this host.
+        description: Name of this host in the events.
         type: str
 """

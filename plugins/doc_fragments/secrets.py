@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The option of modules whose results may hold what somebody else has printed."""
+"""The option of modules whose results may contain the output of other programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   secrets:
-    description: Texts that are masked, wherever they stand.
+    description: Texts that are masked in the result.
     type: list
     elements: str
     default: []

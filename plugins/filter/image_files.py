@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Filters about images. Most take the directory of the role olympia_images, whose files are what images are made of."""
+"""Filters about images. Most take the directory of the role olympia_images, whose files are the images' inputs."""
 
 from __future__ import annotations
 

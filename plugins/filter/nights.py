@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A filter about the nightly snapshots of all instances: what has come of them."""
+"""A filter that summarizes the nightly snapshots of all instances."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-# Characters of a reason that are told.
+# Maximum length of a reason.
 LIMIT = 2000
 
 
 def plain(text: str) -> str:
-    """Return what a host has said, as one line of limited length, with nothing that a terminal obeys.
+    """Return a host's message as one line of limited length, without control characters.
 
     Args:
         text: What it has said.

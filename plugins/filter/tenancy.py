@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Filters about the people who share machines: their list, their files, and the hosts that a playbook is for."""
+"""Filters for shared machines: tenants, their files, and the hosts of a playbook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.release import __version__
 from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
-from ansible_collections.addons.olympia.plugins.module_utils.shared.people import Tenant, TenantsError
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.shared.people import Tenant
 from ansible_collections.addons.olympia.plugins.plugin_utils.shared import moves, refused
 from ansible_collections.addons.olympia.plugins.plugin_utils.shared.tenant_files import paths, render, tenants_of
 
@@ -24,23 +25,23 @@ MACHINES, INSTANCES = "olympia_machines", "olympia_instances"
 
 
 def tenants(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return those tenants of a list who have one of some names, with nothing left out.
+    """Return the tenants of a list with given names, with all attributes.
 
     Args:
         entries: The variable `olympia_tenants`.
         names: The names.
 
     Raises:
-        AnsibleFilterError: The list makes no sense.
+        AnsibleFilterError: The list is invalid.
     """
     try:
         return [_told(tenant) for tenant in tenants_of(entries) if tenant.name in names]
-    except TenantsError as error:
+    except Problem as error:
         raise AnsibleFilterError(f"olympia_tenants: {error}") from error
 
 
 def gone_tenants(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return those of a list who are to be removed.
+    """Return the tenants of a list that are to be removed.
 
     Args:
         entries: The variable `olympia_tenants`.
@@ -59,11 +60,11 @@ def move_plan(found: Mapping[str, Mapping[str, Any]], name: str, to: str, asked:
         found: The answer of homes_info, by machine.
         name: The tenant.
         to: Where the list of tenants says that they live.
-        asked: Where they are to be moved; empty where nobody has said it.
+        asked: Where they are to be moved; empty if nobody has said it.
     """
     try:
         return moves.plan(found, name, to, asked)
-    except moves.MoveError as error:
+    except Problem as error:
         return {"problem": str(error)}
 
 
@@ -79,7 +80,7 @@ def leaving(entries: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
 
 
 def listed(entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what a list of people says of those who have one of some names: nothing that could be a secret.
+    """Return the attributes of tenants with given names that contain no secrets.
 
     Args:
         entries: The variable `olympia_tenants`.
@@ -98,7 +99,7 @@ def _told(tenant: Tenant) -> dict[str, Any]:
 def tenant_files(
     entries: Sequence[Mapping[str, Any]], names: Sequence[str], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what the files in /etc of a machine have to be, by path.
+    """Return the files in /etc of a machine, by path.
 
     Args:
         entries: The variable `olympia_tenants`.
@@ -109,7 +110,7 @@ def tenant_files(
 
 
 def supported(hosts: list[str], groups: Container[str]) -> list[str]:
-    """Return the hosts that a playbook is for, if it can be run. Ansible itself only warns of what is wrong here, and goes on.
+    """Return the hosts of a playbook, if it can be run. Ansible itself would only warn of the problems that are refused here.
 
     Args:
         hosts: The hosts.

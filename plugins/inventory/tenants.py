@@ -10,7 +10,7 @@ description:
   - Reads the machines, group C(olympia_machines) of the sources before it, and their variable C(olympia_tenants), which
     R(the role olympia_tenant,ansible_collections.addons.olympia.olympia_tenant_role) describes.
   - Adds a host for each tenant, named INSTANCE.MACHINE, in the groups C(olympia_instances) and C(tenant_NAME).
-  - It is reached as its machine is, and becomes the tenant there.
+  - It is reached like its machine, and becomes the tenant there.
   - Its variables C(olympia_tenant_name), C(olympia_tenant_uid) and C(olympia_tenant_disk_gb) are the tenant's.
   - Its variable C(olympia_tenant_expires) is the day from which on the tenant is reported as expired, if there is one.
   - Gives each machine C(olympia_machine_tenants), the names of the tenants who live there, and C(olympia_machine_builds), what of
@@ -18,9 +18,9 @@ description:
   - Adds a host for each source and version that more than one tenant has, named olympia-build-KEY.MACHINE, in the group
     C(olympia_builds). It writes a build cache, and the instances of these tenants read it. C(olympia_builds_enabled=false) leaves
     that out.
-  - Who names no machine lives on the one with the most memory left, by the machines' variable C(olympia_machine_memory_mb).
-  - A list that makes no sense, or has somebody for whom there is no room, is only a warning for Ansible. The collection's playbooks
-    then end with the reason, before they do anything on a host.
+  - A tenant without C(hosts) is placed on the machine with the most memory left, by the variable C(olympia_machine_memory_mb).
+  - An invalid list, or a tenant for whom there is no room, is only a warning for Ansible. The collection's playbooks then fail with
+    the reason, before they change anything on a host.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   plugin:
@@ -49,6 +49,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.vars import combine_vars, load_extra_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import PREFIXES
 from ansible_collections.addons.olympia.plugins.module_utils.shared.people import (
     BUILDER,
@@ -56,7 +57,6 @@ from ansible_collections.addons.olympia.plugins.module_utils.shared.people impor
     CACHE_TO,
     Build,
     Tenant,
-    TenantsError,
     builds,
     place,
 )
@@ -100,7 +100,7 @@ class InventoryModule(BaseInventoryPlugin):
 
     def _parse(self, inventory: InventoryData, loader: DataLoader, path: str) -> None:
         self._read_config_data(path)
-        # Else the groups of now have no parents yet, not even 'all'.
+        # Otherwise the groups have no parents yet, not even 'all'.
         inventory.reconcile_inventory()
         machines = inventory.groups[MACHINES].get_hosts() if MACHINES in inventory.groups else []
         if not machines:
@@ -122,7 +122,7 @@ class InventoryModule(BaseInventoryPlugin):
                 name: int(found.get("olympia_machine_memory_mb", UNLIMITED_MB)) for name, found in variables.items()
             }
             placed = place(tenants, memory)
-        except TenantsError as error:
+        except Problem as error:
             raise AnsibleParserError(f"olympia_tenants: {error}") from error
         for group in (INSTANCES, BUILDS):
             inventory.add_group(group)

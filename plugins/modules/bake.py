@@ -210,62 +210,21 @@ stdout:
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs import not_utf8
+from ansible_collections.addons.olympia.plugins.module_utils.build.baking import (
+    explain_failure,
+    targets_to_build,
+    write_project,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.build.buildkit import BuildLog
-from ansible_collections.addons.olympia.plugins.module_utils.core.causes import ENGINE_GONE, network_of_builds
 from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import ARGUMENT, teller
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, DockerCli, tail
-
-NOT_UTF8 = "invalid UTF-8"  # what gRPC says of a name that it cannot send
-
-
-def targets_to_build(definition: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the targets that were asked for, by name, from what ``bake --print`` says.
-
-    It also lists those that are only the context of another one; whether these get their tags depends on the builder.
-    """
-    groups: Mapping[str, Any] = definition.get("group", {})
-    wanted: dict[str, dict[str, Any]] = {}
-
-    def add(names: Iterable[str], inside: frozenset[str]) -> None:
-        for name in names:
-            if name in groups and name not in inside:
-                add(groups[name]["targets"], inside | {name})
-            elif name in definition["target"]:
-                wanted[name] = definition["target"][name]
-
-    add(["default"], frozenset())
-    return wanted
-
-
-def explain_failure(log: BuildLog, rc: int, folders: Iterable[str] = ()) -> str:
-    """Say in a few sentences which build step failed and show the end of its output.
-
-    ``folders`` are those that the build reads from.
-    """
-    errors = [line for line in log.words if line.startswith("ERROR: ")]
-    reason = errors[-1].removeprefix("ERROR: ") if errors else f"return code {rc}"
-    failed = log.failed()
-    if ENGINE_GONE.search(reason):
-        return f"The engine went away in the middle of the build: {reason}"
-    if NOT_UTF8 in reason:
-        names = [name for folder in folders for name in not_utf8(Path(folder))]
-        return (
-            f"The build failed, because BuildKit takes no file names that are not UTF-8: {', '.join(names) or reason}\n"
-            "fix: Rename these files, or leave them out of the build with .dockerignore"
-        )
-    if not failed:
-        return f"The build failed: {reason}\n{tail(log.text(), 40)}"
-    cause = network_of_builds(failed.log, lambda: host.builds_reach_out(host.run))
-    last = [*failed.log.splitlines()[-20:], reason, *cause.splitlines()]
-    return "\n".join([f"The build failed at the step {failed.name}", *last])
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import Completed, tail
 
 
 class Bake:
@@ -378,26 +337,6 @@ class Bake:
 
     def _call(self, arguments: list[str]) -> Completed:
         return self.docker.run(["buildx", "bake", *arguments], cwd=self.project, environment=self.environment)
-
-
-def write_project(files: Mapping[str, Any], folder: Path) -> None:
-    """Write ``files`` (text by relative path) into ``folder``, readable for everybody.
-
-    The umask plays no part: a file's mode is part of what COPY copies, and of BuildKit's cache key.
-    Raises ValueError for a path that would leave the folder.
-    """
-    for name, text in files.items():
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts:
-            raise ValueError(name)
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(str(text), encoding="utf-8")
-        target.chmod(0o644)
-        for parent in target.parents:
-            if parent == folder:
-                break
-            parent.chmod(0o755)
 
 
 def main() -> None:

@@ -1,14 +1,14 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: make a Debian base image."""
+"""Ansible module: build a Debian base image."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: base_image
-short_description: Make a Debian base image
+short_description: Build a Debian base image
 description:
-  - Makes a small Debian root with C(mmdebstrap) and imports it as an image, without a file in between. Does nothing where
+  - Creates a small Debian root with C(mmdebstrap) and imports it as an image, without an intermediate file. Does nothing if
     the tag exists.
 version_added: 0.1.0
 author: The Olympia provisioner authors (!UNKNOWN)
@@ -17,7 +17,7 @@ requirements:
   - docker CLI
 attributes:
   check_mode:
-    description: Tells whether the image would be made.
+    description: Reports whether the image would be built.
     support: full
   diff_mode:
     description: An image has no text to compare.
@@ -47,7 +47,7 @@ options:
     default: {}
   wait_for_engine:
     description:
-      - How long to wait, in seconds, for an engine that is being installed meanwhile. The root is made in that time.
+      - How long to wait, in seconds, for an engine that is being installed at the same time. The root is created meanwhile.
     type: int
     default: 0
 seealso:
@@ -55,7 +55,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make a base image
+- name: Build a base image
   addons.olympia.base_image:
     tag: example/base:bookworm
     release: bookworm
@@ -86,7 +86,6 @@ stderr:
 
 import contextlib
 import fcntl
-import shutil
 import subprocess
 import tempfile
 import time
@@ -95,7 +94,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import Completed, run, tail
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LOCK = Path("/run/lock/addons.olympia.base_image")
@@ -128,7 +128,7 @@ def pipe(
         consumer = subprocess.run(
             reader, stdin=producer.stdout, capture_output=True, text=True, check=False, env=environment
         )
-        # Else a producer whose reader has gone would wait for it for ever.
+        # Otherwise a producer without a reader would wait forever.
         if producer.stdout:
             producer.stdout.close()
         producer.wait()
@@ -150,11 +150,7 @@ def alone() -> Iterator[None]:
 
 def engine_answers() -> bool:
     """Return whether there is an engine, and it answers."""
-    client = shutil.which("docker")
-    return (
-        bool(client)
-        and subprocess.run([str(client), "version"], env=commands(), capture_output=True, check=False).returncode == 0
-    )
+    return not run(["docker", "version"])[0]
 
 
 def make(module: AnsibleModule) -> None:
@@ -176,9 +172,9 @@ def make(module: AnsibleModule) -> None:
     )
     docker = DockerCli(module)
     if made.rc != 0:
-        # What it had made until then was imported all the same.
+        # What it had written until then was imported nevertheless.
         docker.run(["image", "rm", params["tag"]])
-        docker.fail(f"mmdebstrap cannot make the base image:\n{tail(made.stderr, 10)}", made)
+        docker.fail(f"mmdebstrap cannot build the base image:\n{tail(made.stderr, 10)}", made)
     if imported.rc != 0:
         docker.fail(f"The engine cannot import the base image: {imported.stderr.strip()}", imported)
 

@@ -1,17 +1,17 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: give a machine the build cache that another one has written."""
+"""Ansible module: copy a build cache from another machine."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: build_cache
-short_description: Give a machine the build cache that another one has written
+short_description: Copy a build cache from another machine
 description:
   - A build cache is a folder in the image layout of the Open Container Initiative, as BuildKit writes and reads it (C(type=local)).
-  - With O(url) it becomes what O(index) says. What it lacks is fetched from there, and each part is taken only if it is what its
-    digest says.
-  - Parts that an earlier build has left and that nothing names any more are removed.
+  - With O(url) it becomes what O(index) describes. Missing parts are fetched from there, and each part is verified by its
+    digest.
+  - Parts of earlier builds that nothing refers to any more are removed.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   path:
@@ -22,13 +22,13 @@ options:
     description: Where such a folder is served, over HTTPS.
     type: str
   address:
-    description: Address to connect to, where the name in O(url) is in no name server.
+    description: Address to connect to, if the name in O(url) cannot be resolved.
     type: str
   index:
     description: Text of C(index.json) in the folder that is served.
     type: str
   authority:
-    description: Certificate that the server's is signed by. Without one, those that the machine trusts.
+    description: Certificate of the authority that signed the server's. By default, those that the machine trusts.
     type: str
   password:
     description: Password of the user C(builds) there.
@@ -36,14 +36,14 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Tells whether anything would be fetched or removed.
+    description: Reports whether anything would be fetched or removed.
   diff_mode:
     support: none
     description: Such folders have none.
 """
 
 EXAMPLES = r"""
-- name: Tidy a build cache
+- name: Clean up a build cache
   addons.olympia.build_cache:
     path: /var/lib/olympia/builds/addons
 """
@@ -75,6 +75,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 
 LAYOUT = '{"imageLayoutVersion":"1.0.0"}'
 BLOBS = "blobs/sha256"
@@ -82,10 +83,6 @@ CHUNK = 1 << 20  # bytes
 SECONDS = 60
 # What names other parts: manifests and indexes, of the initiative and of Docker.
 NAMING = (".index.v1+json", ".manifest.v1+json", ".manifest.list.v2+json", ".manifest.v2+json")
-
-
-class CacheError(Exception):
-    """The cache cannot be had; the message is a sentence."""
 
 
 class Server:
@@ -114,7 +111,7 @@ class Server:
             file: Where it is to be.
 
         Raises:
-            CacheError: The server has none, or another one.
+            Problem: The server has none, or another one.
             OSError: The server cannot be reached, or the file not be written.
         """
         name = self.url.hostname or ""
@@ -129,12 +126,12 @@ class Server:
                 connection.request("GET", where, headers=self.headers)
                 answer = connection.getresponse()
                 if answer.status != http.client.OK:
-                    raise CacheError(f"{name} answers {answer.status} {answer.reason} to {where}.")
+                    raise Problem(f"{name} answers {answer.status} {answer.reason} to {where}.")
                 while chunk := answer.read(CHUNK):
                     found.update(chunk)
                     out.write(chunk)
             if f"sha256:{found.hexdigest()}" != digest:
-                raise CacheError(f"What {name} has at {where} is not what its digest says: sha256:{found.hexdigest()}.")
+                raise Problem(f"What {name} has at {where} is not what its digest says: sha256:{found.hexdigest()}.")
             Path(unfinished).chmod(0o644)
             Path(unfinished).replace(file)
         finally:
@@ -149,11 +146,11 @@ def blob(digest: str) -> str:
         digest: Of the part.
 
     Raises:
-        CacheError: That is no digest of a kind that is known.
+        Problem: That is no digest of a kind that is known.
     """
     kind, _colon, value = digest.partition(":")
     if kind != "sha256" or len(value) != 64 or not set(value) <= set("0123456789abcdef"):
-        raise CacheError(f"'{digest}' is not a digest.")
+        raise Problem(f"'{digest}' is not a digest.")
     return f"{BLOBS}/{value}"
 
 
@@ -167,7 +164,7 @@ def parts(folder: Path, index: str, server: Server | None, fetched: list[str]) -
         fetched: Gets the digests of what was fetched.
 
     Raises:
-        CacheError: A part cannot be had.
+        Problem: A part cannot be had.
         OSError: The server cannot be reached, or a file not be written.
         ValueError: What should name parts does not.
     """
@@ -175,7 +172,7 @@ def parts(folder: Path, index: str, server: Server | None, fetched: list[str]) -
         digest, file = part["digest"], folder / blob(part["digest"])
         if not file.exists():
             if server is None:
-                raise CacheError(f"{folder} lacks {digest}.")
+                raise Problem(f"{folder} lacks {digest}.")
             server.fetch(digest, file)
             fetched.append(digest)
         yield digest
@@ -202,7 +199,7 @@ def bring(folder: Path, index: str, server: Server) -> list[str]:
         server: Has what is missing.
 
     Raises:
-        CacheError: A part cannot be had. The folder stays as good as it was.
+        Problem: A part cannot be had. The folder stays as good as it was.
         OSError: The server cannot be reached, or a file not be written.
         ValueError: What should name parts does not.
     """
@@ -226,7 +223,7 @@ def superfluous(folder: Path, index: str) -> list[Path]:
         index: The index.
 
     Raises:
-        CacheError: A part is missing.
+        Problem: A part is missing.
         OSError: The folder cannot be read.
         ValueError: What should name parts does not.
     """
@@ -276,7 +273,7 @@ def main() -> None:
             open_to_readers(folder)
             for file in removed:
                 file.unlink()
-    except (CacheError, OSError, ValueError, KeyError, http.client.HTTPException) as error:
+    except (Problem, OSError, ValueError, KeyError, http.client.HTTPException) as error:
         module.fail_json(msg=f"The build cache {folder} is not complete: {error}")
     module.exit_json(
         changed=index != here or bool(fetched or removed), fetched=fetched, removed=[file.name for file in removed]

@@ -1,20 +1,21 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: collect what tells how an instance is."""
+"""Ansible module: collect diagnostics of an instance."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: collect
-short_description: Collect what tells how an instance of the stack is
+short_description: Collect diagnostics of an instance of the stack
 description:
   - Reads the rendered files, the containers' logs and the history of their healthchecks, and the image, and returns them as
     texts.
   - It is the module half of the action M(addons.olympia.collect), which is what a playbook calls. The action takes the result of
     M(addons.olympia.preflight) as C(preflight), and writes the texts to a C(directory) on the controller.
-  - Nothing is changed on the host. What is missing is left out.
+  - Changes nothing on the host. Missing files are left out.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
+  - addons.olympia.reading
   - addons.olympia.secrets
 options:
   project_src:
@@ -34,13 +35,6 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""
@@ -66,7 +60,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
+from ansible_collections.addons.olympia.plugins.module_utils.stack import remembered
 
 LOG_LINES = 5000
 
@@ -91,20 +87,20 @@ def health(container: dict[str, Any]) -> dict[str, Any]:
     """Return a container's state with the healthchecks that the engine remembers, which are the last five.
 
     Args:
-        container: As `host.containers` gives it.
+        container: As `engine_objects.containers` gives it.
     """
-    _code, output, _errors = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
+    _code, output, _errors = run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
     log = (json.loads(output) or {}).get("Log") if output.strip() else None
     return {name: value for name, value in container.items() if name != "ports"} | {"healthchecks": log or []}
 
 
 def image(reference: str) -> dict[str, str]:
-    """Return an image's reference, ID and digest; the latter two empty where it is missing.
+    """Return an image's reference, ID and digest; the latter two empty if it is missing.
 
     Args:
         reference: What names it.
     """
-    code, output, _errors = host.run(["docker", "image", "inspect", "--format", "{{json .}}", reference])
+    code, output, _errors = run(["docker", "image", "inspect", "--format", "{{json .}}", reference])
     found = {} if code else json.loads(output)
     digests = [digest.partition("@")[2] for digest in found.get("RepoDigests") or []]
     return {"reference": reference, "id": found.get("Id", ""), "digest": digests[0] if digests else ""}
@@ -123,14 +119,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     project = Path(module.params["project_src"])
-    containers = host.containers(host.run, module.params["project"])
+    containers = engine_objects.containers(run, module.params["project"])
     texts = {f"project/{name}": text for name, text in read(project, module.params["files"]).items()}
-    results = [path.name for path in project.joinpath(host.TEST_RESULTS).glob("*")]
-    texts |= {f"tests/{name}": text for name, text in read(project / host.TEST_RESULTS, results).items()}
+    results = [path.name for path in project.joinpath(remembered.TEST_RESULTS).glob("*")]
+    texts |= {f"tests/{name}": text for name, text in read(project / remembered.TEST_RESULTS, results).items()}
     for container in containers:
         arguments = ["docker", "logs", "--timestamps", "--tail", str(LOG_LINES), container["id"]]
-        _code, output, errors = host.run(arguments)
-        # Each stream is in order; together they are put in order by their timestamps.
+        _code, output, errors = run(arguments)
+        # Each stream is sorted; together they are sorted by their timestamps.
         texts[f"logs/{container['service']}.log"] = "".join(sorted((output + errors).splitlines(keepends=True)))
     texts["health.json"] = json.dumps({entry["service"]: health(entry) for entry in containers}, indent=2) + "\n"
     texts["image.json"] = json.dumps(image(module.params["image"]), indent=2) + "\n"

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: compose
-short_description: Bring a Compose project up or down, whatever the caller has exported
+short_description: Bring a Compose project up or down in a clean environment
 description:
   - An action around P(community.docker.docker_compose_v2#module), whose further options it takes and whose result it returns.
-  - No variable of the caller's gets to Compose but those that say where programs, engine and network are.
-  - Tells of each container's state while the module runs, where somebody listens.
+  - Of the caller's environment, Compose gets only the variables that locate programs, engine and network.
+  - Reports the state of each container while the module runs, if the driver listens.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   project:

@@ -9,9 +9,9 @@ DOCUMENTATION = r"""
 module: daemon_json
 short_description: Merge settings into the configuration file of the Docker engine
 description:
-  - Merges settings into C(daemon.json), keeps everything else that is in it, and has C(dockerd --validate) check the
-    outcome before it replaces the file.
-  - Says by what a running engine takes the change over; it neither reloads nor restarts the engine.
+  - Merges settings into C(daemon.json), keeps everything else in it, and validates the result with C(dockerd --validate)
+    before it replaces the file.
+  - Returns whether a running engine needs a reload or a restart; it does neither itself.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   path:
@@ -20,12 +20,12 @@ options:
     default: /etc/docker/daemon.json
   options:
     description:
-      - Settings that shall hold. Mappings are merged key by key at every depth; any other value replaces what is there, lists too.
+      - Settings to enforce. Mappings are merged key by key at every depth; any other value replaces the current one, lists too.
     type: dict
     default: {}
   defaults:
     description:
-      - Settings for keys about which neither the file nor O(options) says anything.
+      - Settings for keys that are neither in the file nor in O(options).
     type: dict
     default: {}
   backup:
@@ -34,12 +34,12 @@ options:
     default: true
   pending_file:
     description:
-      - Where to note RV(effect) just before the file is replaced, so that a run which ends before the engine has taken the
-        change over can be made up for. Whoever reloads the engine removes the note.
+      - Where to write RV(effect) just before the file is replaced, so that the next run can catch up if this one is interrupted
+        before the engine is reloaded. Whoever reloads the engine removes the file.
     type: path
 attributes:
   check_mode:
-    description: Can run in check mode; the outcome is validated there too if C(dockerd) is installed.
+    description: Can run in check mode; the result is validated there too if C(dockerd) is installed.
     support: full
   diff_mode:
     description: Shows the file before and after.
@@ -56,7 +56,7 @@ EXAMPLES = r"""
   become: true
   register: daemon_json
 
-- name: Let the engine take it over
+- name: Apply it to the running engine
   ansible.builtin.systemd_service:
     name: docker
     state: "{{ 'reloaded' if daemon_json.effect == 'reload' else 'restarted' }}"
@@ -72,7 +72,7 @@ changed_keys:
   elements: str
   sample: ["registry-mirrors"]
 effect:
-  description: By what a running engine takes the change over, V(none), V(reload) or V(restart).
+  description: What a running engine needs to apply the change, V(none), V(reload) or V(restart).
   returned: success
   type: str
 backup_file:
@@ -80,7 +80,7 @@ backup_file:
   returned: when there was one and it changed
   type: str
 cmd:
-  description: The command that refused the outcome; RV(rc), RV(stdout) and RV(stderr) are what came of it.
+  description: The command that rejected the result; RV(rc), RV(stdout) and RV(stderr) belong to it.
   returned: on failed validation
   type: list
   elements: str
@@ -105,7 +105,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import (
+from ansible_collections.addons.olympia.plugins.module_utils.engine.daemon_config import (
     changed_keys,
     effect_of,
     merge_options,
@@ -116,7 +116,7 @@ DOCKERD_PATH = "/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin"
 
 
 def read(module: AnsibleModule, path: Path) -> tuple[str, dict[str, Any]]:
-    """Return text and content of the file, both empty where there is none; end the module if it cannot be merged with."""
+    """Return text and content of the file, both empty if there is none; fail if it cannot be merged."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

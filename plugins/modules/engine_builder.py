@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: engine_builder
 short_description: Create a buildx builder
 description:
-  - Creates a builder if there is none of that name. One that exists is never changed or replaced, its cache would go with it.
+  - Creates a builder if there is none of that name. An existing one is never changed or replaced, because its cache would be lost.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   name:
@@ -43,7 +43,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Build in a container of BuildKit's own
+- name: Create a builder in a container
   addons.olympia.engine_builder:
     name: olympia
     driver: docker-container

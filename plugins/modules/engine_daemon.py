@@ -10,14 +10,14 @@ module: engine_daemon
 short_description: Run the Docker engine on a host that has no service manager
 description:
   - Starts C(dockerd) detached, in a session of its own, and waits until it answers.
-  - Process ID files that a killed engine left behind, and that would keep the next one from starting, are removed.
+  - Stale process ID files, which would keep the next engine from starting, are removed.
   - On hosts with systemd use M(ansible.builtin.systemd_service).
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   state:
     description:
       - V(started) starts the engine if it does not run.
-      - V(restarted) ends it first, and with it every running container.
+      - V(restarted) stops it first, and with it every running container.
       - V(reloaded) makes a running engine read its configuration again.
     type: str
     choices: [started, restarted, reloaded]
@@ -27,7 +27,7 @@ options:
     type: path
     default: /var/log/docker.log
   timeout:
-    description: For how many seconds to wait for the end of the old engine, and again for the answer of the new one.
+    description: Seconds to wait for the old engine to stop, and again for the new one to answer.
     type: int
     default: 60
 attributes:
@@ -82,7 +82,7 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https
 
 
 def running_pid(pid_file: Path = PID_FILE, program: str = "dockerd") -> int | None:
-    """Return the process ID in a file, None where that is not the live program, whatever the file says.
+    """Return the process ID in a file, None if that is not the live program, whatever the file says.
 
     The number may meanwhile belong to another program. A zombie is not alive either: where the first process is no
     real init nobody collects it.
@@ -97,7 +97,7 @@ def running_pid(pid_file: Path = PID_FILE, program: str = "dockerd") -> int | No
 
 
 def answers() -> bool:
-    """Tell whether an engine answers on the socket."""
+    """Return whether an engine answers on the socket."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(2)

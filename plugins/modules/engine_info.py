@@ -1,18 +1,20 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Find out what a host has of Docker, and what it lacks for the stack."""
+"""Gather facts about a host's Docker, and plan what the stack needs."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
 module: engine_info
-short_description: Find out what a host has of Docker, and what it lacks for the stack
+short_description: Gather facts about a host's Docker, and plan what the stack needs
 description:
-  - Looks at the container engine, its command line plugins, its configuration and who may use it.
-  - Says what the role C(addons.olympia.olympia_docker) would change, and what stands in its way.
+  - Inspects the container engine, its command line plugins, its configuration and who may use it.
+  - Returns what the role C(addons.olympia.olympia_docker) would change, and why it cannot, if so.
   - Only reads, and needs no root.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   settings:
     description:
@@ -21,36 +23,29 @@ options:
         except the addresses of Docker's repository, which the module does not know.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    description: Can run in check mode, and does the same there.
-    support: full
-  diff_mode:
-    description: Changes nothing, and so has no diff.
-    support: none
 """
 
 EXAMPLES = r"""
-- name: Look at the engine
+- name: Gather facts about the engine
   addons.olympia.engine_info:
     settings:
       olympia_docker_source: distribution
   register: engine
 
-- name: Say what is missing
+- name: Show what is missing
   ansible.builtin.debug:
     var: engine.needs
 """
 
 RETURN = r"""
 needs:
-  description: What would be changed, one sentence each. Empty where the host has all that it needs.
+  description: What would be changed, one sentence each. Empty if nothing is needed.
   returned: success
   type: list
   elements: str
   sample: ["install engine (found none, need 25.0)"]
 problems:
-  description: Why that cannot be done. Empty where nothing stands in the way.
+  description: Why that cannot be done. Empty if it can.
   returned: success
   type: list
   elements: dict
@@ -61,15 +56,19 @@ problems:
     where:
       description: Where that is.
       type: str
-    evidence:
-      description: What was seen there.
+    cause:
+      description: Why, with the evidence.
       type: str
-    way_out:
+    fix:
       description: What to do.
       type: str
     setting:
-      description: The variable concerned, if there is one.
+      description: The variable to change. Empty if there is none.
       type: str
+refusal:
+  description: The problems as a message. Empty if there are none.
+  returned: success
+  type: str
 plan:
   description: The needed changes, in the form in which the role's tasks read them.
   returned: success
@@ -107,11 +106,9 @@ service_manager:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import (
-    inspect_engine,
-    options_from_vars,
-)
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_options import options_from_vars
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import inspect_engine
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 
 def main() -> None:
@@ -124,7 +121,7 @@ def main() -> None:
         options = options_from_vars(module.params["settings"])
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
-    module.exit_json(changed=False, **inspect_engine(host.run, options))
+    module.exit_json(changed=False, **inspect_engine(run, options))
 
 
 if __name__ == "__main__":

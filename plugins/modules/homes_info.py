@@ -5,27 +5,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: homes_info
-short_description: Which tenants' home directories are on a machine, and how much room is left there
+short_description: Tenants' home directories on a machine, and the free space
 description:
-  - Tells of the files of home directories, of whomever they are, without opening them.
+  - Lists the files of home directories, without opening them.
   - Only reads, and needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   disks_dir:
     description: Folder of the files that are mounted as home directories. It need not exist.
     type: path
     required: true
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""
-- name: Find the home directories
+- name: List the home directories
   addons.olympia.homes_info:
     disks_dir: /var/lib/olympia/tenants
   become: true
@@ -42,7 +37,7 @@ homes:
       description: Whose it is.
       type: str
     id:
-      description: What tells it from any other one that the tenant has had.
+      description: Its unique ID.
       type: str
     account:
       description: Whether there is an account of that name.
@@ -51,7 +46,7 @@ homes:
       description: Size of the home directory, in bytes.
       type: int
     taken:
-      description: What the file takes of the machine's disk, in bytes.
+      description: Disk space that the file uses, in bytes.
       type: int
 kept:
   description: Files of home directories that O(disks_dir) keeps of tenants who have moved to another machine.
@@ -59,11 +54,11 @@ kept:
   type: list
   elements: str
 moves:
-  description: How far moves of tenants to this machine have got, by name, where they are not finished.
+  description: Progress of unfinished moves of tenants to this machine, by name.
   returned: success
   type: dict
 free:
-  description: What is free on the file system of O(disks_dir), in bytes.
+  description: Free space on the file system of O(disks_dir), in bytes.
   returned: success
   type: int
 memory_mb:
@@ -76,7 +71,7 @@ import pwd
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import system
 from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
 
 
@@ -94,7 +89,7 @@ def main() -> None:
         kept=[str(path) for path in sorted((disks / homes.KEPT).glob("*.img"))],
         moves={path.stem: homes.progress(path.stem) for path in homes.MOVES.glob("*.json")},
         free=homes.room(disks).free,
-        memory_mb=host.memory_mb(),
+        memory_mb=system.memory_mb(),
     )
 
 

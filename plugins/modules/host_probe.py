@@ -5,13 +5,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_probe
-short_description: Everything that a run needs to know of a host, in one look
+short_description: Gather everything that a run needs to know about a host
 description:
-  - Reads the persisted choices of an instance, resolves the settings with them, and looks at engine, images, containers,
+  - Reads the persisted choices of an instance, resolves the settings with them, and inspects engine, images, containers,
     rendered files, ports, memory and disk.
   - Needs no root and changes nothing.
   - It is the module half of the action M(addons.olympia.preflight), which is what a playbook calls.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   layers:
     description: Values of settings by source, then by variable.
@@ -34,33 +36,26 @@ options:
     type: dict
     required: true
   embedded_source_dir:
-    description: Where the embedded application is on this host. Empty where it has to be copied first.
+    description: Folder of the embedded application on this host. Empty if it has to be copied first.
     type: str
     default: ""
   embedded_files:
-    description: Paths below the project directory of the embedded application's files and their record, where it has to be copied.
+    description: Paths below the project directory of the embedded application's files and their checksums, if it has to be copied.
     type: list
     elements: str
     default: []
   adopt:
-    description: Whether an instance of another project directory is to become this one's, with its secrets where they can be read.
+    description: Whether to take over an instance of another project directory, with its secrets if they can be read.
     type: bool
     default: false
   build:
-    description: Whether the application image is built here, whatever version the settings name.
+    description: Whether the application image is built here, regardless of the version in the settings.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Gather facts about the host
   addons.olympia.host_probe:
     layers:
       command line:
@@ -81,7 +76,7 @@ settings:
   returned: always
   type: dict
 facts:
-  description: What the host is like.
+  description: Facts about the host.
   returned: always
   type: dict
 secrets:
@@ -98,20 +93,33 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.build import build_inputs, registry
-from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
+from ansible_collections.addons.olympia.plugins.module_utils.build import build_inputs
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
-from ansible_collections.addons.olympia.plugins.module_utils.engine import engine_plan as engine
 from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_options import options_from_vars
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import inspect_engine
+from ansible_collections.addons.olympia.plugins.module_utils.host import (
+    connectivity,
+    engine_objects,
+    ports,
+    registry,
+    system,
+    trees,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config
 from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import (
-    ENGINE_SOCKET,
-    engine_socket,
+    chosen_socket,
     hanging_engine,
 )
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
-from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, extensions, ownership
+from ansible_collections.addons.olympia.plugins.module_utils.stack import (
+    application,
+    database,
+    extensions,
+    ownership,
+    remembered,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
@@ -133,20 +141,6 @@ SOURCE_SETTINGS = ("olympia_stack_source_dir", "olympia_stack_source_repo")
 AUTOGRAPH_CONFIG = "docker/autograph/autograph_localdev_config.yaml"
 
 
-def read_env(path: Path) -> tuple[dict[str, dict[str, str]], str]:
-    """Return the sections of an instance's `.env`, and why it cannot be read, or the empty string.
-
-    Args:
-        path: The file; it need not exist.
-    """
-    try:
-        return dotenv.parse(path.read_text(encoding="utf-8")), ""
-    except FileNotFoundError:
-        return dotenv.parse(""), ""
-    except (OSError, UnicodeDecodeError, dotenv.DotenvError) as error:
-        return dotenv.parse(""), str(getattr(error, "strerror", None) or error)
-
-
 def inherit(sections: dict[str, dict[str, str]], instance: str, project: Path) -> None:
     """Take over the passwords of an instance, and what it keeps, from its former project directory, as far as it can be read.
 
@@ -155,11 +149,11 @@ def inherit(sections: dict[str, dict[str, str]], instance: str, project: Path) -
         instance: The instance's name.
         project: The project directory.
     """
-    others = ownership.strangers(host.containers(host.run, instance), project)
-    found = host.volumes(host.run, ownership.volume(instance))
+    others = ownership.strangers(engine_objects.containers(run, instance), project)
+    found = engine_objects.volumes(run, ownership.volume(instance))
     owner = ownership.recorded(found.get(ownership.volume(instance), ("", {}))[1])
     if directory := ownership.former(owner, others):
-        theirs, _error = read_env(Path(directory) / ".env")
+        theirs, _error = dotenv.read(Path(directory) / ".env")
         sections["secrets"], sections["derived"] = theirs["secrets"], theirs["derived"]
 
 
@@ -182,11 +176,11 @@ def application_image(wanted: application.ApplicationImage, build: bool) -> dict
         build: Whether it is built here in any case.
     """
     if build or not wanted.pulled:
-        return {"id": host.image_id(host.run, wanted.built_here().reference), "registry": "", "evidence": ""}
-    identity = host.image_id(host.run, wanted.reference)
-    answer = registry.inspect(host.run, wanted.reference) if not identity else None
+        return {"id": engine_objects.image_id(run, wanted.built_here().reference), "registry": "", "evidence": ""}
+    identity = engine_objects.image_id(run, wanted.reference)
+    answer = registry.inspect(run, wanted.reference) if not identity else None
     if answer and answer.kind == registry.REFUSED:
-        identity = host.image_id(host.run, wanted.built_here().reference)
+        identity = engine_objects.image_id(run, wanted.built_here().reference)
     return {
         "id": identity,
         "registry": answer.kind if answer else "",
@@ -201,7 +195,7 @@ def look(
 
     Args:
         values: The resolved settings.
-        services: What is known of the services.
+        services: The parameter of that name.
         project: The project directory.
         source: The source tree.
         files: Paths of the rendered files below it.
@@ -217,20 +211,20 @@ def look(
     images += stack.registry_images(values, services["references"]).values()
     images += [str(image) for image in values["olympia_stack_service_images"].values()]
     images += [values["olympia_stack_base_image"]] if values["olympia_stack_base_image"] else []
-    listening = host.listening_ports()
+    listening = ports.listening_ports()
     volume = f"{instance}_{services['database_volume']}"
     with ThreadPoolExecutor() as pool:
         jobs: dict[str, Future[Any]] = {
-            "engine": pool.submit(engine.inspect_engine, host.run, engine.options_from_vars(values | own)),
-            "containers": pool.submit(host.containers, host.run, instance),
-            "service_hashes": pool.submit(host.service_hashes, host.run, project, compose_files),
-            "volumes": pool.submit(host.volumes, host.run, volume, ownership.volume(instance)),
+            "engine": pool.submit(inspect_engine, run, options_from_vars(values | own)),
+            "containers": pool.submit(engine_objects.containers, run, instance),
+            "service_hashes": pool.submit(engine_objects.service_hashes, run, project, compose_files),
+            "volumes": pool.submit(engine_objects.volumes, run, volume, ownership.volume(instance)),
             "application": pool.submit(application_image, wanted, build),
-            "local_images": pool.submit(host.local_images, host.run, images),
+            "local_images": pool.submit(engine_objects.local_images, run, images),
         }
         facts = {name: job.result() for name, job in jobs.items()}
     volumes, none = facts.pop("volumes"), ("", dict[str, str]())
-    wanted_ports = {values[variable] for variable in checks.PORTS} & set(listening) - host.own_ports(
+    wanted_ports = {values[variable] for variable in settings.PORTS} & set(listening) - ports.own_ports(
         facts["containers"]
     )
     # A site whose web server runs; of any other it is known that it does not answer.
@@ -240,39 +234,39 @@ def look(
     # Whose network is in use needs no other one.
     connected = any(entry["state"] == "running" and entry["networks"] for entry in facts["containers"])
     pools = facts["engine"]["docker"]["address_pools"]
-    # An engine without root has its data where the project directory is, in the home directory.
+    # Rootless Docker has its data where the project directory is, in the home directory.
     disks = (
         (project,)
         if facts["engine"]["docker"]["rootless"]
-        else (project, Path(facts["engine"]["docker"]["root_dir"] or host.ENGINE_DATA))
+        else (project, Path(facts["engine"]["docker"]["root_dir"] or system.ENGINE_DATA))
     )
     return facts | {
         "volume_created": volumes.get(volume, none)[0],
         "owner": ownership.recorded(volumes.get(ownership.volume(instance), none)[1]),
-        "uid": host.invoking_uid(),
-        "memory_mb": host.memory_mb(),
-        "disk_free_mb": {str(path): host.free_disk_mb(path) for path in disks},
-        "initialized": host.read_initialization(project / host.INITIALIZED),
-        "site_error": host.site_error(site) if runs else "",
-        "networks": None if connected else networks.look(host.run, pools),
-        "restore": host.exists(project / host.RESTORE),
-        "snapshots_dir": str(host.snapshots_directory(values["olympia_stack_snapshots_dir"])),
-        "deps_image": host.read_text(project / host.DEPS_IMAGE),
-        "local_names": host.local_names(),
-        "unprivileged_port": host.kernel_setting("net.ipv4.ip_unprivileged_port_start"),
-        "max_map_count": host.kernel_setting("vm.max_map_count"),
+        "uid": system.invoking_uid(),
+        "memory_mb": system.memory_mb(),
+        "disk_free_mb": {str(path): system.free_disk_mb(path) for path in disks},
+        "initialized": remembered.read_initialization(project / remembered.INITIALIZED),
+        "site_error": connectivity.site_error(site) if runs else "",
+        "networks": None if connected else networks.look(run, pools),
+        "restore": system.exists(project / remembered.RESTORE),
+        "snapshots_dir": str(system.snapshots_directory(values["olympia_stack_snapshots_dir"])),
+        "deps_image": system.read_text(project / remembered.DEPS_IMAGE),
+        "local_names": system.local_names(),
+        "unprivileged_port": system.kernel_setting("net.ipv4.ip_unprivileged_port_start"),
+        "max_map_count": system.kernel_setting("vm.max_map_count"),
         "listening_ports": listening,
-        "port_owners": {str(port): host.port_owner(host.run, port) for port in wanted_ports},
-        "rendered": host.rendered_files(project, files),
+        "port_owners": {str(port): ports.port_owner(run, port) for port in wanted_ports},
+        "rendered": trees.rendered_files(project, files),
         # One that reads the rendered files can read others there.
-        "client_error": host.client_error(host.run, project)
+        "client_error": engine_objects.client_error(run, project)
         if facts["engine"]["compose"] and not facts["service_hashes"]
         else "",
         "client_path": shutil.which("docker") or "",
         "compose_d": extra,
         "hooks": extensions.hooks(source),
-        "compose_files_present": host.checksums(project, compose_files),
-        "ca_bundle": str(host.CA_BUNDLE) if host.CA_BUNDLE.exists() else "",
+        "compose_files_present": trees.checksums(project, compose_files),
+        "ca_bundle": str(system.CA_BUNDLE) if system.CA_BUNDLE.exists() else "",
         "image_sources": package_sources(
             values["olympia_images_release"], values["olympia_images_mirror"], values["olympia_images_security_mirror"]
         ),
@@ -282,18 +276,18 @@ def look(
 
 
 def probe_origin(values: dict[str, Any], services: dict[str, Any], engine_facts: dict[str, Any]) -> str:
-    """Return the origin that `auto` means on this host, or the empty string where it cannot be told or is not asked.
+    """Return the origin that `auto` means on this host, or the empty string if it cannot be told or is not asked.
 
     Args:
         values: The resolved settings.
-        services: What is known of the services.
+        services: The parameter of that name.
         engine_facts: What was found of the engine.
     """
     if values["olympia_stack_image_origin"] != "auto" or not engine_facts["docker"]["server"]:
         return ""
     images = stack.registry_images(values, services["references"]) | values["olympia_stack_service_images"]
     reference = images[services["roles"]["cache"]]
-    return "registry" if host.registry_answer(host.run, reference).kind in registry.SPOKEN else "packages"
+    return "registry" if registry.ask(run, reference).kind in registry.SPOKEN else "packages"
 
 
 def probe_database(values: dict[str, Any], origin: str, derived: dict[str, str]) -> dict[str, str]:
@@ -301,7 +295,7 @@ def probe_database(values: dict[str, Any], origin: str, derived: dict[str, str])
 
     Args:
         values: The resolved settings.
-        origin: The image origin, or the empty string where it cannot be told yet.
+        origin: The image origin, or the empty string if it cannot be told yet.
         derived: The derived section of its `.env`.
     """
     wanted, mirror = values["olympia_images_database"], values["olympia_images_mirror"]
@@ -313,8 +307,8 @@ def probe_database(values: dict[str, Any], origin: str, derived: dict[str, str])
     elif "registry" in (origin, values["olympia_stack_image_origin"]):
         chosen, why = "", ""
     else:
-        chosen, why = database.choose(host.run, wanted, debian_mirror(mirror))
-    return {"chosen": chosen, "why": why, "kept": kept, "source": mysql_source(host.run, chosen, mirror)}
+        chosen, why = database.choose(run, wanted, debian_mirror(mirror))
+    return {"chosen": chosen, "why": why, "kept": kept, "source": mysql_source(run, chosen, mirror)}
 
 
 def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:
@@ -328,8 +322,8 @@ def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:
     kept = instances.kept_block(derived)
     if kept is not None:
         return kept
-    own = host.own_ports(host.containers(host.run, instance))
-    return instances.choose_block(instance, {*host.listening_ports(), *instances.kept_ports(project.parent)} - own)
+    own = ports.own_ports(engine_objects.containers(run, instance))
+    return instances.choose_block(instance, {*ports.listening_ports(), *instances.kept_ports(project.parent)} - own)
 
 
 def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
@@ -341,14 +335,7 @@ def source_tree(values: dict[str, Any], project: Path, embedded: str) -> Path:
         embedded: The embedded application on this host, or the empty string.
     """
     configured = "" if values["olympia_stack_source_repo"] else values["olympia_stack_source_dir"] or embedded
-    return host.expanded(configured) if configured else project / "source"
-
-
-def chosen_socket() -> str:
-    """Return the socket of the engine that is used: the machine's, or where the user has one, what the docker client is set to."""
-    if not host.exists(Path(f"/run/user/{os.getuid()}/docker.sock")):
-        return ENGINE_SOCKET
-    return engine_socket(host.run) or ENGINE_SOCKET
+    return system.expanded(configured) if configured else project / "source"
 
 
 def main() -> None:
@@ -366,7 +353,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    socket = chosen_socket()
+    socket = chosen_socket(run)
     # Where another engine is meant, this one does not matter.
     if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(os.environ) and (how := hanging_engine(socket)):
         module.fail_json(msg=how, olympia={"phase": "preflight", "kind": "preflight"})
@@ -376,9 +363,9 @@ def main() -> None:
     given = settings.resolve(layers, {name: specs[name] for name in SOURCE_SETTINGS}).values
     layers["host"] = {"olympia_stack_instance": instances.instance_of(source_tree(given, Path(), embedded))}
     located = settings.resolve(layers, {name: specs[name] for name in settings.LOCATING}).values
-    project = host.project_directory(*(located[name] for name in reversed(settings.LOCATING)))
+    project = system.project_directory(*(located[name] for name in reversed(settings.LOCATING)))
     instance = located["olympia_stack_instance"]
-    sections, env_error = read_env(project / ".env")
+    sections, env_error = dotenv.read(project / ".env")
     if module.params["adopt"] and not sections["secrets"]:
         inherit(sections, instance, project)
     block = port_block(instance, project, sections["derived"])
@@ -402,7 +389,7 @@ def main() -> None:
             | {
                 "adopting": module.params["adopt"],
                 "claimed": ownership.same(facts["owner"]["directory"], project),
-                "me": host.user_name(os.getuid()),
+                "me": system.user_name(os.getuid()),
                 # Of before owners were written down. One with containers, or a `.env`, is this directory's.
                 "unknown_volume": bool(facts["volume_created"] and not (facts["containers"] or sections["derived"])),
             },
@@ -413,16 +400,16 @@ def main() -> None:
             "database": probe_database(resolution.values, origin, sections["derived"]),
             "source_dir": str(source),
             "git": shutil.which("git") is not None,
-            "embedded": host.rendered_files(project, module.params["embedded_files"]),
-            "source_git": host.source_git(host.run, source),
+            "embedded": trees.rendered_files(project, module.params["embedded_files"]),
+            "source_git": trees.source_git(run, source),
             "source_tree": build_inputs.tree_fingerprint(
                 source, [project / "Dockerfile.dockerignore", source / ".dockerignore"]
             ),
             "built": build_inputs.last_build(project, services["roles"]["site"]),
-            "autograph": host.read_text(source / AUTOGRAPH_CONFIG),
-            "source_tight": host.unreadable_for_others(source, instances.READ_IN_BUILDS),
-            "source_windows": host.with_carriage_returns(source, instances.READ_IN_BUILDS),
-            "source_missing": [name for name in instances.SOURCE_MARKS if not host.exists(source / name)],
+            "autograph": system.read_text(source / AUTOGRAPH_CONFIG),
+            "source_tight": trees.unreadable_for_others(source, instances.READ_IN_BUILDS),
+            "source_windows": trees.with_carriage_returns(source, instances.READ_IN_BUILDS),
+            "source_missing": [name for name in instances.SOURCE_MARKS if not system.exists(source / name)],
         },
     )
 

@@ -7,9 +7,9 @@ DOCUMENTATION = r"""
 module: image_copy
 short_description: Copy images from this host's engine into other engines on it
 description:
-  - An engine that lacks an image gets it from the one that the docker command talks to, by C(docker save) and C(docker load).
-  - An image is known by its tag, which has to change with what is in it.
-  - Those engines are tenants' of a shared machine. One that does not answer is named, and the others get theirs.
+  - Copies missing images from the engine that the docker command uses, with C(docker save) and C(docker load).
+  - Images are compared by tag, which has to change with the content.
+  - The engines belong to tenants of a shared machine. One that does not answer is reported, and the others get their images.
   - Needs root and systemd.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
@@ -26,14 +26,14 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Tells what would be copied.
+    description: Reports what would be copied.
   diff_mode:
     support: none
     description: Images have none.
 """
 
 EXAMPLES = r"""
-- name: Give an engine an image
+- name: Copy an image
   addons.olympia.image_copy:
     images: [olympia/base:1]
     accounts: [ana]
@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ailing:
-  description: Why an engine has not got the images, by account.
+  description: Why an engine did not get the images, by account.
   returned: success
   type: dict
   sample: {ben: its engine gives no answer within 20 seconds}
@@ -99,7 +99,7 @@ def copy(account: str, uid: int, images: list[str]) -> None:
         with save as source:
             code, _output, errors = as_tenant.engine(account, uid, ["load", "--quiet"], COPY_SECONDS, source.stdout)
             saved = source.poll()
-            # Else it would wait for ever for a reader that has gone.
+            # Otherwise it would wait forever for a reader.
             source.kill()
         said.seek(0)
         if saved:

@@ -1,24 +1,24 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: pull images, trying again where that can help."""
+"""Ansible module: pull images, with retries if they can help."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_pull
-short_description: Pull images, trying again where that can help
+short_description: Pull images, with retries if they can help
 description:
-  - Pulls the images that the engine does not have, several at a time.
-  - A registry that does not answer, or has had too many requests, is asked again with growing pauses. One that refuses the
-    credentials or has no such image is not.
-  - An image that is there is left alone, whatever its tag means in the registry by now. Name a digest to be exact.
+  - Pulls missing images, several at a time.
+  - Retries, with growing pauses, if a registry does not answer or has had too many requests; not if it refuses the
+    credentials or has no such image.
+  - An existing image is left alone, even if its tag has moved in the registry. Use a digest to be exact.
 version_added: 0.1.0
 author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - docker CLI with the buildx plugin
 attributes:
   check_mode:
-    description: Tells which images would be pulled.
+    description: Reports which images would be pulled.
     support: full
   diff_mode:
     description: An image has no text to compare.
@@ -36,7 +36,7 @@ options:
     type: dict
     default: {}
   attempts:
-    description: How often a pull is tried.
+    description: Maximum number of attempts.
     type: int
     default: 5
 seealso:
@@ -71,7 +71,7 @@ failures:
       description: One of V(refused), V(limited), V(missing), V(unreachable), V(garbled).
       type: str
     tries:
-      description: How often it was tried.
+      description: Number of attempts.
       type: int
     seen:
       description: The engine's last words.
@@ -91,11 +91,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.build import registry
 from ansible_collections.addons.olympia.plugins.module_utils.core import command_environment as environment
 from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import ARGUMENT, teller
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects, registry
 from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import watched
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 AT_ONCE = 3
 # What docker pull shows of a layer on a terminal.
@@ -105,7 +105,7 @@ UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 def run_watched(arguments: list[str], see: Callable[[int, int], None]) -> tuple[int, str, str]:
-    """Run `docker pull` as on a terminal, where it shows bytes, and return what `host.run` does.
+    """Run `docker pull` as on a terminal, where it shows bytes, and return what `run` does.
 
     Args:
         arguments: The command.
@@ -154,7 +154,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     attempts: int = module.params["attempts"]
-    missing = [image for image in module.params["images"] if not host.image_id(host.run, image)]
+    missing = [image for image in module.params["images"] if not engine_objects.image_id(run, image)]
     if module.check_mode or not missing:
         module.exit_json(changed=bool(missing), pulled=missing)
 
@@ -164,13 +164,13 @@ def main() -> None:
         platform = module.params["platforms"].get(image)
         command = ["docker", "pull", *([f"--platform={platform}"] if platform else []), image]
 
-        def run(arguments: list[str]) -> tuple[int, str, str]:
+        def exchange(arguments: list[str]) -> tuple[int, str, str]:
             # What else the registry is asked is for programs to read.
             if arguments != command:
-                return host.run(arguments)
+                return run(arguments)
             return run_watched(arguments, lambda current, total: tell("pull", name=image, current=current, total=total))
 
-        return registry.exchange(run, command, image, attempts)
+        return registry.exchange(exchange, command, image, attempts)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(missing, pool.map(pull, missing), strict=True))

@@ -1,23 +1,23 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: push an image, unless the registry does not let us."""
+"""Ansible module: push an image, if the registry permits."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_push
-short_description: Push an image, unless the registry does not let us
+short_description: Push an image, if the registry permits
 description:
-  - Publishes an image under its tag, and tells the digest by which others can pull just that image.
-  - Missing or refused credentials are no failure but a warning, because a CI job of a fork has none; see RV(pushed).
-  - A registry that does not answer, or has had too many requests, is asked again with growing pauses.
+  - Publishes an image under its tag, and returns the digest by which others can pull exactly this image.
+  - Missing or refused credentials are a warning, not a failure, because a CI job of a fork has none; see RV(pushed).
+  - Retries, with growing pauses, if a registry does not answer or has had too many requests.
 version_added: 0.1.0
 author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - docker CLI with the buildx plugin
 attributes:
   check_mode:
-    description: Tells whether the registry has another image under the tag, or none.
+    description: Reports whether the registry has another image under the tag, or none.
     support: full
   diff_mode:
     description: Shows the digest that the tag names, before and after.
@@ -28,13 +28,13 @@ options:
     type: str
     required: true
   attempts:
-    description: How often the push is tried.
+    description: Maximum number of attempts.
     type: int
     default: 5
   digest_file:
     description:
       - File on the host that receives the line C(DOCKER_DIGEST=sha256:...), for jobs that pull what this one has published.
-      - It is removed where the image was not pushed.
+      - It is removed if the image was not pushed.
     type: path
 seealso:
   - module: community.docker.docker_image_push
@@ -53,7 +53,7 @@ pushed:
   returned: success
   type: bool
 digest:
-  description: The image's digest in the registry, or the empty string where it was not pushed.
+  description: The image's digest in the registry, or the empty string if it was not pushed.
   returned: success
   type: str
   sample: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
@@ -67,8 +67,8 @@ import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.build import registry
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects, registry
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 
 def main() -> None:
@@ -82,14 +82,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     image: str = module.params["image"]
-    before = registry.inspect(host.run, image).output
+    before = registry.inspect(run, image).output
     if module.check_mode:
-        local = host.image_id(host.run, image)
+        local = engine_objects.image_id(run, image)
         module.exit_json(changed=before != local, pushed=before == local, digest=before)
     digest_file = Path(module.params["digest_file"]) if module.params["digest_file"] else None
     if digest_file:
         digest_file.unlink(missing_ok=True)
-    answer = registry.exchange(host.run, ["docker", "push", image], image, module.params["attempts"])
+    answer = registry.exchange(run, ["docker", "push", image], image, module.params["attempts"])
     if answer.kind == registry.REFUSED:
         module.warn(answer.explain(f"{image} was not pushed"))
         module.exit_json(changed=False, pushed=False, digest="")
@@ -100,7 +100,7 @@ def main() -> None:
             olympia={"phase": "push", "kind": "build"},
         )
     found = re.search(r"digest: (sha256:[0-9a-f]{64})", answer.output)
-    digest = found[1] if found else registry.inspect(host.run, image).output
+    digest = found[1] if found else registry.inspect(run, image).output
     if digest_file:
         digest_file.write_text(f"DOCKER_DIGEST={digest}\n", encoding="utf-8")
     module.exit_json(

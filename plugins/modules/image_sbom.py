@@ -1,41 +1,36 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: make a software bill of materials of an image."""
+"""Ansible module: create a software bill of materials (SBOM) of an image."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_sbom
-short_description: Make a software bill of materials of an image
+short_description: Create a software bill of materials (SBOM) of an image
 description:
-  - Asks the package managers inside an image what they have installed, and returns it by the SPDX specification 2.3.
-  - It knows Debian's packages (C(dpkg-query)), Python's (C(importlib.metadata)) and npm's (the C(package.json) of each module).
-    What was copied into the image without a package manager, such as the site itself, is in none of them.
-  - The image is started once, without network and without capabilities, and has to have Python 3.10 or newer.
+  - Lists the packages that the package managers inside an image have installed, in the format of SPDX 2.3.
+  - It covers Debian's packages (C(dpkg-query)), Python's (C(importlib.metadata)) and npm's (the C(package.json) of each module).
+    Files that were copied into the image without a package manager, such as the site itself, are not listed.
+  - The image is started once, without network and without capabilities, and must contain Python 3.10 or newer.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   image:
-    description: The image's reference or ID. It has to be here.
+    description: The image's reference or ID. It must exist on this host.
     type: str
     required: true
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
 seealso:
   - module: addons.olympia.bake
 """
 
 EXAMPLES = r"""
-- name: Make the bill of materials of the application image
+- name: Create the bill of materials of the application image
   addons.olympia.image_sbom:
     image: olympia/addons-server:local
   register: made
 
-- name: Keep it
+- name: Save it
   ansible.builtin.copy:
     content: "{{ made.document | to_nice_json }}"
     dest: addons-server.spdx.json
@@ -68,7 +63,7 @@ def main() -> None:
     confined = ["--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true"]
     read = docker.run(["run", "--rm", *confined, "--entrypoint=python3", about["Id"], "-c", READER])
     if read.rc:
-        docker.fail(f"What is installed in {image} cannot be told.", read)
+        docker.fail(f"The packages in {image} cannot be listed.", read)
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     module.exit_json(changed=False, document=document(about, json.loads(read.stdout), created))
 

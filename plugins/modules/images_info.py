@@ -1,26 +1,21 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: what a host offers for making images from packages."""
+"""Ansible module: gather facts for building images from packages."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: images_info
-short_description: Tell what a host offers for making images from packages
+short_description: Gather facts for building images from packages
 description:
-  - Reports the images that are there, the package mirror that the host uses, and what builds need of the host's network
-    settings. Needs no root and changes nothing.
+  - Returns the existing images, the package mirror that the host uses, and the network settings that builds need. Needs
+    no root and changes nothing.
 version_added: 0.1.0
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 requirements:
   - docker CLI
-attributes:
-  check_mode:
-    description: The module only reads.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 options:
   release:
     description: Debian release of the images.
@@ -39,7 +34,7 @@ options:
     type: str
     default: auto
   engine:
-    description: Whether there is an engine to ask. Where it is yet to be installed, no image is there.
+    description: Whether an engine is installed. Without one there are no images.
     type: bool
     default: true
 seealso:
@@ -47,7 +42,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what there is
+- name: Gather facts
   addons.olympia.images_info:
     release: bookworm
   register: host
@@ -61,24 +56,24 @@ present:
   elements: str
   sample: ["olympia/redis:bookworm-3b775dd8f68c"]
 sources:
-  description: Package sources of the images. Empty where no mirror is known.
+  description: Package sources of the images. Empty if no mirror is known.
   returned: success
   type: list
   elements: str
   sample: ["deb http://mirror.example.org/debian bookworm main"]
 mysql:
-  description: Package source of MySQL's image. Empty where the database server is MariaDB.
+  description: Package source of MySQL's image. Empty if the database server is MariaDB.
   returned: success
   type: str
   sample: "deb http://mirror.example.org/debian sid main"
 tools:
-  description: Packages that making a base image needs and the host lacks.
+  description: Missing packages that are needed to build a base image.
   returned: success
   type: list
   elements: str
   sample: [mmdebstrap]
 builder:
-  description: Name of the builder that is the engine itself, and so finds the images that are only there.
+  description: Name of the engine's own builder, which can use local images.
   returned: success
   type: str
   sample: default
@@ -100,8 +95,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.stack import database
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     LABEL,
@@ -164,13 +159,13 @@ def main() -> None:
     )
     present, builder = ask_engine(module) if module.params["engine"] else ([], "")
     mirror = module.params["mirror"]
-    chosen, _why = database.choose(host.run, module.params["database"], debian_mirror(mirror))
+    chosen, _why = database.choose(run, module.params["database"], debian_mirror(mirror))
     apt = ["apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy"]
     module.exit_json(
         changed=False,
         present=present,
         sources=package_sources(*(module.params[name] for name in ("release", "mirror", "security_mirror"))),
-        mysql=mysql_source(host.run, chosen, mirror),
+        mysql=mysql_source(run, chosen, mirror),
         tools=[
             *([] if shutil.which("mmdebstrap") else ["mmdebstrap"]),
             *([] if KEYRING.exists() else ["debian-archive-keyring"]),

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: initialize
-short_description: Run a command in a Compose service once per state of what it initializes
+short_description: Run a command in a Compose service once per state of its data
 description:
-  - Runs a command in a running service, and remembers in the project directory for which database volume, image and
-    container it did. It runs again only when one of them is another than then.
+  - Runs a command in a running service, and records in the project directory the database volume, image and container.
+    It runs again only when one of them has changed.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.secrets
@@ -35,21 +35,21 @@ options:
     type: str
     required: true
   volatile_services:
-    description: Services that forget what the command gave them when they restart.
+    description: Services that lose their data when they restart.
     type: list
     elements: str
     default: []
   force:
-    description: Run the command also when it has run for the state of now.
+    description: Run the command even if nothing has changed since the last time.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    description: Tells whether the command would run.
+    description: Reports whether the command would run.
   diff_mode:
     support: none
-    description: The command's own output says what it did.
+    description: See the output of the command.
 """
 
 EXAMPLES = r"""
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 stdout:
-  description: What the command printed. Empty where it did not run.
+  description: Output of the command. Empty if it did not run.
   returned: always
   type: str
 """
@@ -78,19 +78,21 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core.causes import ENGINE_RESTARTED, ended_together
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli, tail
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run, tail
+from ansible_collections.addons.olympia.plugins.module_utils.stack import remembered
 from ansible_collections.addons.olympia.plugins.module_utils.stack.failures import explain, message
 
 LOG_LINES = 30
 COMES_BACK = 10  # seconds that an engine may take to start a service again
-# What the engine says of a container in which nothing can be run.
+# What the engine prints for a container that does not run.
 NOT_RUNNING = re.compile(r"is restarting|is not running")
 FAILURE = {"phase": "initialize", "kind": "unhealthy"}
 
 
 def awaited_containers(project: str, service: str) -> list[dict[str, Any]]:
-    """Return the containers of a project, as soon as a service runs that the engine is about to start again by itself.
+    """Return the containers of a project, after waiting for a service that the engine is about to restart.
 
     An engine that was restarted starts them one after the other.
 
@@ -100,7 +102,7 @@ def awaited_containers(project: str, service: str) -> list[dict[str, Any]]:
     """
     deadline = time.monotonic() + COMES_BACK
     while True:
-        found = host.containers(host.run, project)
+        found = engine_objects.containers(run, project)
         own = next((entry for entry in found if entry["service"] == service), None)
         coming = own and (own["state"] == "restarting" or (own["state"] == "exited" and own["exit_code"]))
         if not coming or time.monotonic() > deadline:
@@ -109,10 +111,10 @@ def awaited_containers(project: str, service: str) -> list[dict[str, Any]]:
 
 
 def started(containers: Iterable[Mapping[str, Any]], service: str) -> str:
-    """Return when the running container of a service was started; the empty string where none runs.
+    """Return when the running container of a service was started; the empty string if none runs.
 
     Args:
-        containers: The project's, as `host.containers` gives them.
+        containers: The project's, as `engine_objects.containers` gives them.
         service: The service.
     """
     running = (entry for entry in containers if entry["service"] == service and entry["state"] == "running")
@@ -120,15 +122,17 @@ def started(containers: Iterable[Mapping[str, Any]], service: str) -> str:
 
 
 def why_not(project: str, service: str) -> str:
-    """Return why nothing can be run in a service, with what it has said last.
+    """Return why commands cannot run in a service, with its last output.
 
     Args:
         project: The Compose project.
         service: The service.
     """
-    container = next((entry for entry in host.containers(host.run, project) if entry["service"] == service), None)
+    container = next((entry for entry in engine_objects.containers(run, project) if entry["service"] == service), None)
     if container is None:
-        return f"The service {service} of {project} does not run, so nothing was initialized: bring the stack up first."
+        return (
+            f"The service {service} of {project} is not running, so nothing was initialized: bring the stack up first."
+        )
     wrong = f"does not stay up ({container['state']}, {container['restarts']} restarts), so nothing was initialized"
     return message([explain(service, container, wrong)], project)
 
@@ -151,22 +155,22 @@ def main() -> None:
     params: dict[str, Any] = module.params
     docker = DockerCli(module)
     containers = awaited_containers(params["project"], params["service"])
-    marker = Path(params["project_src"], host.INITIALIZED)
-    state = host.initialization_state(
-        host.volume_created(host.run, params["volume"]), containers, params["service"], params["volatile_services"]
+    marker = Path(params["project_src"], remembered.INITIALIZED)
+    state = remembered.initialization_state(
+        engine_objects.volume_created(run, params["volume"]), containers, params["service"], params["volatile_services"]
     )
-    if not params["force"] and host.read_initialization(marker) == state:
+    if not params["force"] and remembered.read_initialization(marker) == state:
         module.exit_json(changed=False, stdout="")
     if module.check_mode:
         module.exit_json(changed=True, stdout="")
     if not any(entry["service"] == params["service"] and entry["state"] == "running" for entry in containers):
-        # Once more: an engine that ends in the middle of the first look has listed nothing.
+        # Again: an engine that stops while it lists containers returns none.
         answer = docker.run(["version"])
         if answer.rc:
-            docker.fail(f"The engine does not answer any more: {answer.stderr.strip()}", answer, olympia=FAILURE)
+            docker.fail(f"The engine no longer answers: {answer.stderr.strip()}", answer, olympia=FAILURE)
         module.fail_json(
             msg=ENGINE_RESTARTED
-            if ended_together(host.containers(host.run, params["project"]))
+            if ended_together(engine_objects.containers(run, params["project"]))
             else why_not(params["project"], params["service"]),
             olympia=FAILURE,
         )
@@ -176,14 +180,15 @@ def main() -> None:
     )
     if completed.rc:
         before, after = (
-            started(found, params["service"]) for found in (containers, host.containers(host.run, params["project"]))
+            started(found, params["service"])
+            for found in (containers, engine_objects.containers(run, params["project"]))
         )
         if before != after or NOT_RUNNING.search(completed.stderr):
             docker.fail(why_not(params["project"], params["service"]), completed, olympia=FAILURE)
         docker.fail(
             f"{' '.join(params['command'])} failed in the service {params['service']} with return code {completed.rc}:\n"
             f"{tail(completed.stdout + completed.stderr, LOG_LINES)}\n"
-            f"look further: docker compose --project-directory {params['project_src']} logs {params['service']}",
+            f"more: docker compose --project-directory {params['project_src']} logs {params['service']}",
             completed,
             olympia=FAILURE,
         )

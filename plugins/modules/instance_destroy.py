@@ -8,9 +8,9 @@ DOCUMENTATION = r"""
 module: instance_destroy
 short_description: Remove everything of an instance of the stack, its data too
 description:
-  - Removes the containers, networks, volumes and images of one instance, and what the provisioner has made in its project
-    directory. What belongs to it is told by labels. A database's volume that C(up) has found, and not made, has none and stays.
-  - Other files in the project directory stay, and with them the directory.
+  - Removes the containers, networks, volumes and images of one instance, and the files of the provisioner in its project
+    directory. They are identified by labels. A database volume that C(up) found, and did not create, has none and is kept.
+  - Other files in the project directory are kept, and so is the directory then.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   project_src:
@@ -50,7 +50,7 @@ removed:
   type: dict
   sample: {containers: [two-web-1], networks: [two_default], volumes: [two_data_mysqld], images: [two], files: [.env]}
 kept:
-  description: What else is in the project directory.
+  description: Other files in the project directory.
   returned: always
   type: list
   elements: str
@@ -62,19 +62,19 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs import METADATA
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import HELPER
+from ansible_collections.addons.olympia.plugins.module_utils.stack import remembered
 from ansible_collections.addons.olympia.plugins.module_utils.stack.ownership import DIRECTORY
 
 PROJECT = "com.docker.compose.project"
 INSTANCE = "addons.olympia.instance"
 # What the provisioner makes in a project directory besides the rendered files, and nobody edits.
-MADE = (host.INITIALIZED, host.RESTORE, METADATA, "published.env", host.TEST_RESULTS)
+MADE = (remembered.INITIALIZED, remembered.RESTORE, METADATA, "published.env", remembered.TEST_RESULTS)
 
 
 class Engine:
-    """What the engine has of an instance."""
+    """The containers, networks, volumes and images of an instance."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """Make one.
@@ -145,7 +145,7 @@ class Engine:
         completed = self._docker.run(arguments)
         if completed.rc:
             said = completed.stderr.strip() or completed.stdout.strip()
-            self._docker.fail(f"Not everything of {self._instance} was removed: {said}", completed)
+            self._docker.fail(f"{self._instance} was not removed completely: {said}", completed)
         return completed.stdout
 
 
@@ -159,7 +159,7 @@ def made_files(directory: Path, rendered: list[str]) -> list[str]:
     # Without one of them nothing tells that the directory is the provisioner's at all.
     made = [name for name in MADE if (directory / name).exists()] if rendered else []
     # Dependencies that no image was asked for are somebody's own.
-    return [*rendered, *made, *(["deps"] if rendered and (directory / host.DEPS_IMAGE).exists() else [])]
+    return [*rendered, *made, *(["deps"] if rendered and (directory / remembered.DEPS_IMAGE).exists() else [])]
 
 
 def other_files(directory: Path, ours: list[str]) -> list[str]:

@@ -1,16 +1,16 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: judge what could stand in the way of a stack, and mend what is safe to mend."""
+"""Ansible module: check for problems of a stack, and fix what is safe to fix."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: instance_doctor
-short_description: Judge what could stand in the way of a stack, and mend what is safe to mend
+short_description: Check for problems of a stack, and fix what is safe to fix
 description:
-  - Gives a verdict for each check, from settings and facts that the probe has found and from what it looks at besides.
+  - Returns a verdict for each check, from the settings, the facts of the probe, and what it looks at itself.
   - With O(fix=true) it adds the site's name to C(/etc/hosts), raises C(vm.max_map_count), removes one-off containers that have
-    ended, and gives the mounted dependencies to their user. What needs root, and has none, says so.
+    ended, and changes the owner of the mounted dependencies. A fix that needs root is reported if the module runs without.
   - It is the module half of the action M(addons.olympia.instance_doctor), which is what a playbook calls.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
@@ -27,12 +27,12 @@ options:
     type: dict
     required: true
   wrong_settings:
-    description: Settings that no host would accept, as problems.
+    description: Problems of settings.
     type: list
     elements: dict
     default: []
   differing:
-    description: Rendered files that are not as the next run would write them.
+    description: Rendered files that the next run would change.
     type: list
     elements: str
     default: []
@@ -42,13 +42,13 @@ options:
     elements: str
     default: []
   fix:
-    description: Whether to mend what is safe to mend.
+    description: Whether to fix what is safe to fix.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    description: Says what would be mended.
+    description: Reports what would be fixed.
   diff_mode:
     support: none
     description: The answer names each change.
@@ -57,12 +57,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Gather facts about the host
   addons.olympia.preflight:
     purpose: look
   register: preflight
 
-- name: Ask the doctor about the ports
+- name: Check the ports
   addons.olympia.instance_doctor:
     preflight: "{{ preflight }}"
     checks: [http-port, mysql-port]
@@ -82,27 +82,33 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.build import build_inputs
-from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
+from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks, verdicts
 from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
+from ansible_collections.addons.olympia.plugins.module_utils.checks.findings import PROXIES, Findings
+from ansible_collections.addons.olympia.plugins.module_utils.checks.fixes import apply, fixes, foreign_deps
+from ansible_collections.addons.olympia.plugins.module_utils.checks.network_checks import CA_VARIABLES, mirror_urls
+from ansible_collections.addons.olympia.plugins.module_utils.checks.project_checks import OVERRIDES, deps_uid
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
-from ansible_collections.addons.olympia.plugins.module_utils.engine import engine_plan as engine
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import (
+    connectivity,
+    engine_objects,
+    registry,
+    system,
+)
 from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import npm_config, pip_config
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.host.connectivity import ask_url
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes
 
-HOSTS = Path("/etc/hosts")
-MAP_COUNT = Path("/proc/sys/vm/max_map_count")
-SYSCTL_FILE = Path("/etc/sysctl.d/90-olympia.conf")
 CONNECT = """
 import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -118,25 +124,6 @@ with ThreadPoolExecutor() as pool:
     print(json.dumps(dict(zip(addresses, pool.map(error, addresses.items())))))
 """
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
-
-
-class NotDone(Exception):
-    """A fix that was not applied; the message says why."""
-
-
-@dataclass(frozen=True)
-class Fix:
-    """A safe fix.
-
-    Attributes:
-        what: What it does.
-        apply: Does it; raises NotDone or OSError where it cannot be done.
-        needs_root: Whether only root can.
-    """
-
-    what: str
-    apply: Callable[[], None]
-    needs_root: bool = True
 
 
 def addresses(name: str) -> list[str]:
@@ -162,8 +149,8 @@ def certificate_error(bundle: str) -> str:
 
 
 def volume_files(volume: str) -> list[str] | None:
-    """Return the names in a volume, or None where that is nobody's to see but root's."""
-    code, output, _errors = host.run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume])
+    """Return the names in a volume, or None if that is nobody's to see but root's."""
+    code, output, _errors = run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume])
     try:
         return None if code else sorted(path.name for path in Path(output.strip()).iterdir())
     except OSError:
@@ -171,23 +158,23 @@ def volume_files(volume: str) -> list[str] | None:
 
 
 def refusal(settings: dict[str, Any]) -> tuple[str, str]:
-    """Return why the database server must not open its volume, and what to do; empty where it may, or where nobody can tell.
+    """Return why the database server must not open its volume, and what to do; empty if it may, or where nobody can tell.
 
     Args:
         settings: Derived settings, of an instance that has a volume.
     """
     image = settings["images"][settings["roles"]["database"]]
-    if not host.image_id(host.run, image):
+    if not engine_objects.image_id(run, image):
         return "", ""
     try:
         opening = Volumes(settings["instance"], settings["image"], image).opening(settings["volume"])
-    except SnapshotError as error:
+    except Problem as error:
         return str(error), ""
     return opening.refusal
 
 
 def unreached(settings: dict[str, Any], facts: dict[str, Any]) -> dict[str, str]:
-    """Return why the application does not reach the services that run, by service; nobody is asked where nothing seems wrong.
+    """Return why the application cannot reach running services, by service; nothing is tried unless something seems wrong.
 
     Args:
         settings: Derived settings.
@@ -199,12 +186,12 @@ def unreached(settings: dict[str, Any], facts: dict[str, Any]) -> dict[str, str]
     if not unwell or site not in running:
         return {}
     addresses = json.dumps({name: port for name, port in ports.items() if name in running})
-    code, output, _errors = host.run(["docker", "exec", running[site]["id"], "python3", "-c", CONNECT, addresses])
+    code, output, _errors = run(["docker", "exec", running[site]["id"], "python3", "-c", CONNECT, addresses])
     return {} if code else {name: error for name, error in json.loads(output).items() if error}
 
 
 def owner(path: Path) -> int | None:
-    """Return the UID that a path belongs to, or None where there is nothing to see."""
+    """Return the UID that a path belongs to, or None if there is nothing to see."""
     try:
         return path.stat().st_uid
     except OSError:
@@ -219,7 +206,7 @@ def ask_mirrors(urls: list[str]) -> list[dict[str, Any]]:
     """
 
     def ask(url: str) -> dict[str, Any]:
-        return {"url": url} | asdict(engine.ask_url(url)) | {"at": time.time()}
+        return {"url": url} | asdict(ask_url(url)) | {"at": time.time()}
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(ask, urls))
@@ -235,25 +222,22 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
     """
     project = Path(settings["project_dir"])
     origin = settings["image_origin"]
-    urls = doctor.mirror_urls(origin, facts["image_sources"], pip_config(), npm_config())
+    urls = mirror_urls(origin, facts["image_sources"], pip_config(), npm_config())
     asked = settings["images"][settings["roles"]["cache"]] if "registry" in names and origin == "registry" else ""
-    environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in doctor.PROXIES}
+    environment = {name: os.environ.get(name) or os.environ.get(name.upper(), "") for name in PROXIES}
     return {
         "addresses": addresses(settings["host_name"]) if "hosts-entry" in names else [],
-        "builds_reach_out": host.builds_reach_out(host.run),
+        "builds_reach_out": connectivity.builds_reach_out(run),
         "ca_bundle_error": certificate_error(settings["ca_bundle"]),
-        "environment": mask(environment)
-        | {name: os.environ[name] for name in doctor.CA_VARIABLES if os.environ.get(name)},
-        "firewall_rules": host.firewall_rules(host.run),
-        "foreign_deps": [str(path) for path in foreign_deps(project / "deps", doctor.deps_uid(settings))],
+        "environment": mask(environment) | {name: os.environ[name] for name in CA_VARIABLES if os.environ.get(name)},
+        "firewall_rules": connectivity.firewall_rules(run),
+        "foreign_deps": [str(path) for path in foreign_deps(project / "deps", deps_uid(settings))],
         "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
-        "networks": networks.look(host.run, facts["engine"]["docker"]["address_pools"])
-        if "networks" in names
-        else None,
-        "one_off": host.one_off_containers(host.run, settings["instance"]),
-        "overrides": [name for name in doctor.OVERRIDES if host.exists(project / name)],
+        "networks": networks.look(run, facts["engine"]["docker"]["address_pools"]) if "networks" in names else None,
+        "one_off": engine_objects.one_off_containers(run, settings["instance"]),
+        "overrides": [name for name in OVERRIDES if system.exists(project / name)],
         "refusal": refusal(settings) if "mysql-volume" in names and facts["volume_created"] else ("", ""),
-        "registry": asdict(host.registry_answer(host.run, asked)) if asked else None,
+        "registry": asdict(registry.ask(run, asked)) if asked else None,
         "source_not_utf8": build_inputs.not_utf8(Path(settings["source_dir"])) if "source-tree" in names else [],
         "source_uid": owner(Path(settings["source_dir"])),
         "unreached": unreached(settings, facts) if "networks" in names else {},
@@ -267,105 +251,7 @@ def look_again(facts: dict[str, Any]) -> dict[str, Any]:
     Args:
         facts: What the probe found.
     """
-    return facts | {"local_names": host.local_names(), "max_map_count": host.kernel_setting("vm.max_map_count")}
-
-
-def add_hosts_line(line: str, hosts: Path = HOSTS) -> None:
-    """Add a line to the hosts file, in place: in a container it is a mount of its own.
-
-    Args:
-        line: The line.
-        hosts: The file.
-    """
-    text = hosts.read_text(encoding="utf-8")
-    with hosts.open("a", encoding="utf-8") as file:
-        file.write(f"{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n")
-
-
-def raise_map_count(count: int, now: Path = MAP_COUNT, kept: Path = SYSCTL_FILE) -> None:
-    """Raise the number of memory maps that a process may have, now and after each boot.
-
-    Args:
-        count: The number.
-        now: The kernel's file.
-        kept: The file that is read at boot.
-    """
-    kept.write_text(f"# {host.MANAGED_MARK}: Elasticsearch needs it.\nvm.max_map_count = {count}\n", encoding="utf-8")
-    now.write_text(f"{count}\n", encoding="ascii")
-
-
-def remove_containers(names: list[str]) -> None:
-    """Remove containers in which nothing runs.
-
-    Args:
-        names: Their names.
-
-    Raises:
-        NotDone: The engine refuses it, as it does when one has been started since.
-    """
-    code, _output, errors = host.run(["docker", "rm", "--volumes", *names])
-    if code:
-        raise NotDone(errors.strip())
-
-
-def foreign_deps(deps: Path, uid: int) -> list[Path]:
-    """Return what of the mounted dependencies does not belong to a user, and should.
-
-    Args:
-        deps: Their directory.
-        uid: The user.
-    """
-    # The provisioner's own note, which only it writes.
-    return host.foreign_files(deps, uid, (Path(host.DEPS_IMAGE).name,))
-
-
-def give_files(directory: Path, uid: int) -> None:
-    """Give the mounted dependencies, their directory included, to a user. Links are given, not followed.
-
-    Args:
-        directory: Their directory.
-        uid: The user.
-    """
-    for path in foreign_deps(directory, uid):
-        os.chown(path, uid, -1, follow_symlinks=False)
-
-
-def fixes(settings: dict[str, Any], values: dict[str, Any], seen: dict[str, Any]) -> dict[str, Fix]:
-    """Return the safe fixes by check.
-
-    Args:
-        settings: Derived settings.
-        values: Resolved settings by variable.
-        seen: What `look` saw.
-    """
-    line, count = f"127.0.0.1 {settings['host_name']}", values["olympia_stack_min_map_count"]
-    deps, uid = Path(settings["project_dir"], "deps"), doctor.deps_uid(settings)
-    ended = doctor.ended_containers(seen["one_off"])
-    return {
-        "hosts-entry": Fix(f"add the line '{line}' to {HOSTS}", lambda: add_hosts_line(line)),
-        "map-count": Fix(f"set vm.max_map_count to {count}, now and in {SYSCTL_FILE}", lambda: raise_map_count(count)),
-        "ownership": Fix(f"give {deps} to UID {uid}", lambda: give_files(deps, uid)),
-        "leftovers": Fix(f"remove {', '.join(ended)}", lambda: remove_containers(ended), needs_root=False),
-    }
-
-
-def mend(fix: Fix, root: bool, check_mode: bool) -> tuple[bool, str]:
-    """Apply a fix, and return whether that changed something, and what is to be said of it.
-
-    Args:
-        fix: The fix.
-        root: Whether this user is root.
-        check_mode: Only say what would be done.
-    """
-    if fix.needs_root and not root:
-        return False, f"not done: to {fix.what} needs root, and this user is not"
-    if check_mode:
-        return True, f"would {fix.what}"
-    try:
-        fix.apply()
-    except (NotDone, OSError) as error:
-        return False, f"not done: to {fix.what} failed: {error}"
-    return True, f"done: {fix.what}"
+    return facts | {"local_names": system.local_names(), "max_map_count": system.kernel_setting("vm.max_map_count")}
 
 
 def main() -> None:
@@ -384,30 +270,28 @@ def main() -> None:
     )
     values, settings, facts = (module.params[name] for name in ("values", "settings", "facts"))
     try:
-        chosen = doctor.choose(module.params["checks"], others=machine.CHECKS)
+        chosen = verdicts.choose(module.params["checks"], instance_checks.CHECKS, machine.CHECKS)
     except ValueError as error:
         module.fail_json(msg=str(error))
     names = {check.name for check in chosen}
 
     def examine(facts: dict[str, Any], seen: dict[str, Any]) -> list[dict[str, Any]]:
-        findings = doctor.Findings(
-            values, settings, facts, module.params["wrong_settings"], module.params["differing"], seen
-        )
-        return doctor.examine(chosen, findings)
+        findings = Findings(values, settings, facts, module.params["wrong_settings"], module.params["differing"], seen)
+        return verdicts.examine(chosen, findings)
 
     seen = look(settings, facts, names)
-    verdicts = examine(facts, seen)
+    judged = examine(facts, seen)
     done: dict[str, str] = {}
     changed = False
     if module.params["fix"]:
         known = fixes(settings, values, seen)
-        for name in (verdict["name"] for verdict in verdicts if verdict["safe"]):
-            one_changed, done[name] = mend(known[name], os.geteuid() == 0, module.check_mode)
+        for name in (verdict["name"] for verdict in judged if verdict["safe"]):
+            one_changed, done[name] = apply(known[name], os.geteuid() == 0, module.check_mode)
             changed = changed or one_changed
     if changed and not module.check_mode:
-        verdicts = examine(look_again(facts), look(settings, facts, names))
+        judged = examine(look_again(facts), look(settings, facts, names))
     module.exit_json(
-        changed=changed, checks=mask([verdict | {"done": done.get(verdict["name"], "")} for verdict in verdicts])
+        changed=changed, checks=mask([verdict | {"done": done.get(verdict["name"], "")} for verdict in judged])
     )
 
 

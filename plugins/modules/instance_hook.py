@@ -66,7 +66,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core import command_environment as environment
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import tail
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import tail
 
 LINES = 20
 

@@ -5,30 +5,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: instances_info
-short_description: The instances of a host
+short_description: List the instances of a host
 description:
   - Lists the stacks that have a project directory in the user's state directory, and those that have a database's volume on
-    the engine; whether they run or not.
+    the engine; running or not.
   - Needs no root and changes nothing.
 author: The Olympia provisioner authors (!UNKNOWN)
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
+extends_documentation_fragment:
+  - addons.olympia.reading
 """
 
 EXAMPLES = r"""
-- name: See which instances there are
+- name: List the instances
   addons.olympia.instances_info:
   register: instances
 """
 
 RETURN = r"""
 engine:
-  description: Whether an engine answers. Without one nothing is known but what the project directories say.
+  description: Whether an engine answers. Without one only the project directories are read.
   returned: always
   type: bool
 instances:
@@ -50,7 +45,7 @@ instances:
       description: How many of them are healthy.
       type: int
     url:
-      description: The site's address. Empty where the project directory is not known.
+      description: The site's address. Empty if the project directory is not known.
       type: str
     loopback_url:
       description: The address that works on the host itself, without a name.
@@ -66,11 +61,11 @@ instances:
       type: str
     memory:
       description: >-
-        Memory that its containers use, in bytes. Where an engine without root cannot tell that, as with control groups of
+        Memory that its containers use, in bytes. Where rootless Docker cannot tell that, as with control groups of
         version 1, and no other instance runs, what all of its user's processes use.
       type: int
     disk:
-      description: What its volumes take, and its images without what others share with them, in bytes.
+      description: Disk space of its volumes, and of its images without shared layers, in bytes.
       type: int
 """
 
@@ -81,9 +76,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects, system
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
 from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import engine_socket
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.module_utils.stack.ownership import DIRECTORY
 
@@ -99,10 +95,7 @@ def projects(folder: Path) -> dict[str, dict[str, str]]:
     """
     found = {}
     for path in sorted(folder.glob("*/.env")):
-        try:
-            sections = dotenv.parse(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, dotenv.DotenvError):
-            sections = dotenv.parse("")
+        sections, _error = dotenv.read(path)
         values = sections[dotenv.CHOICES] | sections[dotenv.DERIVED]
         found[values.get("COMPOSE_PROJECT_NAME", path.parent.name)] = {
             "url": values.get("OLYMPIA_SITE_URL", ""),
@@ -114,7 +107,7 @@ def projects(folder: Path) -> dict[str, dict[str, str]]:
 
 
 class Engine:
-    """What the engine knows of instances; nothing where none answers."""
+    """What the engine knows of instances; nothing if none answers."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """Ask it.
@@ -133,7 +126,7 @@ class Engine:
             )
         ]  # fmt: skip
         self.answers = not self._docker.run(["version", "--format", "{{.Server.Version}}"]).rc
-        # 'none' of an engine without root where control groups are of version 1.
+        # 'none' of rootless Docker with control groups of version 1.
         self._grouped = self._lines("info", "--format", "{{.CgroupDriver}}") != ["none"]
         usage = json.loads("".join(self._lines("system", "df", "--verbose", "--format", "json")) or "{}")
         self._volumes: list[dict[str, Any]] = usage.get("Volumes") or []
@@ -156,7 +149,7 @@ class Engine:
 
     def created(self, volume: str) -> str:
         """Return when a volume was created."""
-        return host.volume_created(host.run, volume)
+        return engine_objects.volume_created(run, volume)
 
     def disk(self, instance: str) -> int:
         """Return what an instance takes on the disk, in bytes."""
@@ -167,10 +160,10 @@ class Engine:
 
     def shares_memory(self) -> bool:
         """Return whether it cannot tell its containers' memory apart from that of all of this user's processes."""
-        return not self._grouped and engine_socket(host.run) == f"/run/user/{os.getuid()}/docker.sock"
+        return not self._grouped and engine_socket(run) == f"/run/user/{os.getuid()}/docker.sock"
 
     def memory(self) -> dict[str, int]:
-        """Return what each running container uses, in bytes, by ID; nothing where the engine cannot tell that."""
+        """Return what each running container uses, in bytes, by ID; nothing if the engine cannot tell that."""
         if not self._grouped:
             # It would give each container the same number, which is about all of the user's processes.
             return {}
@@ -196,7 +189,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     engine = Engine(module)
-    known = projects(host.project_directory("", instances.DEFAULT_INSTANCE).parent)
+    known = projects(system.project_directory("", instances.DEFAULT_INSTANCE).parent)
     databases, owners = engine.databases(), engine.owners()
     names = sorted({*known, *databases})
     memory = engine.memory()
@@ -217,7 +210,7 @@ def main() -> None:
             }
         )
     if (one := instances.alone(found)) and engine.shares_memory():
-        one["memory"] = host.user_memory(os.getuid())
+        one["memory"] = system.user_memory(os.getuid())
     module.exit_json(changed=False, engine=engine.answers, instances=found)
 
 

@@ -5,30 +5,32 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: machine_info
-short_description: Judge what could stand in the way of the people who share a machine
+short_description: Check a machine that several people share for problems
 description:
-  - Gives a verdict for each check of a machine, such as whether what keeps its tenants apart stands, and how much room there is.
+  - Returns a verdict for each check of a machine, such as whether the firewall rules between tenants are loaded.
   - M(addons.olympia.instance_doctor) does that for a stack.
   - Only reads, and needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   tenants:
-    description: Those who live on the machine, as the filter P(addons.olympia.tenants#filter) gives them.
+    description: The machine's tenants, as the filter P(addons.olympia.tenants#filter) returns them.
     type: list
     elements: dict
     required: true
   needs:
-    description: What would be changed for them, as M(addons.olympia.tenants_info) says it.
+    description: What would be changed for them, as M(addons.olympia.tenants_info) returns it.
     type: list
     elements: str
     default: []
   problems:
-    description: What stands in the way of that, as M(addons.olympia.tenants_info) says it.
+    description: Why that cannot be done, as M(addons.olympia.tenants_info) says it.
     type: list
     elements: dict
     default: []
   expired:
-    description: Names of those whose time is over.
+    description: Names of the expired tenants.
     type: list
     elements: str
     default: []
@@ -49,20 +51,13 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in either mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 seealso:
   - module: addons.olympia.instance_doctor
   - module: addons.olympia.tenants_info
 """
 
 EXAMPLES = r"""
-- name: See whether what keeps the tenants apart stands
+- name: Check the firewall rules between tenants
   addons.olympia.machine_info:
     tenants: "{{ olympia_tenants | addons.olympia.tenants(olympia_machine_tenants) }}"
     disks_dir: /var/lib/olympia/tenants
@@ -74,7 +69,7 @@ RETURN = r"""
 checks:
   description: >-
     The verdicts, in the order of the table in the documentation. Each has C(name), C(title), C(state) (ok, warning, failed or
-    unknown), C(evidence), C(fix), C(safe) and C(done), as M(addons.olympia.instance_doctor) gives them; nothing is mended here.
+    unknown), C(evidence), C(fix), C(safe) and C(done), as M(addons.olympia.instance_doctor) returns them; nothing is fixed here.
   returned: success
   type: list
   elements: dict
@@ -89,9 +84,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
+from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks, verdicts
 from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import ports, system
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
 
 WORKERS = 8
@@ -99,17 +95,17 @@ OWN_CERTIFICATE = "/etc/olympia/proxy/proxy.crt"
 
 
 def said(command: Sequence[str]) -> str:
-    """Return what a command prints; empty where it fails.
+    """Return what a command prints; empty if it fails.
 
     Args:
         command: The command and its arguments.
     """
-    code, output, _errors = host.run([*command])
+    code, output, _errors = run([*command])
     return "" if code else output.strip()
 
 
 def engine_versions(tenants: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Return the version of each tenant's own engine, by name; empty where it does not answer.
+    """Return the version of each tenant's own engine, by name; empty if it does not answer.
 
     Args:
         tenants: The tenants.
@@ -143,7 +139,7 @@ def failed_units(uids: Sequence[int]) -> list[str] | None:
         uids: The tenants' UIDs.
     """
     patterns = ["olympia-*", *(f"user@{uid}.service" for uid in uids)]
-    code, output, _errors = host.run(
+    code, output, _errors = run(
         ["systemctl", "list-units", "--all", "--state=failed", "--no-legend", "--plain", *patterns]
     )
     return None if code else [line.split()[0] for line in output.splitlines() if line.strip()]
@@ -171,11 +167,11 @@ def look(module: AnsibleModule) -> machine.Machine:
         squatters={
             f"port {port} of {tenant['name']}": who
             for tenant in tenants
-            for port, who in host.foreign_listeners(
+            for port, who in ports.foreign_listeners(
                 range(tenant["http_port"], tenant["last_port"] + 1), tenant["uid"]
             ).items()
         },
-        proc=proc_options(host.read_text(Path("/proc/mounts"))),
+        proc=proc_options(system.read_text(Path("/proc/mounts"))),
         installed=version[1] if version else "",
         engines=engine_versions(tenants),
         room=homes.room(disks),
@@ -184,9 +180,9 @@ def look(module: AnsibleModule) -> machine.Machine:
         homes={
             tenant["name"]: homes.room(Path(tenant["home"])) for tenant in tenants if os.path.ismount(tenant["home"])
         },
-        memory_mb=host.memory_mb(),
+        memory_mb=system.memory_mb(),
         reverse_proxy=parameters["reverse_proxy"],
-        web_server=not host.run(["systemctl", "is-active", "--quiet", "nginx"])[0],
+        web_server=not run(["systemctl", "is-active", "--quiet", "nginx"])[0],
         certificate=certificate,
         own_certificate=not parameters["certificate"],
         certificate_end=said(["openssl", "x509", "-in", certificate, "-noout", "-enddate"]).removeprefix("notAfter="),
@@ -211,11 +207,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        chosen = doctor.choose(module.params["checks"], machine.CHECKS, others=doctor.CHECKS)
+        chosen = verdicts.choose(module.params["checks"], machine.CHECKS, instance_checks.CHECKS)
     except ValueError as error:
         module.fail_json(msg=str(error))
     # As the doctor's: nothing was done here.
-    module.exit_json(changed=False, checks=[verdict | {"done": ""} for verdict in doctor.examine(chosen, look(module))])
+    module.exit_json(
+        changed=False, checks=[verdict | {"done": ""} for verdict in verdicts.examine(chosen, look(module))]
+    )
 
 
 if __name__ == "__main__":

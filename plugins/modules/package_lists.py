@@ -1,21 +1,21 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Update apt's package lists, whatever becomes of single sources."""
+"""Update apt's package lists, even if some sources fail."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
 module: package_lists
-short_description: Update apt's package lists, whatever becomes of single sources
+short_description: Update apt's package lists, even if some sources fail
 description:
-  - Runs C(apt-get update), and says which sources did not deliver their lists. The lists of all others are then up to date.
-  - Fails only where apt reads none of its sources.
+  - Runs C(apt-get update), and reports which sources failed. The lists of all others are up to date then.
+  - Fails only if apt cannot read its sources at all.
   - The action M(addons.olympia.packages) runs it before it installs anything.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   valid_for:
-    description: Age in seconds up to which lists are left as they are.
+    description: Age in seconds up to which lists are not updated.
     type: int
     default: 0
   lock_timeout:
@@ -27,7 +27,7 @@ attributes:
     description: Updates nothing.
     support: full
   diff_mode:
-    description: Lists of packages are no part of what a host is configured to be.
+    description: Package lists are not part of a host's configuration.
     support: none
 """
 
@@ -48,19 +48,19 @@ updated:
   returned: success
   type: bool
 failures:
-  description: The sources that did not deliver their lists.
+  description: The sources that failed.
   returned: success
   type: list
   elements: dict
   contains:
     uri:
-      description: The address; empty where apt does not say which one it is.
+      description: The address; empty if apt does not name it.
       type: str
     path:
       description: The file that names it.
       type: str
     seen:
-      description: The first thing that apt says of it.
+      description: The first message of apt about it.
       type: str
 """
 

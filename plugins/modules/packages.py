@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: packages
-short_description: Install packages, whatever becomes of package sources that have none of them
+short_description: Install packages, even if unrelated package sources fail
 description:
   - An action. It updates apt's package lists with M(addons.olympia.package_lists), then installs with M(ansible.builtin.apt).
-  - M(ansible.builtin.apt) fails where any source of the host does not answer, as a forgotten one of a vendor. Here, that is a
-    warning; where the packages are not to be had without that source, the failure names it, with apt's words.
+  - M(ansible.builtin.apt) fails if any source of the host does not answer, such as a forgotten one of a vendor. Here, that is
+    a warning; if the packages are not available without that source, the failure names it, with apt's message.
   - A host without apt is left to M(ansible.builtin.package).
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
@@ -20,7 +20,7 @@ options:
     elements: str
     required: true
   cache_valid_time:
-    description: Age in seconds up to which package lists are used as they are, as long as they have the packages.
+    description: Age in seconds up to which package lists are not updated, as long as they have the packages.
     type: int
     default: 0
   lock_timeout:
@@ -36,7 +36,7 @@ options:
     type: bool
     default: false
   policy_rc_d:
-    description: What C(policy-rc.d) answers meanwhile; V(101) keeps services as they are.
+    description: Exit code of C(policy-rc.d) meanwhile; V(101) prevents services from being started or restarted.
     type: int
 attributes:
   check_mode:

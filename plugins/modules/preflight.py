@@ -6,32 +6,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight
-short_description: Resolve the settings of a run, look at the host, and report all problems at once
+short_description: Resolve the settings of a run, check the host, and report all problems at once
 description:
   - An action. It collects the values of all settings by source, runs M(addons.olympia.host_probe) once on the host, and returns
-    what the phases after it read.
+    the input of the other phases.
   - Changes nothing.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   purpose:
     description:
-      - What the run is for. V(up), V(share), V(build) and V(push) fail when something stands in their way, and the latter two build
-        the application image whatever its version.
-      - V(look) is for what has to work on a host with problems, too.
+      - The purpose of the run. V(up), V(share), V(build) and V(push) fail if there are problems, and the latter two build the
+        application image regardless of its version.
+      - V(look) is for verbs that have to work on a host with problems, too.
     type: str
     choices: [up, share, build, push, look]
     default: up
-attributes:
-  check_mode:
-    description: Changes nothing in either mode.
-    support: full
-  diff_mode:
-    description: Changes nothing.
-    support: none
 """
 
 EXAMPLES = r"""
-- name: Resolve the settings and look at the host
+- name: Resolve the settings and check the host
   addons.olympia.preflight:
     purpose: look
   register: preflight
@@ -39,11 +34,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 settings:
-  description: What templates and phases read, derived from the resolved settings and the facts.
+  description: Input of templates and phases, derived from the resolved settings and the facts.
   returned: success
   type: dict
 facts:
-  description: What was found on the host.
+  description: Facts about the host.
   returned: success
   type: dict
 explained:
@@ -51,7 +46,7 @@ explained:
   returned: success
   type: dict
 wrong_settings:
-  description: Problems of the settings, which only O(purpose=look) lets pass.
+  description: Problems of the settings, which only O(purpose=look) ignores.
   returned: success
   type: list
   elements: dict

@@ -7,12 +7,12 @@ DOCUMENTATION = r"""
 module: project_files
 short_description: Write a whole directory of rendered files at once
 description:
-  - Writes files below one directory, each atomically, and removes those that are rendered no more.
+  - Writes files below one directory, each atomically, and removes those that are no longer rendered.
   - It is the module half of the action M(addons.olympia.project_render), which is what a playbook calls.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   directory:
-    description: The directory. It is created where it is missing.
+    description: The directory. It is created if it does not exist.
     type: path
     required: true
   files:
@@ -27,19 +27,19 @@ options:
   directories:
     description:
       - Directories to mount at, relative to O(directory) or absolute.
-      - Those that this user may not create are left to the engine.
+      - The engine creates those that this user may not create.
     type: list
     elements: str
     default: []
   secrets:
-    description: Texts that are never shown, wherever they stand.
+    description: Texts that are always masked.
     type: list
     elements: str
     default: []
 attributes:
   check_mode:
     support: full
-    description: Tells what would be written.
+    description: Reports what would be written.
   diff_mode:
     support: full
     description: Shows the change of each file, secrets masked.
@@ -73,7 +73,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.core.files import f
 
 
 def current(path: Path) -> tuple[str, int]:
-    """Return the content and mode of a file; an empty text and mode 0 where there is none.
+    """Return the content and mode of a file; an empty text and mode 0 if there is none.
 
     Args:
         path: The file.

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: proxy_users
-short_description: Who may open the instances of a shared machine
+short_description: Configure who may open the instances of a shared machine
 description:
-  - Gives each tenant a generated password, once, in C(passwords/NAME), which that tenant can read.
-  - Writes for each instance which users the web server lets in, in C(htpasswd/NAME).
-  - Removes both for whoever is not named.
+  - Generates a password for each tenant, once, in C(passwords/NAME), which that tenant can read.
+  - Writes the users who may open an instance to C(htpasswd/NAME).
+  - Removes both for users who are not named.
   - Needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
@@ -33,10 +33,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Says which files it would write or remove.
+    description: Reports which files it would write or remove.
   diff_mode:
     support: none
-    description: What differs is secret.
+    description: The changes are secret.
 seealso:
   - name: HTTP basic authentication in nginx
     description: The format of the files, with the scheme PLAIN.

@@ -8,8 +8,7 @@ DOCUMENTATION = r"""
 module: site_tests
 short_description: Run the site's own tests beside its running services
 description:
-  - Runs a service of the Compose project once, to its end, as C(docker compose run) does, and keeps the JUnit report that it
-    leaves in its container.
+  - Runs a service of the Compose project once, like C(docker compose run), and saves the JUnit report from its container.
 author: The Olympia provisioner authors (!UNKNOWN)
 extends_documentation_fragment:
   - addons.olympia.secrets
@@ -27,7 +26,7 @@ options:
     type: str
     default: tests
   report:
-    description: Where its container has the report.
+    description: Path of the report in its container.
     type: str
     default: /tmp/junit.xml
 attributes:
@@ -36,7 +35,7 @@ attributes:
     description: Runs nothing.
   diff_mode:
     support: none
-    description: Tests have no text to compare.
+    description: Tests have no diff.
 seealso:
   - module: community.docker.docker_compose_v2_run
 """
@@ -59,11 +58,11 @@ failures:
   type: list
   elements: str
 report:
-  description: The JUnit report, or the empty string where there is none.
+  description: The JUnit report, or the empty string if there is none.
   returned: success, but not in check mode
   type: str
 stdout:
-  description: What the tests printed; of a failure, the end of it.
+  description: Output of the tests; of a failure, the end of it.
   returned: always, but not in check mode
   type: str
 """
@@ -74,8 +73,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli, tail
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import TEST_RESULTS
+from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import DockerCli
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import tail
+from ansible_collections.addons.olympia.plugins.module_utils.stack.remembered import TEST_RESULTS
 
 OUTPUT_LINES = 200
 NAMED_TESTS = 20
@@ -108,7 +108,9 @@ def explain(rc: int, failed: list[str], output: str) -> str:
         output: What was printed.
     """
     if not failed:
-        return f"The site's tests ended with return code {rc} and left no failed test in a report:\n{tail(output, 40)}"
+        return (
+            f"The site's tests failed with return code {rc}, but the report names no failed test:\n{tail(output, 40)}"
+        )
     more = [f"and {len(failed) - NAMED_TESTS} more"] if len(failed) > NAMED_TESTS else []
     names = "\n".join(f"  {name}" for name in [*failed[:NAMED_TESTS], *more])
     return f"{len(failed)} of the site's tests failed:\n{names}\n{tail(output, 40)}"

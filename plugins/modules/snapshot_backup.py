@@ -8,20 +8,20 @@ module: snapshot_backup
 short_description: Copy a tenant's snapshots off the machine, and back
 description:
   - Keeps snapshots of M(addons.olympia.instance_snapshot) in a repository of restic, one for each tenant.
-  - Root runs restic and knows the password. The tenant reads and writes the snapshot, and root opens nothing of the tenant's.
+  - Root runs restic and knows the password. The tenant reads and writes the snapshot; root opens none of the tenant's files.
   - Needs root, and restic.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   state:
     description:
-      - V(saved) copies a snapshot to the repository, which is created if needed, and removes what O(keep) lets go.
+      - V(saved) copies a snapshot to the repository, which is created if needed, and removes snapshots that O(keep) does not cover.
       - V(fetched) copies one from there to the machine.
-      - V(listed) only tells which there are.
+      - V(listed) only lists them.
     type: str
     choices: [saved, fetched, listed]
     default: saved
   address:
-    description: Where the repositories of all tenants are, as restic writes it. That of O(account) is a folder there.
+    description: Location of the repositories of all tenants, in restic's notation. That of O(account) is a folder there.
     type: str
     required: true
   password:
@@ -29,7 +29,7 @@ options:
     type: str
     required: true
   environment:
-    description: What restic needs besides, such as C(AWS_ACCESS_KEY_ID) and C(AWS_SECRET_ACCESS_KEY).
+    description: Environment variables of restic, such as C(AWS_ACCESS_KEY_ID) and C(AWS_SECRET_ACCESS_KEY).
     type: dict
     default: {}
   account:
@@ -41,7 +41,7 @@ options:
     type: int
     required: true
   machine:
-    description: The machine's name, which is kept with a snapshot.
+    description: The machine's name, which is stored with a snapshot.
     type: str
     required: true
   directory:
@@ -63,7 +63,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Says what would be done.
+    description: Reports what would be done.
   diff_mode:
     support: none
     description: Snapshots are copied as a whole.
@@ -88,17 +88,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 told:
-  description: What was done, in check mode would be, in a sentence.
+  description: What was done (in check mode, would be), as a sentence.
   returned: success
   type: str
 name:
-  description: The snapshot; empty where it is about none.
+  description: The snapshot; empty if there is none.
   returned: success
   type: str
 snapshots:
   description: >-
     The snapshots that were in the repository, the oldest first, with C(name), C(machine), C(created) in UTC (ISO 8601), C(id), and
-    C(bytes), which is 0 where restic does not tell.
+    C(bytes), which is 0 if restic does not report it.
   returned: success
   type: list
   elements: dict
@@ -107,8 +107,9 @@ snapshots:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.shared.restic import Repository
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.restic import Repository, ResticError
 
 PERIODS = ("last", "daily", "weekly", "monthly", "yearly")
 
@@ -137,7 +138,7 @@ def fetch(module: AnsibleModule, repository: Repository) -> dict[str, Any]:
     wanted = [one for one in found if name in ("", one["name"])]
     if not wanted:
         names = ", ".join(one["name"] for one in found) or "none"
-        raise ResticError(f"There is no snapshot {name or 'at all'} in {repository.address}; it has {names}.")
+        raise Problem(f"There is no snapshot {name or 'at all'} in {repository.address}; it has {names}.")
     one = wanted[-1]
     result = {"name": one["name"], "snapshots": found}
     if module.check_mode:
@@ -192,7 +193,7 @@ def main() -> None:
     )
     try:
         result = {"saved": save, "fetched": fetch, "listed": show}[given["state"]](module, repository)
-    except ResticError as error:
+    except Problem as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

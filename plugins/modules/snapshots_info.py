@@ -1,31 +1,26 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ansible module: the snapshots of a host."""
+"""Ansible module: list the snapshots of a host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: snapshots_info
-short_description: The snapshots of a host
+short_description: List the snapshots of a host
 description:
-  - Returns the snapshots of all instances that a host has or had. Needs no engine, and changes nothing.
+  - Lists the snapshots of all instances, existing or destroyed. Needs no engine, and changes nothing.
 author: The Olympia provisioner authors (!UNKNOWN)
+extends_documentation_fragment:
+  - addons.olympia.reading
 options:
   directory:
     description: The folder of all snapshots. It need not exist.
     type: path
     required: true
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing.
-  diff_mode:
-    support: none
-    description: Changes nothing.
 """
 
 EXAMPLES = r"""
-- name: Find the snapshots
+- name: List the snapshots
   addons.olympia.snapshots_info:
     directory: /srv/olympia/snapshots
 """
@@ -50,13 +45,13 @@ snapshots:
       description: When it was saved, in UTC (ISO 8601).
       type: str
     bytes:
-      description: What it takes on the disk.
+      description: Disk space that it uses, in bytes.
       type: int
     automatic:
-      description: Whether nobody has asked for it. It was saved before something that replaces or removes data, or in a night.
+      description: Whether it was saved automatically, before an operation that replaces or removes data, or at night.
       type: bool
     problem:
-      description: Why it cannot be restored, as far as its manifest tells. Empty for one that can.
+      description: Why it cannot be restored, according to its manifest. Empty if it can.
       type: str
 """
 

@@ -8,20 +8,20 @@ DOCUMENTATION = r"""
 module: source_checkout
 short_description: Clone a repository once, and keep the clone current without touching anybody's work
 description:
-  - Clones where nothing is yet. A clone that is there is moved on to what the repository has only if nothing gets lost by that. It
-    has to be clean, on the branch (or the commit) that this module has put it on, and without commits of its own. In any other
-    case it stays as it is, and the result says why. M(ansible.builtin.git) resets the branch or fails.
-  - Files get modes as with umask 0022, whatever the user's is, for the modes of files are part of what a build goes by.
+  - Clones if the folder is empty or missing. An existing clone is updated only if no work gets lost. It has to be clean, on the
+    branch (or the commit) that this module has checked out, and without commits of its own. Otherwise it is left alone, and the
+    result says why. M(ansible.builtin.git) resets the branch or fails.
+  - Files get modes as with umask 0022, regardless of the user's, because the modes are part of a build's input.
 version_added: 0.3.0
 author: The Olympia provisioner authors (!UNKNOWN)
 requirements:
   - git
 attributes:
   check_mode:
-    description: Tells whether it would be cloned or moved on. The repository is asked, and nothing is fetched.
+    description: Reports whether it would be cloned or updated. Asks the repository, and fetches nothing.
     support: full
   diff_mode:
-    description: The commits before and after are all that it shows.
+    description: Shows only the commits before and after.
     support: partial
 options:
   repo:
@@ -29,7 +29,7 @@ options:
     type: str
     required: true
   version:
-    description: A branch, a tag or a commit. C(HEAD) is the branch that the repository has chosen.
+    description: A branch, a tag or a commit. C(HEAD) is the repository's default branch.
     type: str
     default: HEAD
   dest:
@@ -37,7 +37,7 @@ options:
     type: path
     required: true
   update:
-    description: Whether a clone that is there is moved on.
+    description: Whether an existing clone is updated.
     type: bool
     default: true
 seealso:
@@ -45,7 +45,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Have a source tree
+- name: Clone the source tree
   addons.olympia.source_checkout:
     repo: https://git.example.org/addons-server
     version: main
@@ -54,12 +54,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 told:
-  description: Why the clone stays as it is, in a sentence; empty where it is what the repository has.
+  description: Why the clone was not updated, as a sentence; empty if it is up to date.
   returned: success
   type: str
   sample: it has changes that are not committed
 commit:
-  description: The commit that the clone is on; empty where it would be cloned.
+  description: The commit that is checked out; empty if it would be cloned.
   returned: success
   type: str
 cmd:
@@ -84,30 +84,16 @@ stderr:
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, tail
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import complete, tail
 
 # What of a clone this module has chosen, in its own configuration: another one was somebody else's choice.
 CHOSEN = "olympia.version"
 DEFAULT = "HEAD"
-
-
-class GitError(Exception):
-    """A git command failed."""
-
-    def __init__(self, completed: Completed) -> None:
-        """Keep the command.
-
-        Args:
-            completed: What came of it.
-        """
-        super().__init__(tail(completed.stderr.strip(), 5))
-        self.completed = completed
 
 
 def without_credentials(address: str) -> str:
@@ -134,20 +120,13 @@ class Clone:
             check: Whether it has to succeed.
 
         Raises:
-            GitError: It had to, and did not.
+            Problem: It had to, and did not.
         """
         command = ["git", "-C", str(self.dest), *arguments]
-        done = subprocess.run(
-            command,
-            env=commands({"GIT_TERMINAL_PROMPT": "0"}),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if check and done.returncode:
-            raise GitError(Completed(command, done.returncode, done.stdout, done.stderr))
-        return "" if done.returncode else done.stdout.strip()
+        done = complete(command, environment={"GIT_TERMINAL_PROMPT": "0"})
+        if check and done.rc:
+            raise Problem(tail(done.stderr.strip(), 5), evidence=done.evidence())
+        return "" if done.rc else done.stdout.strip()
 
     def clone(self, repo: str, version: str) -> None:
         """Make it.
@@ -157,14 +136,14 @@ class Clone:
             version: What to check out.
 
         Raises:
-            GitError: The repository does not give it, or has no such version.
+            Problem: The repository does not give it, or has no such version.
         """
         self.dest.mkdir(parents=True, exist_ok=True)
         try:
             self.git("clone", "--quiet", "--", repo, ".")
             if version != DEFAULT:
                 self.git("checkout", "--quiet", version, "--")
-        except GitError:
+        except Problem:
             # Half a clone would be taken for somebody's.
             shutil.rmtree(self.dest)
             raise
@@ -177,7 +156,7 @@ class Clone:
             version: As the setting says.
 
         Raises:
-            GitError: The repository has no such version.
+            Problem: The repository has no such version.
         """
         branch = version
         if version == DEFAULT:
@@ -187,13 +166,13 @@ class Clone:
         return "", self.git("rev-parse", "--verify", f"{version}^{{commit}}")
 
     def not_to_touch(self, repo: str) -> str:
-        """Return why the clone stays as it is, whatever the repository has; empty where nothing of that kind is in the way.
+        """Return why the clone stays as it is, whatever the repository has; empty if nothing of that kind is in the way.
 
         Args:
             repo: The repository's address.
 
         Raises:
-            GitError: A command failed that does not on a clone in good order.
+            Problem: A command failed that does not on a clone in good order.
         """
         if without_credentials(self.git("remote", "get-url", "origin", check=False)) != without_credentials(repo):
             return f"it is not a clone of {without_credentials(repo)}"
@@ -203,13 +182,13 @@ class Clone:
         return ""
 
     def not_to_move(self, version: str) -> str:
-        """Return why the clone stays on the commit that it is on; empty where nothing keeps it there.
+        """Return why the clone stays on the commit that it is on; empty if nothing keeps it there.
 
         Args:
             version: What it is to be on.
 
         Raises:
-            GitError: The repository has no such version, as far as the clone knows.
+            Problem: The repository has no such version, as far as the clone knows.
         """
         branch, _commit = self.target(version)
         here = self.git("branch", "--show-current")
@@ -217,7 +196,7 @@ class Clone:
             # The setting has changed since, and nobody has gone anywhere else meanwhile.
             before, _commit = self.target(self.git("config", CHOSEN))
             if here != before:
-                return f"it is on {here or 'a commit'}, which nobody here has chosen"
+                return f"it is on {here or 'a commit'}, which was not checked out by the provisioner"
         elif here != branch:
             return f"it is on {here or 'a commit'} and not on {branch or version}"
         if self.git("rev-list", "--max-count=1", "HEAD", "--not", "--remotes=origin", "--tags"):
@@ -232,40 +211,40 @@ class Clone:
             version: What it is to be on.
 
         Raises:
-            GitError: A command failed that does not on a clone in good order.
+            Problem: A command failed that does not on a clone in good order.
         """
         if why := self.not_to_touch(repo):
             return why, False
         try:
             why = self.not_to_move(version)
             branch, commit = self.target(version)
-        except GitError:
+        except Problem:
             # Only the repository knows it.
             return "", True
         if branch:
             try:
                 commit = self.git("ls-remote", "--", repo, f"refs/heads/{branch}").partition("\t")[0]
-            except GitError as error:
-                return f"the repository cannot be asked: {error}", False
+            except Problem as error:
+                return f"the repository does not answer: {error}", False
         return why, not why and commit != self.commit()
 
     def update(self, repo: str, version: str) -> str:
-        """Move the clone on, and return why it stays as it is, in a sentence; empty where it does not.
+        """Move the clone on, and return why it stays as it is, in a sentence; empty if it does not.
 
         Args:
             repo: The repository's address.
             version: What it is to be on.
 
         Raises:
-            GitError: A command failed that does not on a clone in good order.
+            Problem: A command failed that does not on a clone in good order.
         """
         if why := self.not_to_touch(repo):
             return why
         self.git("remote", "set-url", "origin", repo)
         try:
             self.git("fetch", "--quiet", "--tags", "--force", "origin")
-        except GitError as error:
-            return f"the repository cannot be asked: {error}"
+        except Problem as error:
+            return f"the repository does not answer: {error}"
         if why := self.not_to_move(version):
             return why
         branch, commit = self.target(version)
@@ -275,8 +254,8 @@ class Clone:
             else:
                 self.git("checkout", "--quiet", branch, "--")
                 self.git("merge", "--quiet", "--ff-only", commit)
-        except GitError as error:
-            return f"git does not move it: {error}"
+        except Problem as error:
+            return f"git cannot update it: {error}"
         self.git("config", CHOSEN, version)
         return ""
 
@@ -300,7 +279,7 @@ def main() -> None:
     clone = Clone(Path(module.params["dest"]))
     if not module.get_bin_path("git"):
         module.fail_json(
-            msg="There is no git on this host, which the source tree is cloned with. Install it: apt-get install git"
+            msg="git is not installed on this host; it is needed to clone the source tree. Install it: apt-get install git"
         )
     os.umask(0o022)
     there = clone.dest.is_dir() and any(clone.dest.iterdir())
@@ -313,17 +292,15 @@ def main() -> None:
             clone.clone(repo, version)
         elif not (clone.dest / ".git").exists():
             module.fail_json(
-                msg=f"{clone.dest} holds files and is no clone. Move them away, or name it with SOURCE_DIR."
+                msg=f"{clone.dest} is not empty and not a clone. Move its files away, or name it with SOURCE_DIR."
             )
         elif module.params["update"] and module.check_mode:
             told, moves = clone.plan(repo, version)
         elif module.params["update"]:
             told = clone.update(repo, version)
-    except GitError as error:
+    except Problem as error:
         address = without_credentials(repo)
-        module.fail_json(
-            msg=f"The source tree cannot be had from {address}: {error}", **mask(error.completed.evidence())
-        )
+        module.fail_json(msg=f"The source tree cannot be cloned from {address}: {error}", **mask(dict(error.evidence)))
     after = clone.commit()
     module.exit_json(
         changed=moves or before != after, told=told, commit=after, diff={"before": f"{before}\n", "after": f"{after}\n"}

@@ -9,16 +9,16 @@ module: source_copy
 short_description: Copy a source tree, and keep the copy current without touching anybody's work
 description:
   - Writes files below one directory, each atomically. A record beside the directory, which has its name and ends in C(.sha256),
-    keeps the checksum of each file as it was written.
-  - A file that has another content than the record says was changed by somebody, and stays as it is. So does one that is a link, is
-    in a folder that is one, or was there before.
-  - A file that is missing is written, so that moving one away is the way to get it as it is given. Files that are not given are
-    left alone.
+    contains the checksum of each file as it was written.
+  - A file that was changed since is left alone. So is one that is a link, is in a folder that is a link, or existed
+    before.
+  - Missing files are written, so moving a file away restores the given version. Files that are not given are left
+    alone.
 version_added: 0.3.0
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   directory:
-    description: The directory. It is created where it is missing.
+    description: The directory. It is created if it does not exist.
     type: path
     required: true
   files:
@@ -26,13 +26,13 @@ options:
     type: dict
     required: true
   earlier:
-    description: What was written here before there was a record, as C(sha256sum) writes it. A path may occur more than once.
+    description: Checksums of earlier releases, which left no record, as C(sha256sum) writes them. A path may occur more than once.
     type: str
     default: ""
 attributes:
   check_mode:
     support: full
-    description: Tells what would be written.
+    description: Reports what would be written.
   diff_mode:
     support: full
     description: Shows the change of each file.
@@ -56,7 +56,7 @@ files:
   elements: str
   sample: [manage.py]
 kept:
-  description: Paths of the files that are not as they are given, for somebody has changed them.
+  description: Paths of the files that differ because somebody has changed them.
   returned: success
   type: list
   elements: str

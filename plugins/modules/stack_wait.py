@@ -97,8 +97,9 @@ from ansible_collections.addons.olympia.plugins.module_utils.core.causes import 
 )
 from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import ARGUMENT, teller
 from ansible_collections.addons.olympia.plugins.module_utils.engine import networks
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import connectivity, engine_objects
 from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import engine_socket, hanging_engine
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 from ansible_collections.addons.olympia.plugins.module_utils.stack.failures import explain, message
 
 POLL_SECONDS = 0.25
@@ -111,7 +112,7 @@ def verdict(container: dict[str, Any] | None, expired: bool) -> str:
     """Return `ready`, `waiting`, or what is wrong, in words that follow "the service".
 
     Args:
-        container: The service's container as `host.containers` gives it, or None where there is none.
+        container: The service's container as `engine_objects.containers` gives it, or None where there is none.
         expired: Whether the service's deadline has passed.
     """
     if container is None:
@@ -158,7 +159,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
     history: list[dict[str, Any]] = []
     ready_at = None
     while True:
-        found = {entry["service"]: entry for entry in host.containers(host.run, params["project"])}
+        found = {entry["service"]: entry for entry in engine_objects.containers(run, params["project"])}
         elapsed = time.monotonic() - started
         for name in (name for name in params["services"] if name in found):
             now = {"state": found[name]["state"], "health": found[name]["health"]}
@@ -169,7 +170,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
         verdicts = {name: verdict(found.get(name), expired(params, name, elapsed)) for name in params["services"]}
         wrong = {name: text for name, text in verdicts.items() if text not in ("ready", "waiting")}
         waiting = "waiting" in verdicts.values()
-        silent = host.site_error(params["site"]) if params["site"] and not (wrong or waiting) else ""
+        silent = connectivity.site_error(params["site"]) if params["site"] and not (wrong or waiting) else ""
         ready_at = elapsed if silent and ready_at is None else ready_at
         waiting = waiting or bool(silent and ready_at is not None and elapsed < ready_at + SITE_PATIENCE)
         if wrong or module.check_mode or params["said"] or not waiting:
@@ -193,7 +194,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
         result |= {
             "failed": True,
             "failures": [],
-            "msg": silence(params["site"], silent, host.firewall_rules(host.run)),
+            "msg": silence(params["site"], silent, connectivity.firewall_rules(run)),
             "olympia": {"phase": "health", "kind": "unhealthy"},
         }
     return result
@@ -206,7 +207,7 @@ def not_started(result: dict[str, Any], said: str) -> dict[str, Any]:
         result: What came of a look at the services.
         said: What Compose said.
     """
-    refused = refusal(said, lambda: networks.look(host.run, host.address_pools(host.run)))
+    refused = refusal(said, lambda: networks.look(run, engine_objects.address_pools(run)))
     if refused or not result.get("failed"):
         result |= {"failed": True, "failures": [], "msg": refused or said}
     return result | {"olympia": {"phase": "start", "kind": "unhealthy"}}
@@ -228,7 +229,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     said = module.params["said"]
-    if said and (how := hanging_engine(engine_socket(host.run))):
+    if said and (how := hanging_engine(engine_socket(run))):
         module.fail_json(msg=how, failures=[], olympia={"phase": "start", "kind": "unhealthy"})
     result = wait(module)
     if said:

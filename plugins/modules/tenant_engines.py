@@ -5,29 +5,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tenant_engines
-short_description: Start the engines of a shared machine's tenants
+short_description: Start the engines of the tenants of a shared machine
 description:
-  - Lets each tenant's systemd manager run without a session, starts the engine by it, and sets the tenant's docker client to that.
-  - A tenant whose engine does not start or answer is named, and the others go on. Nothing of a tenant's is opened as root.
+  - Enables lingering for each tenant, starts the engine as a user unit, and configures the tenant's docker client to use it.
+  - A tenant whose engine does not start or answer is reported, and the others continue. Root opens none of the tenants' files.
   - Needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
   tenants:
-    description: Those with engines of their own, as the filter P(addons.olympia.tenants#filter) gives them.
+    description: Tenants with their own engines, as the filter P(addons.olympia.tenants#filter) returns them.
     type: list
     elements: dict
     required: true
   plan:
-    description: What each of them needs, by name, as C(plan.tenants) of M(addons.olympia.tenants_info) says it.
+    description: What each of them needs, by name, as in C(plan.tenants) of M(addons.olympia.tenants_info).
     type: dict
     required: true
 attributes:
   check_mode:
     support: full
-    description: Changes nothing, and says whether it would.
+    description: Reports whether something would change.
   diff_mode:
     support: none
-    description: Engines have none.
+    description: Engines have no diff.
 seealso:
   - module: addons.olympia.tenants_info
 """

@@ -7,10 +7,10 @@ DOCUMENTATION = r"""
 module: tenant_home
 short_description: Move the files of a tenant's home directory to another machine
 description:
-  - Packs them, without the data of the tenant's engine, and unpacks them elsewhere. The tenant reads and writes them, and root only
-    passes them on.
-  - Remembers on the new machine how far that has got, so that a move which was interrupted goes on from there.
-  - The action M(addons.olympia.tenant_home) holds them on the controller in between.
+  - Packs them, without the data of the tenant's engine, and unpacks them elsewhere. The tenant reads and writes the files; root
+    only transfers them.
+  - Records the progress on the new machine, so that an interrupted move can be resumed.
+  - The action M(addons.olympia.tenant_home) keeps them on the controller in between.
   - Needs root.
 author: The Olympia provisioner authors (!UNKNOWN)
 options:
@@ -18,7 +18,7 @@ options:
     description:
       - V(packed) packs the files on the old machine.
       - V(unpacked) fills the home directory on the new machine from O(file).
-      - V(restored) remembers that the instance there has its data.
+      - V(restored) records that the instance there has its data.
       - V(left) sets the old home directory's file aside; the tenant must be gone from the machine.
     type: str
     choices: [packed, unpacked, restored, left]
@@ -40,11 +40,11 @@ options:
     type: str
     default: ""
   reader:
-    description: The user who fetches the packed files. The action says it.
+    description: The user who fetches the packed files. The action sets it.
     type: str
     default: root
   file:
-    description: The packed files on the new machine. The action says it.
+    description: The packed files on the new machine. The action sets it.
     type: path
   limit_gb:
     description: How large the packed files may be, in GiB.
@@ -57,10 +57,10 @@ options:
 attributes:
   check_mode:
     support: none
-    description: A move is planned before.
+    description: Not supported; moves are planned first.
   diff_mode:
     support: none
-    description: Files are moved as a whole.
+    description: Files have no diff.
 seealso:
   - module: addons.olympia.homes_info
 """
@@ -79,7 +79,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 file:
-  description: The packed files, or where it has been set aside the old home directory's file.
+  description: The packed files, or the file of the old home directory that was set aside.
   returned: success
   type: str
 snapshot:
@@ -94,13 +94,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant, homes
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.flow import (
-    SECONDS,
-    FlowError,
-    flow,
-    said_when_whole,
-)
+from ansible_collections.addons.olympia.plugins.module_utils.shared.flow import SECONDS, flow, said_when_whole
 
 # An engine's images, containers and volumes: what is in the instance's comes as a snapshot. And root's own folders: the file
 # system's, and the one that holds the tenant's /tmp, which each machine makes.
@@ -116,7 +112,7 @@ def pack(given: dict[str, Any], file: Path) -> Path:
         file: What they are packed in.
 
     Raises:
-        FlowError: Not all of them are packed.
+        Problem: Not all of them are packed.
     """
     unfinished = file.with_suffix(".part")
     left_out = [f"--exclude={path}" for path in LEFT_OUT]
@@ -124,7 +120,7 @@ def pack(given: dict[str, Any], file: Path) -> Path:
     source = as_tenant.unit_of(given["account"], given["uid"], said_when_whole(packing), SECONDS)
     try:
         flow(source, ["dd", f"of={unfinished}", "bs=1M", "conv=fsync", "status=none"], given["limit_gb"] << 30)
-    except FlowError:
+    except Problem:
         unfinished.unlink(missing_ok=True)
         raise
     shutil.chown(unfinished, given["reader"])
@@ -140,14 +136,14 @@ def unpack(given: dict[str, Any], file: Path) -> Path:
         file: The file.
 
     Raises:
-        FlowError: It has an instance already, or not all has arrived.
+        Problem: It has an instance already, or not all has arrived.
     """
     name, uid, home = given["account"], given["uid"], f"/home/{given['account']}"
     reached = {"id": given["id"], "snapshot": given["snapshot"]}
     if homes.progress(name).get("id") != given["id"]:
         if not as_tenant.run(name, uid, ["test", "-e", f"{home}/{PROJECTS}"])[0]:
-            raise FlowError(
-                f"{name} has files of an instance here already, which would be overwritten: rename {home}/{PROJECTS} there"
+            raise Problem(
+                f"{name} already has files of an instance here, which would be overwritten: rename {home}/{PROJECTS} there"
             )
         homes.write_progress(name, reached | {"done": "begun"})
     unpacking = ["tar", "--extract", "--file=-", f"--directory={home}"]
@@ -201,9 +197,10 @@ def main() -> None:
     work = {"packed": pack, "unpacked": unpack, "restored": restored, "left": leave}[given["state"]]
     try:
         file = work(given, Path(given["file"] or homes.MOVES / f"{given['account']}.tar"))
-    except (FlowError, OSError) as error:
+    except (Problem, OSError) as error:
         module.fail_json(
-            msg=f"The files of {given['account']} are not {given['state']}: {error}. The same command goes on from here."
+            msg=f"The files of {given['account']} are not {given['state']}: {error}. "
+            "Run the same command again: it continues from here."
         )
     module.exit_json(changed=True, file=str(file), snapshot=given["snapshot"])
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.action.preflight import report
 from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
 from ansible_collections.addons.olympia.plugins.module_utils.core.files import write
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import report
+from ansible_collections.addons.olympia.plugins.module_utils.host import system
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
@@ -56,7 +56,7 @@ def resolved(layers: Mapping[str, Mapping[str, Any]]) -> settings.Resolution:
 
 def probed(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """Return what a probe finds with these settings on a host where nothing is wrong."""
-    directory = host.project_directory(values["olympia_stack_project_dir"] or str(base / "project"), "")
+    directory = system.project_directory(values["olympia_stack_project_dir"] or str(base / "project"), "")
     source = source_tree(values, directory, str(base / "app"))
     return found_host(directory, source_dir=str(source), ca_bundle=str(base / "bundle.crt"), pip_config="[global]")
 
@@ -75,7 +75,7 @@ def judge(chosen: Mapping[str, Any], layer: str, base: Path) -> bool:
     stack.derive(resolution.values, facts, PACKAGE_IMAGES)
     for problem in resolution.problems:
         assert problem.setting in STACK
-        assert problem.what and problem.way_out
+        assert problem.what and problem.fix
     if resolution.problems:
         assert all(line.isprintable() for line in report(resolution.problems, resolution.sources).splitlines())
         return False

@@ -87,7 +87,7 @@ def test_an_override_file_is_ignored_until_it_is_named(stack: Stack) -> None:
         found, evidence = state(stack, "override-file")
         assert (found, "is ignored" in evidence) == ("warning", True)
         named = f"COMPOSE_FILE=docker-compose.yml:{override.name}"
-        assert state(stack, "override-file", named) == ("ok", f"takes effect: {override.name}")
+        assert state(stack, "override-file", named) == ("ok", f"in use: {override.name}")
     finally:
         override.unlink()
     found, evidence = state(stack, "compose-files", named)

@@ -77,7 +77,7 @@ def test_a_source_tree_of_another_user(bare: Stack, tmp_path: Path) -> None:
 
 def test_a_volume_whose_first_start_was_interrupted(bare: Stack) -> None:
     volume = f"{bare.instance}_data_mysqld"
-    assert state(bare, "mysql-volume") == ("ok", "there is none yet: 'make up' makes it")
+    assert state(bare, "mysql-volume") == ("ok", "it does not exist yet: 'make up' creates it")
     bare.docker("volume", "create", volume)
     Path(bare.docker("volume", "inspect", "--format", "{{.Mountpoint}}", volume), "ibdata1").touch()
     found, evidence = state(bare, "mysql-volume")
@@ -165,7 +165,7 @@ def test_a_builder_that_cannot_see_the_base_image(bare: Stack) -> None:
 def test_a_registry_that_refuses(bare: Stack) -> None:
     images = json.dumps({"memcached": f"127.0.0.1:{free_port()}/memcached:1"})
     found, evidence = state(bare, "registry", "IMAGE_ORIGIN=registry", f"SERVICE_IMAGES={images}")
-    assert (found, "no answer of use" in evidence) == ("failed", True)
+    assert (found, "no usable answer" in evidence) == ("failed", True)
     assert state(bare, "registry", "IMAGE_ORIGIN=packages")[0] == "ok"
 
 

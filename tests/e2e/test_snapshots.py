@@ -228,7 +228,7 @@ def test_a_restore_that_is_interrupted_early_leaves_what_was_there(stack: Stack,
     with killed_when(stack, lambda: step(stack) == "fill", "snapshot", "restore", "heavy"):
         assert holds(stack) == ALL
     run = stack.up()
-    assert "was taken back" in run.output
+    assert "was rolled back" in run.output
     assert not (stack.project / ".restore.json").exists()
     assert "_restored" not in stack.docker("volume", "ls", "--quiet", "--filter", f"name=^{stack.instance}_")
     assert holds(stack) == ALL

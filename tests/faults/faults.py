@@ -167,7 +167,7 @@ def reloaded_firewall(stand: Stand) -> Outcome:
     assert run.code != 0, run.output
     assert "no rule that leads there" in run.output, run.output
     doctor = stand.olympia("doctor", "site-answer", "firewall-rules").output
-    assert "no rule leads to port" in doctor, doctor
+    assert "no rule for port" in doctor, doctor
     assert '"healthy": false' in stand.olympia("status", "--json").output
     stand.shell(RESTART)
     return run
@@ -377,7 +377,7 @@ def befalling_stacks() -> Iterator[Fault]:
     mounting = restarted_with(
         "--userns-remap=default", lambda stand: stand.up("COMPOSE_FILE=docker-compose.yml", "--check")
     )
-    yield Fault("the engine remaps users", "at rest", mounting, "seen: userns-remap is on")
+    yield Fault("the engine remaps users", "at rest", mounting, "cause: userns-remap is on")
     taken_down = f"cd {PROJECT} && docker compose down"
     yield fault("containers and network are removed", taken_down, r"Bring the Compose project up\]\s\*+\s+changed")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 import threading
 
-from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import probe_url
+from ansible_collections.addons.olympia.plugins.module_utils.host.connectivity import ask_url
 
 
 def test_the_probe_gives_up_on_a_server_that_never_gets_to_the_end() -> None:
@@ -24,7 +24,7 @@ def test_the_probe_gives_up_on_a_server_that_never_gets_to_the_end() -> None:
         thread.start()
         try:
             host, port = server.getsockname()
-            assert probe_url(f"http://{host}:{port}/InRelease", seconds=0.3) == "no answer within 0.3 s"
+            assert ask_url(f"http://{host}:{port}/InRelease", seconds=0.3).error == "no answer within 0.3 s"
         finally:
             done.set()
             thread.join()

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 from .conftest import docker
 
@@ -46,21 +47,21 @@ def write(project: Path, variable: str) -> None:
 
 def hashes(project: Path) -> dict[str, str]:
     """Return what Compose says of the project's configuration now."""
-    return host.service_hashes(host.run, project, ["docker-compose.yml"])
+    return engine_objects.service_hashes(run, project, ["docker-compose.yml"])
 
 
 def test_a_container_is_told_from_one_of_another_configuration(project: Path) -> None:
-    (container,) = host.containers(host.run, project.name)
+    (container,) = engine_objects.containers(run, project.name)
     assert {container["service"]: container["config_hash"]} == hashes(project)
     write(project, "A=2")
     assert {container["service"]: container["config_hash"]} != hashes(project)
 
 
 def test_a_container_is_told_from_one_of_another_image(project: Path) -> None:
-    (container,) = host.containers(host.run, project.name)
+    (container,) = engine_objects.containers(run, project.name)
     assert not container["image_replaced"]
     make_image(f"{project.name}:1", "second")
-    (container,) = host.containers(host.run, project.name)
+    (container,) = engine_objects.containers(run, project.name)
     assert container["image_replaced"]
 
 
@@ -69,7 +70,7 @@ def test_a_one_off_command_is_no_service(project: Path) -> None:
     # The image holds nothing that could run, so the container stays behind.
     docker(*compose, "run", "--no-deps", "idle", "none", check=False)
     assert len(docker(*compose, "ps", "--all", "--quiet").split()) == 2
-    assert len(host.containers(host.run, project.name)) == 1
+    assert len(engine_objects.containers(run, project.name)) == 1
 
 
 def test_there_are_no_checksums_without_a_project(tmp_path: Path) -> None:
@@ -78,11 +79,11 @@ def test_there_are_no_checksums_without_a_project(tmp_path: Path) -> None:
 
 def test_an_image_is_found_by_its_repository_with_its_id_and_no_other(project: Path) -> None:
     name = project.name
-    identity = host.image_id(host.run, f"{name}:1")
+    identity = engine_objects.image_id(run, f"{name}:1")
     assert identity.startswith("sha256:")
     for reference in (name, f"{name}:other", f"docker.io/library/{name}:1@sha256:{'0' * 64}"):
-        found = host.local_images(host.run, [reference, "no-such/image:1"])
+        found = engine_objects.local_images(run, [reference, "no-such/image:1"])
         # Engines with a containerd image store give each image a digest, too.
         assert {one: found[one] for one in found if "@" not in one} == {f"{name}:1": identity}
         assert set(found.values()) == {identity}
-    assert host.local_images(host.run, [f"{name}/1", "no-such/image:1"]) == {}
+    assert engine_objects.local_images(run, [f"{name}/1", "no-such/image:1"]) == {}

@@ -204,7 +204,7 @@ def test_a_mirror_that_does_not_answer_is_named_and_leaves_no_image(tmp_path: Pa
     # Nothing listens on that port.
     code, output = run_role(tmp_path, olympia_images_mirror="http://127.0.0.1:9/debian")
     assert code != 0
-    assert "mmdebstrap cannot make the base image" in output and "127.0.0.1:9" in output
+    assert "mmdebstrap cannot build the base image" in output and "127.0.0.1:9" in output
     assert own_images() == before
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import HELPER, PROJECT, Volumes
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
     image_files,
@@ -124,16 +124,15 @@ def test_half_an_archive_is_an_error_with_its_command(volumes: Volumes, tmp_path
     volumes.pack(f"{volumes.instance}_data", archive)
     archive.write_bytes(archive.read_bytes()[:-20])
     staged = volumes.stage(f"{volumes.instance}_data")
-    with pytest.raises(SnapshotError) as caught:
+    with pytest.raises(Problem) as caught:
         volumes.unpack(archive, staged, f"{volumes.instance}_data")
-    assert caught.value.completed is not None
-    assert caught.value.completed.rc != 0
-    assert "zstd" in " ".join(caught.value.completed.cmd)
+    assert caught.value.evidence["rc"] != 0
+    assert "zstd" in " ".join(caught.value.evidence["cmd"])
 
 
 def test_a_volume_is_replaced_as_a_whole_or_not_at_all(volumes: Volumes) -> None:
     data = f"{volumes.instance}_data"
-    with pytest.raises(SnapshotError, match="is gone"):
+    with pytest.raises(Problem, match="is gone"):
         volumes.replace(data, f"{data}_restored")
     assert inside(volumes, "cat /data/file") == "old"
     volumes.stage(data)
@@ -178,9 +177,9 @@ def arguments(volumes: Volumes, tmp_path: Path) -> dict[str, Any]:
 def test_the_module_saves_and_lists_and_loads_where_nothing_runs(
     volumes: Volumes, arguments: dict[str, Any], tmp_path: Path, run_module: Callable[..., dict[str, Any]]
 ) -> None:
-    planned = run_module("snapshot", arguments | {"name": "one"}, check_mode=True)
+    planned = run_module("instance_snapshot", arguments | {"name": "one"}, check_mode=True)
     assert (planned["changed"], (tmp_path / "snapshots").exists()) == (True, False)
-    saved = run_module("snapshot", arguments | {"name": "one"})
+    saved = run_module("instance_snapshot", arguments | {"name": "one"})
     assert saved["changed"], saved
     manifest = json.loads(Path(saved["path"], "manifest.json").read_text())
     assert "MariaDB" in manifest["database_version"]
@@ -189,7 +188,7 @@ def test_the_module_saves_and_lists_and_loads_where_nothing_runs(
     def load(text: str) -> dict[str, Any]:
         file = tmp_path / "some.sql"
         file.write_text(text)
-        return run_module("snapshot", arguments | {"state": "loaded", "file": str(file)})
+        return run_module("instance_snapshot", arguments | {"state": "loaded", "file": str(file)})
 
     def names() -> list[str]:
         return volumes.ask(
@@ -212,16 +211,16 @@ def test_the_module_saves_and_lists_and_loads_where_nothing_runs(
     # The newest automatic one has what was there before the one that was refused.
     newest = json.loads(Path(listed[-1]["path"], "manifest.json").read_text())
     assert newest["migrations"] == ["addons.0001_initial"]
-    removed = run_module("snapshot", arguments | {"state": "absent", "name": "one"})
+    removed = run_module("instance_snapshot", arguments | {"state": "absent", "name": "one"})
     assert removed["changed"]
-    assert not run_module("snapshot", arguments | {"state": "absent", "name": "one"})["changed"]
+    assert not run_module("instance_snapshot", arguments | {"state": "absent", "name": "one"})["changed"]
 
 
 def test_what_was_never_up_has_nothing_to_save(
     volumes: Volumes, tmp_path: Path, run_module: Callable[..., dict[str, Any]]
 ) -> None:
     result = run_module(
-        "snapshot",
+        "instance_snapshot",
         {
             "instance": volumes.instance,
             "directory": str(tmp_path / "snapshots"),

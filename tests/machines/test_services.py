@@ -57,7 +57,7 @@ def taken() -> Iterator[None]:
 def test_watchers_that_are_used_up_are_the_cause(stack: Commanded) -> None:
     run = stack.make("up", f"HOST_UID={UID}", "WAIT_TIMEOUT=40")
     assert run.code == 5, run.output
-    assert "The user's inotify watchers are used up" in run.output
+    assert "The user's inotify watches are used up" in run.output
     assert "RELOAD=false" in run.output
 
 

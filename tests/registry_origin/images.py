@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from ansible_collections.addons.olympia.plugins.module_utils.host.client_config import pip_config
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import CA_BUNDLE
+from ansible_collections.addons.olympia.plugins.module_utils.host.system import CA_BUNDLE
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import LISTS
 from ansible_collections.addons.olympia.plugins.module_utils.stack.services import fill, registry_references
 

@@ -63,7 +63,7 @@ def has(stack: Stack, version: str) -> bool:
 def test_another_product_is_refused_before_anything_is_changed(stack: Stack) -> None:
     run = stack.play("up", olympia_images_database="mysql")
     assert run.code != 0
-    assert "the instance's database is MariaDB's, and MySQL cannot read it" in run.output
+    assert "the instance's database belongs to MariaDB, and MySQL cannot read it" in run.output
     assert stack.up().changed == 0
 
 

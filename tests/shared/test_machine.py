@@ -32,7 +32,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         fleet.start(list(make_service_images().values()))
         planned = fleet.run("olympia", "bootstrap", "--check")
         assert planned.code == 0, planned.output
-        assert "make the account ana" in planned.output
+        assert "create the account ana" in planned.output
         assert "ana" not in fleet.inside(VM, "ls", "/home").split()
         done = fleet.run("olympia", "bootstrap")
         assert done.code == 0, done.output

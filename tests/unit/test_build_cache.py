@@ -15,14 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.modules.build_cache import (
-    BLOBS,
-    CacheError,
-    Server,
-    blob,
-    bring,
-    superfluous,
-)
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.modules.build_cache import BLOBS, Server, blob, bring, superfluous
 
 
 class Folder(Server):
@@ -35,7 +29,7 @@ class Folder(Server):
         try:
             file.write_bytes((self.folder / blob(digest)).read_bytes())
         except FileNotFoundError as error:
-            raise CacheError("404") from error
+            raise Problem("404") from error
 
 
 def put(folder: Path, content: str) -> str:
@@ -89,14 +83,14 @@ def test_a_cache_that_cannot_be_had_leaves_the_old_one(tmp_path: Path) -> None:
     bring(here, old, Folder(there))
     index = cache(there, "two")
     (there / blob(f"sha256:{hashlib.sha256(b'two').hexdigest()}")).unlink()
-    with pytest.raises(CacheError, match="404"):
+    with pytest.raises(Problem, match="404"):
         bring(here, index, Folder(there))
     assert (here / "index.json").read_text() == old
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:", "sha256:../../etc/passwd", f"md5:{'0' * 64}", f"sha256:{'G' * 64}"])
 def test_a_digest_leads_nowhere_else(digest: str) -> None:
-    with pytest.raises(CacheError, match="is not a digest"):
+    with pytest.raises(Problem, match="is not a digest"):
         blob(digest)
 
 
@@ -155,7 +149,7 @@ def test_what_is_not_what_its_digest_says_is_not_taken(served: tuple[Path, dict[
     index = cache(folder / "builds/1", "one")
     (folder / "builds/1" / blob(f"sha256:{hashlib.sha256(b'one').hexdigest()}")).write_text("another")
     here = tmp_path / "here"
-    with pytest.raises(CacheError, match="is not what its digest says"):
+    with pytest.raises(Problem, match="is not what its digest says"):
         bring(here, index, Server(params))
     assert "another" not in contents(here).values()
     assert not (here / "index.json").exists()
@@ -166,7 +160,7 @@ def test_nobody_gets_it_without_the_password_or_from_somebody_else(
 ) -> None:
     folder, params = served
     index = cache(folder / "builds/1", "one")
-    with pytest.raises(CacheError, match="answers 401"):
+    with pytest.raises(Problem, match="answers 401"):
         bring(tmp_path / "here", index, Server(params | {"password": "wrong"}))
     with pytest.raises(ssl.SSLCertVerificationError):
         bring(tmp_path / "here", index, Server(params | {"authority": ""}))

@@ -19,7 +19,7 @@ from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs 
     not_utf8,
     tree_fingerprint,
 )
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import repository
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -404,7 +404,7 @@ def test_images_are_asked_for_by_repository_and_found_by_all_their_names() -> No
         return 0, "\n".join(lines) + "\n", ""
 
     wanted = ["host:5000/a/b:1@sha256:d", "docker.io/library/redis:6.2", "redis:7", "olympia/base:1"]
-    assert host.local_images(run, wanted) == {
+    assert engine_objects.local_images(run, wanted) == {
         "redis:6.2": "sha256:1",
         "redis:latest": "sha256:1",
         "host:5000/a/b:1": "sha256:2",
@@ -420,5 +420,7 @@ def test_images_are_asked_for_by_repository_and_found_by_all_their_names() -> No
 
 
 def test_without_an_engine_there_are_no_images() -> None:
-    assert host.local_images(lambda _arguments: (1, "", "Cannot connect to the Docker daemon"), ["redis"]) == {}
-    assert host.local_images(lambda _arguments: (127, "", "No such file or directory"), ["redis"]) == {}
+    assert (
+        engine_objects.local_images(lambda _arguments: (1, "", "Cannot connect to the Docker daemon"), ["redis"]) == {}
+    )
+    assert engine_objects.local_images(lambda _arguments: (127, "", "No such file or directory"), ["redis"]) == {}

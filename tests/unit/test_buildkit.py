@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.addons.olympia.plugins.module_utils.build.baking import explain_failure
 from ansible_collections.addons.olympia.plugins.module_utils.build.buildkit import BuildLog, seconds_of
-from ansible_collections.addons.olympia.plugins.modules.bake import explain_failure
 
 DIGEST = "sha256:" + "0" * 64
 

@@ -10,11 +10,19 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import ENGINE_DATA
+from ansible_collections.addons.olympia.plugins.module_utils.checks import fixes, instance_checks, verdicts
+from ansible_collections.addons.olympia.plugins.module_utils.checks.findings import (
+    FACTS,
+    NO_ENGINE,
+    PROXIES,
+    SETTINGS,
+    Findings,
+)
+from ansible_collections.addons.olympia.plugins.module_utils.checks.network_checks import mirror_urls
+from ansible_collections.addons.olympia.plugins.module_utils.checks.project_checks import OVERRIDES
+from ansible_collections.addons.olympia.plugins.module_utils.host.system import ENGINE_DATA
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.module_utils.stack.services import started
-from ansible_collections.addons.olympia.plugins.modules import instance_doctor as module
 
 from olympia_provisioner.cli.verbs.doctor import document, text
 from olympia_provisioner.words import WIDTH
@@ -58,7 +66,7 @@ def findings(
     differing: list[str] | None = None,
     wrong: list[dict[str, str]] | None = None,
     **settings: Any,
-) -> doctor.Findings:
+) -> Findings:
     """Return the findings of a host where all is well, some changed; other names are those of settings."""
     project = "/home/me/.local/state/olympia/addons-server"
     host = {
@@ -117,7 +125,7 @@ def findings(
         "addresses": ["127.0.0.1"],
         "builds_reach_out": None,
         "ca_bundle_error": "",
-        "environment": dict.fromkeys(doctor.PROXIES, ""),
+        "environment": dict.fromkeys(PROXIES, ""),
         "foreign_deps": [],
         "mirrors": [mirror()],
         "networks": NETWORKS,
@@ -132,11 +140,11 @@ def findings(
         "volume_files": None,
     } | (seen or {})
     derived = stack.derive(chosen, host, {})
-    return doctor.Findings(
+    return Findings(
         chosen,
         # The module is given no others.
-        {name: derived[name] for name in doctor.SETTINGS},
-        {name: host[name] for name in doctor.FACTS},
+        {name: derived[name] for name in SETTINGS},
+        {name: host[name] for name in FACTS},
         wrong or [],
         differing or [],
         looked,
@@ -149,9 +157,9 @@ def mirror(**changed: Any) -> dict[str, Any]:
     return good | {"date": formatdate(NOW, usegmt=True)} | changed
 
 
-def verdict(name: str, found: doctor.Findings) -> dict[str, Any]:
+def verdict(name: str, found: Findings) -> dict[str, Any]:
     """Return the verdict of one check."""
-    (answer,) = doctor.examine(doctor.choose([name]), found)
+    (answer,) = verdicts.examine(verdicts.choose([name], instance_checks.CHECKS), found)
     return answer
 
 
@@ -174,19 +182,19 @@ VOLUME = {"volume_created": "yesterday"}
 
 
 def test_all_is_well_on_a_good_host() -> None:
-    verdicts = doctor.examine(doctor.choose([]), findings())
-    assert [(one["name"], one["state"]) for one in verdicts if one["state"] != doctor.OK] == []
-    assert len(verdicts) == len(doctor.CHECKS)
+    judged = verdicts.examine(instance_checks.CHECKS, findings())
+    assert [(one["name"], one["state"]) for one in judged if one["state"] != verdicts.OK] == []
+    assert len(judged) == len(instance_checks.CHECKS)
 
 
 @pytest.mark.parametrize(
     ("name", "state", "evidence", "found"),
     [
-        ("settings", "failed", "is not a setting", {"wrong": [{"what": "x is not a setting", "way_out": "See"}]}),
+        ("settings", "failed", "is not a setting", {"wrong": [{"what": "x is not a setting", "fix": "See"}]}),
         ("engine", "failed", "20.10.24, of 25.0 needed", {"facts": {"engine": engine({"server": "20.10.24"})}}),
         ("engine", "failed", "no docker", {"facts": {"engine": engine({"client": None, "server_error": "no docker"})}}),
         ("engine", "ok", "26.1", {"facts": {"engine": engine(DOWN | {"installed": "26.1.5"})}}),
-        ("engine", "unknown", "may not", {"facts": {"engine": engine({"server": None, "server_error": "permission denied"})}}),
+        ("engine", "unknown", "no access", {"facts": {"engine": engine({"server": None, "server_error": "permission denied"})}}),
         ("buildx", "failed", "none, of 0.13 needed", {"facts": {"engine": engine(buildx=None)}}),
         ("compose", "failed", "2.20.0, of 2.24 needed", {"facts": {"engine": engine(compose="2.20.0")}}),
         ("engine-setup", "ok", "will: install buildx", {"facts": {"engine": engine(needs=["install buildx"])}}),
@@ -196,8 +204,8 @@ def test_all_is_well_on_a_good_host() -> None:
         ("engine-tcp", "ok", "no address", {}),
         ("engine-tcp", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
         ("docker-group", "ok", "root", {"facts": {"engine": engine(users={"uid": 0})}}),
-        ("docker-group", "ok", "me is in it, which is as much as root", {}),
-        ("docker-group", "warning", "since", {"facts": {"engine": engine(DOWN, {"session_in_docker_group": False})}}),
+        ("docker-group", "ok", "me is in it, which gives root access", {}),
+        ("docker-group", "warning", "joined", {"facts": {"engine": engine(DOWN, {"session_in_docker_group": False})}}),
         (
             "docker-group",
             "failed",
@@ -226,10 +234,10 @@ def test_all_is_well_on_a_good_host() -> None:
         ("disk-project", "failed", "addons-server", {"min_disk_mb": 99999}),
         ("map-count", "ok", "it is packages", {}),
         ("map-count", "warning", "65530, of 262144 recommended", {"facts": REGISTRY}),
-        ("services", "ok", "none runs", {}),
+        ("services", "ok", "none is running", {}),
         ("services", "failed", "mine is unhealthy; web has no container", {"facts": {"containers": SICK}}),
         ("services", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
-        ("site-answer", "ok", "does not run", {}),
+        ("site-answer", "ok", "is not running", {}),
         ("site-answer", "ok", "127.0.0.1:80 answers", {"facts": {"containers": [NGINX]}}),
         ("site-answer", "failed", "nothing answers at 127.0.0.1:80: timed out", {"facts": SILENT}),
         ("site-answer", "unknown", "does not answer", {"facts": {"engine": engine(DOWN)}}),
@@ -237,9 +245,9 @@ def test_all_is_well_on_a_good_host() -> None:
         ("firewall-rules", "warning", "lets builds reach", {"seen": {"builds_reach_out": False}}),
         ("firewall-rules", "ok", "only root", {"facts": {"containers": [NGINX]}}),
         ("firewall-rules", "unknown", "only root", {"facts": SILENT}),
-        ("firewall-rules", "failed", "no rule leads to port 80", {"facts": SILENT, "seen": {"firewall_rules": ""}}),
-        ("firewall-rules", "ok", "is led to", {"facts": SILENT, "seen": {"firewall_rules": RULE}}),
-        ("search-server", "ok", "a stand-in for Elasticsearch 7.17.24: osmem-server", {}),
+        ("firewall-rules", "failed", "no rule for port 80", {"facts": SILENT, "seen": {"firewall_rules": ""}}),
+        ("firewall-rules", "ok", "is forwarded to", {"facts": SILENT, "seen": {"firewall_rules": RULE}}),
+        ("search-server", "ok", "osmem-server in place of Elasticsearch 7.17.24", {}),
         ("search-server", "ok", "elasticsearch:7.17.24", {"facts": REGISTRY}),
         ("mysql-volume", "failed", "addons-server_data_mysqld: MySQL 8.4 would", WITH_VOLUME),
         ("map-count", "ok", "262144", {"facts": REGISTRY | {"max_map_count": 262144}}),
@@ -274,19 +282,19 @@ def test_all_is_well_on_a_good_host() -> None:
         ),
         ("rendered-files", "unknown", ".env", {"facts": {"env_error": "line 3"}}),
         # A host where nothing was rendered differs in every file.
-        ("rendered-files", "ok", "none yet", {"differing": [".env"]}),
+        ("rendered-files", "ok", "do not exist yet", {"differing": [".env"]}),
         ("compose-files", "failed", "more.yml", {"compose_file": f"{stack.BASE_FILE}:more.yml"}),
-        ("override-file", "warning", "is ignored", {"seen": {"overrides": [doctor.OVERRIDES[0]]}}),
+        ("override-file", "warning", "is ignored", {"seen": {"overrides": [OVERRIDES[0]]}}),
         (
             "override-file",
             "ok",
-            "takes effect",
+            "in use",
             {
-                "compose_file": f"{stack.BASE_FILE}:{doctor.OVERRIDES[0]}",
-                "seen": {"overrides": [doctor.OVERRIDES[0]]},
+                "compose_file": f"{stack.BASE_FILE}:{OVERRIDES[0]}",
+                "seen": {"overrides": [OVERRIDES[0]]},
             },
         ),
-        ("mysql-volume", "unknown", doctor.NO_ENGINE, {"facts": {"engine": engine(DOWN)}}),
+        ("mysql-volume", "unknown", NO_ENGINE, {"facts": {"engine": engine(DOWN)}}),
         ("mysql-volume", "failed", "interrupted", {"facts": VOLUME, "seen": {"volume_files": ["ibdata1"]}}),
         ("mysql-volume", "warning", "not initialized", {"facts": VOLUME, "seen": {"volume_files": ["mysql"]}}),
         ("mysql-volume", "ok", "INITIALIZE=false", {"facts": VOLUME, "initialize": False}),
@@ -299,14 +307,14 @@ def test_all_is_well_on_a_good_host() -> None:
             {"facts": REGISTRY, "seen": {"registry": {"kind": "limited", "words": "toomanyrequests: slow down"}}},
         ),
         ("registry", "ok", "memcached", {"facts": REGISTRY}),
-        ("registry", "unknown", doctor.NO_ENGINE, {"facts": REGISTRY | {"engine": engine(DOWN)}}),
+        ("registry", "unknown", NO_ENGINE, {"facts": REGISTRY | {"engine": engine(DOWN)}}),
         (
             "registry",
             "failed",
             "no such image",
             {"facts": {"application": {"id": "", "registry": "missing", "evidence": "not found"}}, "version": "1"},
         ),
-        ("mirrors", "unknown", "names none", {"seen": {"mirrors": []}}),
+        ("mirrors", "unknown", "configures none", {"seen": {"mirrors": []}}),
         ("mirrors", "failed", "refused", {"seen": {"mirrors": [mirror(status=0, error="refused")]}}),
         ("mirrors", "failed", "Not Found", {"seen": {"mirrors": [mirror(status=404, error="Not Found")]}}),
         # It wants the credentials that are none of the doctor's business.
@@ -314,7 +322,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("proxy", "warning", "http://p:1", {"seen": {"environment": {"http_proxy": "http://p:1"}}}),
         ("proxy", "warning", "http://p:1", {"http_proxy": "http://p:1"}),
         ("proxy", "ok", "none", {"no_proxy": "a,b", "seen": {"environment": {"no_proxy": "b,a"}}}),
-        ("ca-bundle", "ok", "their images' own", {"ca_bundle": ""}),
+        ("ca-bundle", "ok", "certificates of their images", {"ca_bundle": ""}),
         ("ca-bundle", "failed", "/ca.pem: gone", {"ca_bundle": "/ca.pem", "seen": {"ca_bundle_error": "gone"}}),
         (
             "ca-bundle",
@@ -333,7 +341,7 @@ def test_all_is_well_on_a_good_host() -> None:
         ("project-dir", "failed", "cannot read the project directory /home/me/.local", {"facts": {"client_error": "open x"}}),
         ("project-dir", "failed", "/snap/bin/docker is a snap", {"facts": SNAP}),
         ("networks", "ok", "room for 29 more", {"facts": {"containers": [NGINX]}}),
-        ("networks", "unknown", doctor.NO_ENGINE, {"facts": {"engine": engine(DOWN)}, "seen": {"networks": None}}),
+        ("networks", "unknown", NO_ENGINE, {"facts": {"engine": engine(DOWN)}, "seen": {"networks": None}}),
         ("networks", "warning", "room for 2 more: it has 2 networks, 1 of them", {"seen": {"networks": NETWORKS | {"free": 2}}}),
         ("networks", "failed", "used up: it has 2 networks", {"seen": {"networks": NETWORKS | {"free": 0}}}),
         ("networks", "warning", "room for 0 more", {"seen": {"networks": NETWORKS | FULL}}),
@@ -348,12 +356,12 @@ def test_all_is_well_on_a_good_host() -> None:
             },
         ),
         ("networks", "failed", "nginx is attached to no network", {"facts": {"containers": [NGINX | {"networks": {}}]}}),
-        ("networks", "failed", "finds nginx by its name in n", {"facts": {"containers": [NGINX | {"networks": {"n": ["x"]}}]}}),
+        ("networks", "failed", "cannot resolve nginx in n", {"facts": {"containers": [NGINX | {"networks": {"n": ["x"]}}]}}),
         ("networks", "ok", "room", {"facts": {"containers": [NGINX | {"networks": {"host": []}}]}}),
         ("networks", "ok", "room", {"facts": {"containers": [NGINX | {"networks": {}, "state": "exited"}]}}),
         ("networks", "failed", "bridge", {"seen": {"networks": NETWORKS | {"without_bridge": ["addons-server_default"]}}}),
-        ("networks", "failed", "web does not reach redis: timed out", {"seen": {"unreached": {"redis": "timed out"}}}),
-        ("leftovers", "unknown", doctor.NO_ENGINE, {"facts": {"engine": engine(DOWN)}}),
+        ("networks", "failed", "web cannot reach redis: timed out", {"seen": {"unreached": {"redis": "timed out"}}}),
+        ("leftovers", "unknown", NO_ENGINE, {"facts": {"engine": engine(DOWN)}}),
         ("leftovers", "warning", "a (exited)", {"seen": {"one_off": [{"name": "a", "state": "exited"}]}}),
     ],
 )  # fmt: skip
@@ -393,40 +401,43 @@ def test_only_what_is_safe_is_mended() -> None:
     assert not verdict("leftovers", findings(seen=running))["safe"]
     assert not verdict("hosts-entry", findings(host_name="a.example", seen={"addresses": ["10.0.0.1"]}))["safe"]
     assert not verdict("hosts-entry", findings(host_name="a\n::1 b", seen={"addresses": []}))["safe"]
-    known = module.fixes({"host_name": "", "project_dir": "", "host_uid": 0}, values(), {"one_off": []})
+    known = fixes.fixes({"host_name": "", "project_dir": "", "host_uid": 0}, values(), {"one_off": []})
     assert set(known) == set(cases)
 
 
 def test_names_choose_checks_and_a_mistyped_one_is_answered_with_the_nearest() -> None:
-    assert [check.name for check in doctor.choose(["memory", "engine"])] == ["engine", "memory"]
+    assert [check.name for check in verdicts.choose(["memory", "engine"], instance_checks.CHECKS)] == [
+        "engine",
+        "memory",
+    ]
     with pytest.raises(ValueError, match=r"There is no check hosts-entyr\. Did you mean hosts-entry\?"):
-        doctor.choose(["hosts-entyr"])
+        verdicts.choose(["hosts-entyr"], instance_checks.CHECKS)
 
 
 def test_mirrors_are_those_that_the_host_names_and_carry_no_password() -> None:
     sources = ["deb http://me:secret@mirror.example/debian/ bookworm main"]
     pip = "[global]\nindex-url = https://me:secret@pip.example/simple\nextra-index-url = https://more.example/a\n"
     npm = "registry=https://npm.example/\n//npm.example/:_authToken=secret\n"
-    assert doctor.mirror_urls("packages", sources, pip, npm) == [
+    assert mirror_urls("packages", sources, pip, npm) == [
         "http://mirror.example/debian/dists/bookworm/InRelease",
         "https://pip.example/simple",
         "https://more.example/a",
         "https://npm.example/",
     ]
-    assert doctor.mirror_urls("registry", sources, "", "") == []
+    assert mirror_urls("registry", sources, "", "") == []
 
 
 def test_a_line_is_added_to_the_hosts_file_and_the_others_stay(tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.1 localhost\n# the end")
-    module.add_hosts_line("127.0.0.1 site.example", hosts)
+    fixes.add_hosts_line("127.0.0.1 site.example", hosts)
     assert hosts.read_text() == "127.0.0.1 localhost\n# the end\n127.0.0.1 site.example\n"
 
 
 def test_the_number_of_memory_maps_is_set_now_and_for_later(tmp_path: Path) -> None:
     """On files of its own: the kernel's setting is the whole machine's."""
     now, kept = tmp_path / "now", tmp_path / "kept.conf"
-    module.raise_map_count(262144, now, kept)
+    fixes.raise_map_count(262144, now, kept)
     assert now.read_text() == "262144\n"
     assert "managed by" in kept.read_text()
     assert kept.read_text().endswith("\nvm.max_map_count = 262144\n")
@@ -441,21 +452,21 @@ def test_dependencies_are_given_to_their_user_and_nothing_that_they_link_to(tmp_
     # Only root gives files away; others keep theirs.
     us = os.geteuid()
     uid = us or 1234
-    module.give_files(deps, uid)
-    assert module.foreign_deps(deps, uid) == []
+    fixes.give_files(deps, uid)
+    assert fixes.foreign_deps(deps, uid) == []
     assert (deps / "bin/link").lstat().st_uid == uid
     assert (outside.stat().st_uid, (deps / ".image").stat().st_uid) == (us, us)
 
 
 def test_a_fix_that_needs_root_and_has_none_says_so() -> None:
     applied: list[str] = []
-    fix = module.Fix("set it", lambda: applied.append("it"))
-    assert module.mend(fix, root=False, check_mode=False) == (
-        False, "not done: to set it needs root, and this user is not",
+    fix = fixes.Fix("set it", lambda: applied.append("it"))
+    assert fixes.apply(fix, root=False, check_mode=False) == (
+        False, "not done: only root can set it",
     )  # fmt: skip
-    assert module.mend(fix, root=True, check_mode=True) == (True, "would set it")
+    assert fixes.apply(fix, root=True, check_mode=True) == (True, "would set it")
     assert applied == []
-    assert module.mend(fix, root=True, check_mode=False) == (True, "done: set it")
+    assert fixes.apply(fix, root=True, check_mode=False) == (True, "done: set it")
     assert applied == ["it"]
 
 
@@ -463,31 +474,31 @@ def test_a_fix_that_fails_says_why() -> None:
     def refuse() -> None:
         raise OSError("read-only file system")
 
-    assert module.mend(module.Fix("set it", refuse), root=True, check_mode=False) == (
-        False, "not done: to set it failed: read-only file system",
+    assert fixes.apply(fixes.Fix("set it", refuse), root=True, check_mode=False) == (
+        False, "not done: could not set it: read-only file system",
     )  # fmt: skip
 
 
 def test_people_read_a_line_for_what_is_well_and_more_of_what_is_not() -> None:
     broken = findings(facts={"listening_ports": [80], "memory_mb": 1}, host_name="a.example", seen={"addresses": []})
-    verdicts = [one | {"done": ""} for one in doctor.examine(doctor.choose([]), broken)]
-    verdicts[0]["done"] = "done: mended it"
-    found = document({"localhost": verdicts})
+    judged = [one | {"done": ""} for one in verdicts.examine(instance_checks.CHECKS, broken)]
+    judged[0]["done"] = "done: mended it"
+    found = document({"localhost": judged})
     assert found["schema"] == 1
-    assert found["summary"] == {"ok": len(verdicts) - 3, "warning": 1, "failed": 2, "unknown": 0}
+    assert found["summary"] == {"ok": len(judged) - 3, "warning": 1, "failed": 2, "unknown": 0}
     lines = text(found).splitlines()
     assert max(len(line) for line in lines) <= WIDTH
-    assert lines[:2] == ["ok        settings        values that make sense", "          --fix: done: mended it"]
+    assert lines[:2] == ["ok        settings        valid settings", "          --fix: done: mended it"]
     assert "failed    http-port       port of the site" in lines
-    assert lines[-1] == f"{len(verdicts)} checks: {len(verdicts) - 3} ok, 1 warning, 2 failed"
+    assert lines[-1] == f"{len(judged)} checks: {len(judged) - 3} ok, 1 warning, 2 failed"
 
 
 def test_the_page_has_every_check() -> None:
     page = (ROLES.parent / "docs/doctor.md").read_text()
-    assert [check.name for check in doctor.CHECKS if f"`{check.name}`" not in page] == []
+    assert [check.name for check in instance_checks.CHECKS if f"`{check.name}`" not in page] == []
 
 
 def test_titles_fit_into_their_column() -> None:
-    for check in doctor.CHECKS:
+    for check in instance_checks.CHECKS:
         assert len(check.name) < 16, check.name
         assert len(check.title) <= WIDTH - 26, check.title

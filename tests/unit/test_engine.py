@@ -12,29 +12,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import (
-    DOCKER_SOURCE_FILE,
-    SUPPORT_PACKAGES,
-    UBUNTU_SUITES,
-    EngineOptions,
-    apt_state,
-    assess,
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.engine.daemon_config import (
     changed_keys,
     effect_of,
-    meets,
     merge_options,
-    options_from_vars,
     parse_daemon_json,
-    parse_os_release,
-    parse_version,
-    probe_url,
-    satisfies,
-    tcp_listeners,
 )
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_facts import parse_os_release, tcp_listeners
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_options import (
+    EngineOptions,
+    options_from_vars,
+)
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_packages import (
+    SUPPORT_PACKAGES,
+    UBUNTU_SUITES,
+)
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import assess
+from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_sources import DOCKER_SOURCE_FILE, apt_state
+from ansible_collections.addons.olympia.plugins.module_utils.engine.versions import meets, parse_version, satisfies
 from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources import (
     parse_sources,
     read_host_sources,
 )
+from ansible_collections.addons.olympia.plugins.module_utils.host.connectivity import ask_url
 
 
 def host(**changes: Any) -> dict[str, Any]:
@@ -121,9 +122,9 @@ def plan(facts: dict[str, Any], **options: Any) -> dict[str, Any]:
     return planned
 
 
-def only_problem(facts: dict[str, Any], **options: Any) -> dict[str, Any]:
+def only_problem(facts: dict[str, Any], **options: Any) -> Problem:
     (problem,) = assess(facts, EngineOptions(**options))["problems"]
-    assert isinstance(problem, dict)
+    assert isinstance(problem, Problem)
     return problem
 
 
@@ -296,7 +297,7 @@ def test_the_version_that_is_asked_for_is_installed_held_and_let_go() -> None:
 
 def test_a_version_can_come_from_dockers_repository_only() -> None:
     problem = only_problem(host(**BARE, source_reason="it does not answer"), version="27.3.1")
-    assert (problem["setting"], problem["evidence"]) == ("olympia_docker_version", "it does not answer")
+    assert (problem.setting, problem.cause) == ("olympia_docker_version", "it does not answer")
 
 
 def test_an_old_engine_is_upgraded_and_its_images_stay_visible() -> None:
@@ -337,7 +338,7 @@ def test_what_an_interrupted_run_left_to_do_is_done() -> None:
     assert plan(host(pending="reload"))["service"] == "reload"
     assert plan(host(pending="restart"), registry_mirrors=["http://m"])["service"] == "restart"
     assert plan(host(pending="reload"), daemon_options={"mtu": 1400})["service"] == "restart"
-    assert only_problem(host(pending="restart", containers=[OTHER]))["setting"] == "olympia_docker_restart"
+    assert only_problem(host(pending="restart", containers=[OTHER])).setting == "olympia_docker_restart"
 
 
 # --- access
@@ -369,7 +370,7 @@ def test_named_users_join_the_group_once() -> None:
 
 def test_an_unsupported_system_is_one_sentence_that_names_the_supported_ones() -> None:
     problem = only_problem(host(**BARE, os__id="fedora", os__version_id="41", os__pretty="Fedora Linux 41"))
-    assert problem["what"] == (
+    assert problem.what == (
         "The engine can be set up on Debian 12, Debian 13, Ubuntu 22.04, Ubuntu 24.04, Ubuntu 26.04, but "
         "this host runs Fedora Linux 41"
     )
@@ -378,7 +379,7 @@ def test_an_unsupported_system_is_one_sentence_that_names_the_supported_ones() -
 def test_containers_of_others_are_not_stopped_without_being_asked() -> None:
     facts = host(containers=[WEB, OTHER])
     problem = only_problem(facts, daemon_options={"mtu": 1400}, restart_projects=["addons-server"])
-    assert problem["evidence"] == "running: other" and problem["setting"] == "olympia_docker_restart"
+    assert problem.cause == "running: other" and problem.setting == "olympia_docker_restart"
     assert plan(facts, daemon_options={"mtu": 1400}, restart="always")["stops"] == ["web-1", "other"]
 
 
@@ -391,15 +392,15 @@ def test_a_restart_may_stop_the_projects_that_were_named_and_any_with_live_resto
 
 def test_who_joins_group_docker_is_told_to_be_as_much_as_root() -> None:
     assert assess(host(), EngineOptions(users=["grace"]))["needs"] == [
-        "add grace to group docker, which is as much as root on this host"
+        "add grace to group docker, which gives root access to this host"
     ]
 
 
 @pytest.mark.parametrize("listener", ["tcp://127.0.0.1:2375", "0.0.0.0", ":2375"])
 def test_the_engine_is_opened_to_no_network(listener: str) -> None:
     problem = only_problem(host(), daemon_options={"hosts": ["unix:///var/run/docker.sock", listener]})
-    assert problem["setting"] == "olympia_docker_daemon_options"
-    assert problem["evidence"] == f"hosts: {listener}"
+    assert problem.setting == "olympia_docker_daemon_options"
+    assert problem.cause == f"hosts: {listener}"
 
 
 def test_a_socket_more_is_no_network() -> None:
@@ -430,27 +431,27 @@ def test_an_upgrade_needs_to_know_what_it_stops() -> None:
         users__uid=1000,
         users__name="ada",
     )
-    assert "ada may not list them" in only_problem(facts)["evidence"]
+    assert "ada may not list them" in only_problem(facts).cause
 
 
 def test_engines_that_the_role_cannot_upgrade_are_named() -> None:
-    assert "not installed from a package" in only_problem(host(**{**OLD, "packages": {}}))["what"]
-    assert only_problem(host(docker__server="24.0.1", docker__host="tcp://far:2375"))["where"] == "tcp://far:2375"
+    assert "not installed from a package" in only_problem(host(**{**OLD, "packages": {}})).what
+    assert only_problem(host(docker__server="24.0.1", docker__host="tcp://far:2375")).where == "tcp://far:2375"
 
 
 def test_a_repository_that_does_not_answer_is_a_problem_only_where_it_was_asked_for() -> None:
     problem = only_problem(host(**BARE, source=None, source_reason="no answer"), source="docker")
-    assert problem["setting"] == "olympia_docker_source"
+    assert problem.setting == "olympia_docker_source"
 
 
 def test_debian_12_without_a_mirror_says_so() -> None:
-    assert "no mirror" in only_problem(host(**BARE, apt__main=None))["what"]
+    assert "no mirror" in only_problem(host(**BARE, apt__main=None)).what
 
 
 def test_broken_configuration_is_left_alone() -> None:
     broken = host(daemon_json="/etc/docker/daemon.json is not valid JSON: line 1")
     assert assess(broken, EngineOptions())["problems"] == []
-    assert only_problem(broken, registry_mirrors=["http://m"])["where"] == "/etc/docker/daemon.json"
+    assert only_problem(broken, registry_mirrors=["http://m"]).where == "/etc/docker/daemon.json"
 
 
 def test_root_is_asked_for_only_where_it_is_needed() -> None:
@@ -460,7 +461,7 @@ def test_root_is_asked_for_only_where_it_is_needed() -> None:
         "users__can_become_root": False,
         "users__session_in_docker_group": True,
     }
-    assert "no sudo" in only_problem(host(**BARE, **nobody))["what"]
+    assert "no sudo" in only_problem(host(**BARE, **nobody)).what
     builder = host(**nobody, builder={"driver": "docker-container", "name": "olympia", "found": None})
     assert plan(builder, builder_driver="docker-container")["builder"] == "olympia"
 
@@ -531,15 +532,15 @@ def test_a_second_source_of_the_roles_own_is_taken_back() -> None:
 )  # fmt: skip
 def test_a_repository_that_is_configured_and_of_no_use_is_named_with_the_reason(text: str, reason: str) -> None:
     problem = only_problem(with_sources({DOCKER_LIST: text}))
-    assert problem["what"] == "Docker's package repository is configured, and compose cannot be installed from it"
-    assert (problem["where"], problem["evidence"]) == (DOCKER_LIST, reason)
-    assert "correct that source, or delete it" in problem["way_out"]
+    assert problem.what == "Docker's package repository is configured, and compose cannot be installed from it"
+    assert (problem.where, problem.cause) == (DOCKER_LIST, reason)
+    assert "Correct that source, or delete it" in problem.fix
 
 
 def test_a_source_that_cannot_be_moved_out_of_the_way_is_refused_before_there_is_a_second_one() -> None:
     text = "deb http://m.example/debian bookworm main\ndeb https://docker.example/linux/debian bookworm stable\n"
     facts = with_sources({"/etc/apt/sources.list": text}, **BARE)
-    assert "shares its file" in only_problem(facts)["what"]
+    assert "shares its file" in only_problem(facts).what
 
 
 def test_the_mirrors_key_is_that_of_a_source_that_is_read() -> None:
@@ -562,14 +563,14 @@ def test_a_plugin_takes_the_place_of_the_other_sources_package() -> None:
 
 def test_what_is_on_hold_stays_and_is_named() -> None:
     problem = only_problem(host(**OLD, on_hold=["docker.io", "runc"]))
-    assert problem["what"] == "docker.io must be upgraded or removed, but is on hold"
-    assert problem["evidence"] == "docker.io 20.10.24+dfsg1-1"
-    assert problem["way_out"] == "`sudo apt-mark unhold docker.io`, then run again"
+    assert problem.what == "docker.io must be upgraded or removed, but is on hold"
+    assert problem.cause == "docker.io 20.10.24+dfsg1-1"
+    assert problem.fix == "Run 'sudo apt-mark unhold docker.io', then run again."
     removed = only_problem(host(**OLD, source="docker", on_hold=["docker.io", "runc"]))
-    assert removed["what"] == "docker.io and runc must be upgraded or removed, but are on hold"
+    assert removed.what == "docker.io and runc must be upgraded or removed, but are on hold"
     plugin = host(**DOCKERS_ENGINE, on_hold=["docker-ce", "docker-ce-cli"])
     assert assess(plugin, EngineOptions())["problems"] == []
-    assert "docker-ce and docker-ce-cli" in only_problem(plugin, version="27.4.0")["what"]
+    assert "docker-ce and docker-ce-cli" in only_problem(plugin, version="27.4.0").what
 
 
 @pytest.mark.parametrize(
@@ -670,10 +671,10 @@ def test_ubuntu_without_the_sources_of_its_packages_says_so(
     release: str, word: str, named: str, tmp_path: Path
 ) -> None:
     problem = only_problem(ubuntu(release, sources_without(release, word, tmp_path)))
-    assert problem["what"] == (
+    assert problem.what == (
         f"Ubuntu's packages of Docker are in component universe of {named}, which this host's package sources do not name"
     )
-    assert "sudo add-apt-repository universe" in problem["way_out"]
+    assert "sudo add-apt-repository universe" in problem.fix
     assert plan(ubuntu(release, tmp_path, source="docker"))["source"] == "docker"
 
 
@@ -709,7 +710,7 @@ def test_ubuntu_with_dockers_repository_gets_a_plugin_from_it_unless_an_upgrade_
     assert (planned["packages"], planned["source"]) == (["docker-compose-plugin>=2.24"], None)
     file.write_text(disabled)
     problem = only_problem(ubuntu(release, apt, **missing))
-    assert (problem["where"], problem["evidence"]) == (str(file), "it is disabled")
+    assert (problem.where, problem.cause) == (str(file), "it is disabled")
 
 
 # --- builders
@@ -723,8 +724,8 @@ def test_a_builder_is_created_once_and_never_replaced() -> None:
     assert plan(with_builder(None), **remote)["builder"] == "olympia"
     assert plan(with_builder({"driver": "remote", "endpoint": "tcp://build.example:1234"}), **remote)["builder"] is None
     problem = only_problem(with_builder({"driver": "docker-container", "endpoint": "default"}), **remote)
-    assert problem["setting"] == "olympia_docker_builder_name"
-    assert only_problem(with_builder(None), builder_driver="remote")["setting"] == "olympia_docker_builder_endpoint"
+    assert problem.setting == "olympia_docker_builder_name"
+    assert only_problem(with_builder(None), builder_driver="remote").setting == "olympia_docker_builder_endpoint"
 
 
 # --- the probe
@@ -752,6 +753,6 @@ def repository() -> Iterator[str]:
 
 
 def test_the_probe_tells_an_answer_from_a_refusal(repository: str) -> None:
-    assert probe_url(f"{repository}/InRelease") is None
-    assert "Not Found" in str(probe_url(f"{repository}/other"))
-    assert "unknown url type" in str(probe_url("nonsense"))
+    assert ask_url(f"{repository}/InRelease").error == ""
+    assert "Not Found" in ask_url(f"{repository}/other").error
+    assert "unknown url type" in ask_url("nonsense").error

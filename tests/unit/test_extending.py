@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.addons.olympia.plugins.module_utils.checks import shapes
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import MASK, looks_secret, mask_named
-from ansible_collections.addons.olympia.plugins.module_utils.settings import shapes
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.module_utils.stack import extensions
 from ansible_collections.addons.olympia.plugins.modules import instance_hook
@@ -55,13 +55,13 @@ def test_a_timeout_of_no_service_is_a_problem() -> None:
     assert extra.check_timeouts({"mine": 1, "web": 2}, texts) == []
     (problem,) = extra.check_timeouts({"mime": 1}, texts)
     assert problem.setting == "olympia_stack_wait_timeouts"
-    assert problem.way_out == "Did you mean mine?"
+    assert problem.fix == "Did you mean mine?"
 
 
 @pytest.mark.parametrize("text", ["- a", "services: [", "a: b: c", "\t"])
 def test_a_file_that_is_none_of_composes_is_a_problem(text: str) -> None:
     (problem,) = extra.check({"compose.d/x.yml": text})
-    assert "compose.d/x.yml" in problem.what and problem.evidence and problem.way_out
+    assert "compose.d/x.yml" in problem.what and problem.cause and problem.fix
     assert extra.services({"compose.d/x.yml": text}) == []
 
 

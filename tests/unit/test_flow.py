@@ -6,11 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.flow import (
-    FlowError,
-    flow,
-    said_when_whole,
-)
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.shared.flow import flow, said_when_whole
 
 PLENTY = 1 << 30
 
@@ -45,7 +42,7 @@ def test_all_of_it_arrives(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_cut_off_is_not_taken(source: str, limit: int, seconds: float, said: str, tmp_path: Path) -> None:
-    with pytest.raises(FlowError, match=said):
+    with pytest.raises(Problem, match=said):
         flow(shell(source), keep(tmp_path / "kept"), limit, seconds=seconds)
     assert not (tmp_path / "kept").exists()
 
@@ -59,7 +56,7 @@ def test_what_is_cut_off_is_not_taken(source: str, limit: int, seconds: float, s
     ],
 )
 def test_what_is_not_read_has_not_arrived(sink: str, said: str) -> None:
-    with pytest.raises(FlowError, match=said):
+    with pytest.raises(Problem, match=said):
         flow(["yes"], shell(sink), PLENTY, seconds=0.5)
 
 
@@ -75,9 +72,9 @@ def test_what_says_that_it_is_whole_is_believed(tmp_path: Path) -> None:
 
 def test_what_was_ended_by_a_signal_is_not_whole_whatever_systemd_says(tmp_path: Path) -> None:
     source = [*AS_SYSTEMD, *said_when_whole(shell("echo some; kill -TERM $$"))]
-    with pytest.raises(FlowError, match="ended before it was done"):
+    with pytest.raises(Problem, match="ended before it was done"):
         flow(source, keep(tmp_path / "kept"), PLENTY)
     assert not (tmp_path / "kept").exists()
     sink = [*AS_SYSTEMD, *said_when_whole(shell("cat > /dev/null; kill -TERM $$"))]
-    with pytest.raises(FlowError, match="ended before it was done"):
+    with pytest.raises(Problem, match="ended before it was done"):
         flow(["seq", "10"], sink, PLENTY)

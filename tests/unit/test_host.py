@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.build import registry
-from ansible_collections.addons.olympia.plugins.module_utils.host import liveness
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import liveness, registry, trees
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def test_a_program_in_a_folder_that_may_not_be_searched_is_a_missing_program(
 ) -> None:
     (tmp_path / "git").write_text("")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert host.run(["git", "status"])[0] == 127
+    assert run(["git", "status"])[0] == 127
 
 
 def test_files_for_their_owner_alone_and_with_windows_line_ends_are_found(tmp_path: Path) -> None:
@@ -56,12 +55,12 @@ def test_files_for_their_owner_alone_and_with_windows_line_ends_are_found(tmp_pa
     (tmp_path / "tight").chmod(0o600)
     (tmp_path / "windows").write_bytes(b"a\r\n")
     names = ("tight", "windows", "missing")
-    assert host.unreadable_for_others(tmp_path, names) == ["tight has mode 0600"]
-    assert host.with_carriage_returns(tmp_path, names) == ["windows"]
+    assert trees.unreadable_for_others(tmp_path, names) == ["tight has mode 0600"]
+    assert trees.with_carriage_returns(tmp_path, names) == ["windows"]
 
 
 def test_of_an_engine_elsewhere_the_client_asks_the_registry() -> None:
     def run(arguments: list[str]) -> tuple[int, str, str]:
         return (0, "tcp://engine.test:2376", "") if "context" in arguments else (1, "", "429 Too Many Requests")
 
-    assert host.registry_answer(run, "memcached:1").kind in registry.SPOKEN
+    assert registry.ask(run, "memcached:1").kind in registry.SPOKEN

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import ports, system
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.modules import instances_info
 
@@ -126,7 +126,7 @@ def test_the_engines_sizes_are_bytes(text: str, size: int) -> None:
 def test_the_memory_of_a_users_processes_is_without_cached_files_in_either_version_of_control_groups(
     tmp_path: Path,
 ) -> None:
-    assert host.user_memory(2001, tmp_path) == 0
+    assert system.user_memory(2001, tmp_path) == 0
     files = {
         "memory": ("memory.usage_in_bytes", "900", "total_inactive_file 400\ninactive_file 1\n"),
         ".": ("memory.current", "500", "anon 3\ninactive_file 200\n"),
@@ -137,8 +137,8 @@ def test_the_memory_of_a_users_processes_is_without_cached_files_in_either_versi
         folder.mkdir(parents=True)
         (folder / usage).write_text(f"{used}\n")
         (folder / "memory.stat").write_text(counted)
-        assert host.user_memory(2001, tmp_path) == memory
-    assert host.user_memory(2002, tmp_path) == 0
+        assert system.user_memory(2001, tmp_path) == memory
+    assert system.user_memory(2002, tmp_path) == 0
 
 
 def test_an_instance_is_alone_where_no_other_one_runs() -> None:
@@ -184,7 +184,7 @@ def test_an_engine_without_control_groups_cannot_tell_containers_apart(
 
 def test_who_has_a_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        owner = host.port_owner(lambda _command: (127, "", ""), server.getsockname()[1])
+        owner = ports.port_owner(lambda _command: (127, "", ""), server.getsockname()[1])
     assert f"process {os.getpid()} of user" in owner
 
 
@@ -196,13 +196,13 @@ def test_who_has_a_port_is_named_in_print_whatever_the_process_calls_itself() ->
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout
         port = int(other.stdout.readline())
-        named = host.port_owner(lambda _command: (127, "", ""), port)
+        named = ports.port_owner(lambda _command: (127, "", ""), port)
         other.kill()
     assert named.startswith("]0;x\ufffd, process ")
 
 
 def test_a_container_that_has_a_port_is_named() -> None:
-    assert host.port_owner(lambda _command: (0, "two-nginx-1\n", ""), 80) == "the container two-nginx-1"
+    assert ports.port_owner(lambda _command: (0, "two-nginx-1\n", ""), 80) == "the container two-nginx-1"
 
 
 def instance(**changed: Any) -> dict[str, Any]:

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks as doctor
+from ansible_collections.addons.olympia.plugins.module_utils.checks import instance_checks, verdicts
 from ansible_collections.addons.olympia.plugins.module_utils.checks import machine_checks as machine
-from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import GIB, Room
-from ansible_collections.addons.olympia.plugins.module_utils.engine.engine_plan import problem
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.shared import homes
+from ansible_collections.addons.olympia.plugins.module_utils.shared.homes import GIB, Room
 from ansible_collections.addons.olympia.plugins.modules import machine_info
 
+from olympia_provisioner import errors
 from olympia_provisioner.cli.verbs.doctor import check_names, document, text
-from olympia_provisioner.errors import Problem
 from olympia_provisioner.words import WIDTH
 
 ROOT = Path(__file__).parents[2]
@@ -64,18 +64,18 @@ SOON, ENDED = "Jan 28 08:00:00 2027 GMT", "Jan 15 07:59:59 2027 GMT"
 MINE = {"certificate": "/my.crt", "own_certificate": False, "certificate_end": SOON}
 SQUATTED = {"squatters": {"port 12012 of ben": "nc, process 7 of user ana"}}
 OF_ANA = {"failed_units": ["olympia-wake@2001.service"]}
-NO_WAY = problem("ana cannot have the UID 2001", "/etc/passwd", "eve has it", "give the tenant another UID", None)
+NO_WAY = Problem("ana cannot have the UID 2001", "/etc/passwd", "eve has it", "Give the tenant another UID.").as_dict()
 
 
 def verdict(name: str, changed: dict[str, Any]) -> dict[str, Any]:
     """Return the verdict of one check, on a good machine of which some is changed."""
-    (answer,) = doctor.examine(doctor.choose([name], machine.CHECKS), replace(GOOD, **changed))
+    (answer,) = verdicts.examine(verdicts.choose([name], machine.CHECKS), replace(GOOD, **changed))
     return answer
 
 
 def test_all_is_well_on_a_good_machine() -> None:
-    verdicts = doctor.examine(machine.CHECKS, GOOD)
-    assert [one for one in verdicts if (one["state"], one["fix"]) != ("ok", "")] == []
+    judged = verdicts.examine(machine.CHECKS, GOOD)
+    assert [one for one in judged if (one["state"], one["fix"]) != ("ok", "")] == []
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ def test_all_is_well_on_a_good_machine() -> None:
         ("memory-machine", "warning", "12288 MiB, and the machine has 12287 MiB", "memory_mb", {"memory_mb": 12287}),
         ("memory-machine", "ok", "", "", {"memory_mb": 12288}),
         ("door", "failed", "nginx does not run", "status nginx", {"web_server": False}),
-        ("door", "ok", "is to have none", "", {"reverse_proxy": False, "web_server": False, "certificate_end": ""}),
-        ("door", "warning", "ends in 13 days", "bootstrap", {"certificate_end": SOON}),
-        ("door", "failed", "has ended", "bootstrap", {"certificate_end": ENDED}),
-        ("door", "failed", "no certificate", "bootstrap", {"certificate_end": ""}),
+        ("door", "ok", "has none", "", {"reverse_proxy": False, "web_server": False, "certificate_end": ""}),
+        ("door", "warning", "expires in 13 days", "bootstrap", {"certificate_end": SOON}),
+        ("door", "failed", "expired: ", "bootstrap", {"certificate_end": ENDED}),
+        ("door", "failed", "no readable certificate", "bootstrap", {"certificate_end": ""}),
         ("door", "warning", "/my.crt", "one at /my.crt", MINE),
         ("expired", "warning", "ana, ben", "absent", {"expired": ["ana", "ben"]}),
         ("units", "failed", "a, b", "status a b", {"failed_units": ["a", "b"]}),
@@ -127,17 +127,17 @@ def test_a_verdict_follows_from_what_was_seen(
 
 def test_checks_of_both_kinds_of_hosts_are_known_and_each_has_its_own() -> None:
     names = ["fence", "memory"]
-    assert [check.name for check in doctor.choose(names, machine.CHECKS, others=doctor.CHECKS)] == ["fence"]
-    assert [check.name for check in doctor.choose(names, others=machine.CHECKS)] == ["memory"]
+    assert [check.name for check in verdicts.choose(names, machine.CHECKS, others=instance_checks.CHECKS)] == ["fence"]
+    assert [check.name for check in verdicts.choose(names, instance_checks.CHECKS, others=machine.CHECKS)] == ["memory"]
     with pytest.raises(ValueError, match=r"There is no check fense\. Did you mean fence\?"):
-        doctor.choose(["fense"], others=machine.CHECKS)
-    every = [check.name for check in (*doctor.CHECKS, *machine.CHECKS)]
+        verdicts.choose(["fense"], instance_checks.CHECKS, others=machine.CHECKS)
+    every = [check.name for check in (*instance_checks.CHECKS, *machine.CHECKS)]
     assert len(every) == len(set(every))
 
 
 def test_the_driver_takes_the_names_of_both_kinds() -> None:
     check_names(["fence", "memory"])
-    with pytest.raises(Problem, match="There is no check fense"):
+    with pytest.raises(errors.Problem, match="There is no check fense"):
         check_names(["fense", "memory"])
 
 
@@ -167,8 +167,8 @@ def test_what_is_promised_to_tenants_counts_whether_it_is_made_or_not(tmp_path: 
 
 
 def test_more_promised_than_there_is_is_said_with_numbers() -> None:
-    assert machine.overcommitted(Room(0, 10 * GIB), 10 * GIB, "/disks") == ""
-    said = machine.overcommitted(Room(0, 10 * GIB), 11 * GIB, "/disks")
+    assert homes.overcommitted(Room(0, 10 * GIB), 10 * GIB, "/disks") == ""
+    said = homes.overcommitted(Room(0, 10 * GIB), 11 * GIB, "/disks")
     assert said == "10.0 GiB are free at /disks, and the home directories may take 11.0 GiB more"
 
 

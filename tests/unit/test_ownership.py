@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects
 from ansible_collections.addons.olympia.plugins.module_utils.stack import ownership
 
 HERE, THERE = "/home/me/.local/state/olympia/site", "/home/you/.local/state/olympia/site"
@@ -52,14 +52,14 @@ def test_nobodys_ones_own_and_adopted_instances_may_be_changed(changed: dict[str
 )
 def test_another_ones_is_refused_and_can_be_adopted(changed: dict[str, Any], evidence: str) -> None:
     (problem,) = ownership.check(facts(**changed))
-    assert evidence in problem.evidence
-    assert "make up ARGS=--adopt" in problem.way_out
+    assert evidence in problem.cause
+    assert "make up ARGS=--adopt" in problem.fix
 
 
 def test_what_another_program_has_made_is_not_even_adopted() -> None:
     (problem,) = ownership.check(facts(strangers=[FOREIGN], adopting=True))
-    assert "selenium was made from /srv/site" in problem.evidence
-    assert "adopt" not in problem.way_out
+    assert "selenium was made from /srv/site" in problem.cause
+    assert "adopt" not in problem.fix
 
 
 def test_a_database_that_nobody_owns_may_be_looked_after_and_not_opened() -> None:
@@ -77,9 +77,11 @@ def test_the_owner_is_read_from_the_engine() -> None:
     labels = '{"addons.olympia.owner": "/srv/a", "addons.olympia.user": "user ana"}'
     printed = f"site_owner\tyesterday\t{labels}\ntheirs_owner\ttoday\tnull\n"
     # The third one is missing, which fails the command.
-    found = host.volumes(lambda _command: (1, printed, "no such volume"), "site_owner", "theirs_owner", "missing")
+    found = engine_objects.volumes(
+        lambda _command: (1, printed, "no such volume"), "site_owner", "theirs_owner", "missing"
+    )
     assert found.keys() == {"site_owner", "theirs_owner"}
-    assert host.volumes(lambda _command: (1, "\n", "Cannot connect to the Docker daemon"), "site_owner") == {}
+    assert engine_objects.volumes(lambda _command: (1, "\n", "Cannot connect to the Docker daemon"), "site_owner") == {}
     assert ownership.recorded(found["site_owner"][1]) == {"directory": "/srv/a", "user": "user ana"}
     # Somebody else's volume of that name.
     assert ownership.recorded(found["theirs_owner"][1]) == {"directory": "", "user": ""}

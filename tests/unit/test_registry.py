@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.build import registry
+from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import Run
+from ansible_collections.addons.olympia.plugins.module_utils.host import registry
 
 HEAD = 'failed to do request: Head "https://r.test/v2/a/b/manifests/1": '
 
@@ -48,7 +49,7 @@ def test_what_an_answer_means(words: str, kind: str) -> None:
     assert registry.classify(words) == kind
 
 
-def failing(*answers: str) -> tuple[registry.Run, list[list[str]]]:
+def failing(*answers: str) -> tuple[Run, list[list[str]]]:
     """Return a runner whose commands end with these errors in turn, an empty one for success, and what it was asked."""
     asked: list[list[str]] = []
     left = list(answers)

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.restic import Repository, ResticError
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.shared.restic import Repository
 
 # Keeps what it is given in $STORE, and tells of it as restic does.
 RESTIC = r"""#!/bin/sh
@@ -82,14 +83,14 @@ def test_what_is_cut_off_has_no_snapshots_name(repository: Repository, tmp_path:
     (tmp_path / "snapshots/first/large").write_bytes(os.urandom(300000))
     repository.save(str(tmp_path / "snapshots"), "first", "vm1", {})
     os.truncate(tmp_path / "store/kept", 200000)
-    with pytest.raises(ResticError, match="first is not fetched"):
+    with pytest.raises(Problem, match="first is not fetched"):
         repository.fetch(str(tmp_path / "elsewhere"), {"id": "1f", "name": "first"})
     assert [*(tmp_path / "elsewhere").iterdir()] == []
 
 
 def test_more_than_a_home_directory_has_is_not_saved(repository: Repository, tmp_path: Path) -> None:
     (tmp_path / "snapshots/first/large").write_bytes(b"x" * (2 << 20))
-    with pytest.raises(ResticError, match=r"first is not saved.*more than 1048576 bytes"):
+    with pytest.raises(Problem, match=r"first is not saved.*more than 1048576 bytes"):
         repository.save(str(tmp_path / "snapshots"), "first", "vm1", {"daily": 7})
     assert not (tmp_path / "store/kept").exists()
 
@@ -102,11 +103,11 @@ def test_what_cannot_be_read_is_not_made_anew(
     address: str, password: str, said: str, repository: Repository, tmp_path: Path
 ) -> None:
     wrong = Repository(address, password, {"STORE": str(tmp_path / "store")}, "ana", 2001, 1)
-    with pytest.raises(ResticError, match=said):
+    with pytest.raises(Problem, match=said):
         wrong.ensure()
     assert not (tmp_path / "store/config").exists()
 
 
 def test_a_name_from_a_repository_leads_nowhere_else(repository: Repository, tmp_path: Path) -> None:
-    with pytest.raises(ResticError, match="cannot name a snapshot"):
+    with pytest.raises(Problem, match="cannot name a snapshot"):
         repository.fetch(str(tmp_path), {"id": "1f", "name": "../../etc"})

@@ -83,7 +83,7 @@ def test_an_empty_value_takes_a_choice_back() -> None:
 def test_what_only_the_inventory_may_give_is_changed_by_nobody_else(source: str, value: Any, refused: bool) -> None:
     layers = {"inventory": {"olympia_stack_http_port": 10010}} | {source: {"olympia_stack_http_port": value}}
     told = settings.changed_by_others(settings.resolve(layers, SPECS), ["olympia_stack_http_port"])
-    assert [(one.what, one.evidence) for one in told] == [
+    assert [(one.what, one.cause) for one in told] == [
         ("HTTP_PORT is up to the operator of this machine", f"it is '10010', and the {source} has '8080'")
     ] * refused
 
@@ -117,8 +117,8 @@ def test_every_refused_value_is_a_problem_with_its_source() -> None:
         "olympia_stack_target",
         "olympia_stack_wait_timeouts",
     ]
-    assert "(from: command line)" in problems[0].evidence
-    assert "(from: environment)" in problems[1].evidence
+    assert "(from: command line)" in problems[0].cause
+    assert "(from: environment)" in problems[1].cause
 
 
 def test_structured_values_survive_as_text() -> None:
@@ -140,7 +140,7 @@ def test_a_mistyped_variable_is_answered_with_the_nearest() -> None:
     names = ["olympia_stack_http_prot", "olympia_stack_http_port", "ansible_connection", "__olympia_settings"]
     (problem,) = settings.unknown_settings(names, SPECS)
     assert problem.setting == "olympia_stack_http_prot"
-    assert problem.way_out == "Did you mean olympia_stack_http_port?"
+    assert problem.fix == "Did you mean olympia_stack_http_port?"
 
 
 def test_the_environment_gives_only_names_that_are_ours() -> None:
@@ -154,5 +154,5 @@ def test_the_environment_gives_only_names_that_are_ours() -> None:
 def test_a_refused_choice_is_answered_with_those_there_are() -> None:
     spec = {"type": "str", "default": "", "choices": ["", "a", "b"], "description": "Say C(a) or C(b)."}
     (problem,) = settings.resolve({"command line": {"olympia_stack_x": "c"}}, {"olympia_stack_x": spec}).problems
-    assert problem.evidence == "'c' is none of a, b (from: command line)"
-    assert problem.way_out == "X takes: Say a or b."
+    assert problem.cause == "'c' is not one of a, b (from: command line)"
+    assert problem.fix == "X takes: Say a or b."

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots import store as snapshots
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
+from ansible_collections.addons.olympia.plugins.module_utils.snapshots.restoring import Replaceable
 from ansible_collections.addons.olympia.plugins.module_utils.snapshots.volumes import Volumes
 from ansible_collections.addons.olympia.plugins.modules import instance_snapshot as module
 
@@ -75,7 +76,7 @@ def test_what_is_being_made_is_not_swept(tmp_path: Path) -> None:
 
 def test_no_snapshot_is_overwritten(tmp_path: Path) -> None:
     make(tmp_path, "one")
-    with pytest.raises(SnapshotError, match="There is a snapshot one already"):
+    with pytest.raises(Problem, match="There is a snapshot one already"):
         make(tmp_path, "one")
 
 
@@ -83,14 +84,14 @@ def test_no_snapshot_is_overwritten(tmp_path: Path) -> None:
 def test_a_part_that_has_changed_is_damage(tmp_path: Path, content: bytes) -> None:
     folder = make(tmp_path, "one")
     (folder / "storage.tar.zst").write_bytes(content)
-    with pytest.raises(SnapshotError, match=r"storage\.tar\.zst is not what was saved"):
+    with pytest.raises(Problem, match=r"storage\.tar\.zst is not what was saved"):
         snapshots.check_whole(folder, snapshots.read_manifest(folder))
 
 
 def test_a_part_that_is_missing_is_damage(tmp_path: Path) -> None:
     folder = make(tmp_path, "one")
     (folder / "storage.tar.zst").unlink()
-    with pytest.raises(SnapshotError, match="cannot be read"):
+    with pytest.raises(Problem, match="cannot be read"):
         snapshots.check_whole(folder, snapshots.read_manifest(folder))
 
 
@@ -98,7 +99,7 @@ def test_a_part_that_is_missing_is_damage(tmp_path: Path) -> None:
 def test_a_manifest_that_cannot_be_read_is_refused_and_listed(tmp_path: Path, text: str, says: str) -> None:
     folder = make(tmp_path, "one")
     (folder / snapshots.MANIFEST).write_text(text)
-    with pytest.raises(SnapshotError, match=says):
+    with pytest.raises(Problem, match=says):
         snapshots.read_manifest(folder)
     (listed,) = snapshots.found(tmp_path)
     assert says in listed["problem"]
@@ -113,7 +114,7 @@ def test_a_name_says_where_a_snapshot_is(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "/etc", "../one", "a/../b", "a/b/c", ".hidden", "x" * 101, "a b", "one\n"])
 def test_a_name_leads_nowhere_else(name: str) -> None:
-    with pytest.raises(SnapshotError, match="cannot name a snapshot"):
+    with pytest.raises(Problem, match="cannot name a snapshot"):
         snapshots.locate(Path("/s"), "two", name)
 
 
@@ -134,7 +135,7 @@ def test_nights_and_all_else_do_not_push_each_other_out() -> None:
 def test_a_new_snapshot_that_is_damaged_does_not_stay(tmp_path: Path) -> None:
     snapshots.verify(good := make(tmp_path, "good"))
     (make(tmp_path, "bad") / "storage.tar.zst").write_bytes(b"other")
-    with pytest.raises(SnapshotError, match="is not what was saved"):
+    with pytest.raises(Problem, match="is not what was saved"):
         snapshots.verify(tmp_path / "two/bad")
     assert [path.name for path in good.parent.iterdir()] == ["good"]
 
@@ -152,7 +153,7 @@ class Night:
             "services": {},
         }
         given = {"volumes": {"database": "two_data_mysqld"}, "password": "", "kept": kept, "holds_data": False}
-        self.instance = module.Instance(params | given)
+        self.instance = Replaceable(params | given)
         self.root = self.instance.root
         monkeypatch.setattr(shutil, "which", lambda _name: "/bin/docker")
         monkeypatch.setattr(Volumes, "exists", lambda _self, _name: volume)
@@ -197,13 +198,13 @@ def test_a_night_leaves_an_instance_out_and_says_so(
 def test_a_night_saves_no_mixture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     night = Night(monkeypatch, tmp_path)
     night.instance.journal.touch()
-    with pytest.raises(SnapshotError, match="a restore is in progress, or was interrupted"):
+    with pytest.raises(Problem, match="a restore is in progress, or was interrupted"):
         night.save()
     assert night.names() == []
 
 
 def test_the_newest_is_the_one_that_somebody_has_saved_last(tmp_path: Path) -> None:
-    with pytest.raises(SnapshotError, match="Nobody has saved a snapshot"):
+    with pytest.raises(Problem, match="Nobody has saved a snapshot"):
         snapshots.newest(tmp_path, "two")
     for name in ("zebra", "ape", snapshots.automatic_name("restore", NOW)):
         make(tmp_path, name)

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.addons.olympia.plugins.modules.source_checkout import CHOSEN, Clone, GitError
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.modules.source_checkout import CHOSEN, Clone
 
 
 class Repository:
@@ -161,7 +162,7 @@ def test_a_branch_that_was_rewritten_is_left_to_people(repository: Repository, c
 
 def test_a_repository_out_of_reach_does_not_end_a_run(repository: Repository, clone: Clone) -> None:
     repository.path.rename(repository.path.with_name("gone"))
-    assert clone.update(str(repository.path), "HEAD").startswith("the repository cannot be asked: ")
+    assert clone.update(str(repository.path), "HEAD").startswith("the repository does not answer: ")
     assert content(clone) == "one"
 
 
@@ -174,6 +175,6 @@ def test_a_clone_of_another_repository_stays(repository: Repository, clone: Clon
 
 def test_half_a_clone_is_not_left_behind(repository: Repository, tmp_path: Path) -> None:
     clone = Clone(tmp_path / "clone")
-    with pytest.raises(GitError, match="nowhere"):
+    with pytest.raises(Problem, match="nowhere"):
         clone.clone(str(repository.path), "nowhere")
     assert not clone.dest.exists()

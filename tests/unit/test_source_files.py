@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import rendered_files
+from ansible_collections.addons.olympia.plugins.module_utils.host.trees import rendered_files
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.app_source import copied, is_there, source_files
 
 ROOT = Path(__file__).parents[2]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils.build import cache
 from ansible_collections.addons.olympia.plugins.module_utils.checks import preflight_checks as checks
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host import engine_objects, trees
 from ansible_collections.addons.olympia.plugins.module_utils.stack import application, services
+from ansible_collections.addons.olympia.plugins.module_utils.stack import caches as cache
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 
 ROLES = Path(__file__).parents[2] / "roles"
@@ -170,7 +170,7 @@ def test_the_application_image_that_is_meant(given: dict[str, str], reference: s
     settings = derived(**given)
     assert (settings["image"], settings["pulled"]) == (reference, pulled)
     assert settings["target"] == ("production" if pulled else "development")
-    assert checks.check_values(values(**given)) == []
+    assert [*checks.check_values(values(**given))] == []
 
 
 def test_an_image_that_the_registry_refuses_is_built_here_and_that_is_said() -> None:
@@ -233,7 +233,7 @@ def test_only_what_is_not_here_is_pulled() -> None:
 
 
 def test_nothing_wrong_is_no_problem() -> None:
-    assert checks.check_values(values()) == []
+    assert [*checks.check_values(values())] == []
     assert checks.check_host(values(), facts()) == []
 
 
@@ -261,7 +261,7 @@ def test_nothing_wrong_is_no_problem() -> None:
 def test_settings_that_make_no_sense(changed: dict[str, Any], setting: str) -> None:
     (problem,) = checks.check_values(values(**changed))
     assert problem.setting == setting
-    assert problem.way_out
+    assert problem.fix
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_hosts_on_which_a_run_cannot_succeed(
 ) -> None:
     (problem,) = checks.check_host(values(**setting_changes), facts(**fact_changes))
     assert words in problem.what
-    assert problem.way_out
+    assert problem.fix
 
 
 @pytest.mark.parametrize("given", ["", "root"])
@@ -362,9 +362,9 @@ KEPT = {"volume_created": "2026-11-01T10:00:00Z", "database": {"chosen": "mysql/
 @pytest.mark.parametrize(
     ("changed", "found", "says"),
     [
-        ({}, KEPT, "the instance's database is MariaDB's, and MySQL cannot read it"),
-        ({"image_origin": "registry"}, KEPT, "is MariaDB's, and MySQL cannot"),
-        ({}, KEPT | {"database": {"chosen": "mariadb", "kept": "mysql/sid"}}, "is MySQL's, and MariaDB cannot"),
+        ({}, KEPT, "the instance's database belongs to MariaDB, and MySQL cannot read it"),
+        ({"image_origin": "registry"}, KEPT, "belongs to MariaDB, and MySQL cannot"),
+        ({}, KEPT | {"database": {"chosen": "mariadb", "kept": "mysql/sid"}}, "belongs to MySQL, and MariaDB cannot"),
         ({}, KEPT | {"database": {"chosen": "mysql/forky", "kept": "mysql/sid"}}, ""),
         ({}, KEPT | {"volume_created": ""}, ""),
         ({"service_images": {"mysqld": "mysql:8.4"}}, KEPT, ""),
@@ -398,33 +398,33 @@ def test_the_first_good_healthcheck_tells_since_when_a_container_is_healthy(
 ) -> None:
     # The engine remembers five: when all of them are good, the first one may be long forgotten.
     checks = [{"ExitCode": code, "End": f"2026-01-01T12:00:0{number}Z"} for number, code in enumerate(codes)]
-    assert host.healthy_at(checks) == ("" if healthy is None else checks[healthy]["End"])
+    assert engine_objects.healthy_at(checks) == ("" if healthy is None else checks[healthy]["End"])
 
 
 def test_the_port_that_is_suggested_is_a_free_one() -> None:
     found = facts(listening_ports=[8100, 8101])
     (problem,) = checks.check_port(values(http_port=8100), found, "olympia_stack_http_port")
-    assert "make up HTTP_PORT=8102," in problem.way_out
+    assert "make up HTTP_PORT=8102," in problem.fix
 
 
 def test_who_has_the_port_is_said() -> None:
     found = facts(listening_ports=[80], port_owners={"80": "the container two-nginx-1"})
     (problem,) = checks.check_host(values(), found)
-    assert problem.evidence == "the container two-nginx-1 listens on it"
+    assert problem.cause == "the container two-nginx-1 listens on it"
 
 
 def test_a_tenant_is_not_told_to_choose_a_port_that_the_proxy_does_not_lead_to() -> None:
     found = facts(listening_ports=[20010], port_owners={"20010": "a program of user ben"}, machine="vm1")
     (problem,) = checks.check_port(values(http_port=20010), found, "olympia_stack_http_port")
-    assert problem.evidence == "a program of user ben listens on it"
-    assert "'olympia doctor tenant-ports' names (vm1)" in problem.way_out
+    assert problem.cause == "a program of user ben listens on it"
+    assert "'olympia doctor tenant-ports' names (vm1)" in problem.fix
 
 
 def test_a_privileged_port_is_refused_for_a_rootless_engine() -> None:
     rootless = facts()["engine"] | {"docker": facts()["engine"]["docker"] | {"rootless": True}}
     (problem,) = checks.check_host(values(), facts(engine=rootless))
     assert problem.what == "port 80 is privileged, and the engine is rootless"
-    assert "HTTP_PORT=8080" in problem.way_out
+    assert "HTTP_PORT=8080" in problem.fix
     assert checks.check_host(values(http_port=8080), facts(engine=rootless)) == []
     assert checks.check_host(values(), facts(engine=rootless, unprivileged_port=80)) == []
 
@@ -438,7 +438,7 @@ def test_a_privileged_port_is_refused_for_a_rootless_engine() -> None:
 )
 def test_a_tree_that_a_build_could_not_read_is_refused_before_it(found: dict[str, Any], says: str) -> None:
     (problem,) = checks.check_host(values(source_dir="/src"), facts(**found))
-    assert says in problem.way_out
+    assert says in problem.fix
 
 
 @pytest.mark.parametrize("name", ["bind_address", "elasticsearch_version", "olympia_images_database"])
@@ -491,7 +491,7 @@ def test_a_source_tree_is_said_to_come_from_where_others_find_it_too(url: str, t
     def run(arguments: list[str]) -> tuple[int, str, str]:
         return (0, f"{url}\n", "") if "remote" in arguments else (128, "", "fatal: not a git repository")
 
-    assert host.source_git(run, Path("/src")) == {"url": told, "revision": ""}
+    assert trees.source_git(run, Path("/src")) == {"url": told, "revision": ""}
 
 
 @pytest.mark.parametrize(
@@ -501,7 +501,7 @@ def test_a_source_tree_is_said_to_come_from_where_others_find_it_too(url: str, t
 )
 def test_a_file_with_content_is_somebodys_unless_it_says_otherwise(tmp_path: Path, content: str, managed: bool) -> None:
     (tmp_path / "Dockerfile").write_text(content)
-    found = host.rendered_files(tmp_path, ["Dockerfile", "missing"])
+    found = trees.rendered_files(tmp_path, ["Dockerfile", "missing"])
     assert {name: file["managed"] for name, file in found.items()} == {"Dockerfile": managed}
 
 

@@ -20,22 +20,17 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible_collections.addons.olympia.plugins.filter.tenancy import examined, instances, machines, supported, tenants
 from ansible_collections.addons.olympia.plugins.inventory.tenants import InventoryModule
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 from ansible_collections.addons.olympia.plugins.module_utils.shared.people import (
     BUILDER,
     BUILDER_UID,
     Tenant,
-    TenantsError,
     builds,
     place,
     source_key,
 )
-from ansible_collections.addons.olympia.plugins.modules.tenants_info import (
-    Found,
-    assess,
-    file_system_size,
-    others,
-    strangers,
-)
+from ansible_collections.addons.olympia.plugins.module_utils.shared.tenant_state import Found, assess, file_system_size
+from ansible_collections.addons.olympia.plugins.modules.tenants_info import others, strangers
 from ansible_collections.addons.olympia.plugins.plugin_utils.shared.tenant_files import render, tenants_of
 
 ROOT = Path(__file__).parents[2]
@@ -64,18 +59,18 @@ SETTINGS = {"disks_dir": "/disks", "build_cache_limit": "1GB", "log_max_size": "
         ({"name": "ana", "uid": 2001, "instance": "ana; server {}"}, "cannot name an instance"),
         ({"name": "ana", "uid": 3200}, "3200, and has to be from 1000 to 3199"),
         ({"name": "olympia-build", "uid": 2001}, "is the builder's"),
-        ({"name": "ana", "uid": 2001, "settings": {"ansible_become_user": "root"}}, "is no setting of an instance"),
+        ({"name": "ana", "uid": 2001, "settings": {"ansible_become_user": "root"}}, "is not a setting of an instance"),
         ({"name": "ana", "uid": 2001, "disk": 3}, "disk"),
     ],
 )
 def test_an_entry_that_makes_no_sense_is_refused_in_a_sentence(entry: dict[str, Any], said: str) -> None:
-    with pytest.raises(TenantsError, match=said):
+    with pytest.raises(Problem, match=said):
         tenants_of([entry])
 
 
 @pytest.mark.parametrize("other", [{"name": "ana", "uid": 2002}, {"name": "ben", "uid": 2001}])
 def test_no_two_tenants_have_a_name_or_a_uid(other: dict[str, Any]) -> None:
-    with pytest.raises(TenantsError, match="Two tenants have the"):
+    with pytest.raises(Problem, match="Two tenants have the"):
         tenants_of([ANA, other])
 
 
@@ -93,9 +88,9 @@ def test_who_names_no_machine_lives_where_the_most_memory_is_left_and_who_is_add
     people = [Tenant(name, 2000 + number, memory_mb=3000) for number, name in enumerate(("a", "b", "c", "d"))]
     assert place(people, room) == {"a": "vm2", "b": "vm1", "c": "vm2", "d": "vm1"}
     assert place(people[:3], room) == {"a": "vm2", "b": "vm1", "c": "vm2"}
-    with pytest.raises(TenantsError, match="no room for big: 9000 MiB are wanted, and vm1 has the most, 8000"):
+    with pytest.raises(Problem, match="no room for big: 9000 MiB are wanted, and vm1 has the most, 8000"):
         place([Tenant("big", 2009, memory_mb=9000, hosts=["vm1"])], room)
-    with pytest.raises(TenantsError, match="vm3, which the inventory does not have"):
+    with pytest.raises(Problem, match="vm3, which the inventory does not have"):
         place([Tenant("lost", 2009, hosts=["vm3"])], room)
 
 
@@ -139,15 +134,15 @@ def test_a_tenant_who_lacks_nothing_needs_nothing() -> None:
 @pytest.mark.parametrize(
     ("changes", "need"),
     [
-        ({"uid": None}, "make the account ana"),
-        ({"groups": ("ana",)}, "make the account ana"),
+        ({"uid": None}, "create the account ana"),
+        ({"groups": ("ana",)}, "create the account ana"),
         ({"has_subids": False}, "give ana UIDs for containers"),
         ({"disk": 0}, "make the home directory of ana, 30 GiB"),
         ({"disk": 1 << 30}, "grow the home directory of ana, 30 GiB"),
         ({"mounted": False}, "mount the home directory of ana"),
-        ({"lingers": False}, "let the systemd manager of ana run without a session"),
+        ({"lingers": False}, "enable lingering for ana"),
         ({"engine": False}, "start the engine of ana"),
-        ({"client": {}}, "set the docker client of ana to that engine"),
+        ({"client": {}}, "configure the docker client of ana for that engine"),
     ],
 )
 def test_what_a_tenant_lacks_is_said(changes: dict[str, Any], need: str) -> None:
@@ -166,7 +161,7 @@ def test_what_a_tenant_lacks_is_said(changes: dict[str, Any], need: str) -> None
 def test_what_would_harm_somebody_is_a_problem(changes: dict[str, Any], said: str) -> None:
     (ana,) = tenants([ANA], ["ana"])
     _needs, (problem,), _plan = assess(ana, found(**changes))
-    assert problem["evidence"] == said
+    assert problem.cause == said
 
 
 def test_a_home_directory_has_the_size_of_its_file_system_also_when_its_file_has_grown_already(tmp_path: Path) -> None:
@@ -195,13 +190,13 @@ def test_a_tenant_of_the_shared_engine_needs_no_engine() -> None:
     needs, _problems, plan = assess(
         ben, found(uid=2002, groups=("olympia-tenants",), engine=False, lingers=False, client={}, has_subids=False)
     )
-    assert needs == ["make the account ben-b"]
+    assert needs == ["create the account ben-b"]
     assert plan["groups"] == ["olympia-tenants", "docker"]
 
 
 def test_who_would_leave_data_behind_is_not_moved(tmp_path: Path) -> None:
     (tmp_path / "ana.img").touch()
-    assert [problem["what"] for problem in strangers(["ana", "ben"], tmp_path)] == [
+    assert [problem.what for problem in strangers(["ana", "ben"], tmp_path)] == [
         "ana lives here, and is to live on another machine: nothing would come along"
     ]
 
@@ -209,7 +204,7 @@ def test_who_would_leave_data_behind_is_not_moved(tmp_path: Path) -> None:
 def test_no_account_is_removed_that_only_has_the_name_of_a_tenant() -> None:
     gone = [{"name": "root", "uid": 2001}, {"name": "nobody-of-this-name", "uid": 2002}]
     (problem,) = others(gone)
-    assert (problem["what"], problem["evidence"]) == (
+    assert (problem.what, problem.cause) == (
         "root is to be removed, and is another account",
         "it has the UID 0, and the list says 2001",
     )

@@ -33,7 +33,7 @@ ANSWER = {
             "decided": "packages, because no registry answers",
         },
     },
-    "problems": [{"what": "X is bad", "evidence": "seen", "way_out": "mend it", "setting": "", "where": ""}],
+    "problems": [{"what": "X is bad", "cause": "seen", "fix": "mend it", "setting": "", "where": ""}],
 }
 
 

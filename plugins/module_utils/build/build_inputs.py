@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What an application image is built from, as a fingerprint: while it stays the same, so does the image."""
+"""A fingerprint of an application image's inputs: as long as it does not change, the image is current."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-METADATA = "build-metadata.json"  # below the project directory: what bake tells of the last build
+METADATA = "build-metadata.json"  # below the project directory: bake's metadata of the last build
 # BuildKit reads a path with a bracket or a wildcard as a regular expression of its own making, which has surprises: `**` in the
 # middle of a name is for whole folders, `^` for the beginning.
 ANYWHERE = re.compile(r"\*\*/((?:[^/*\[\]\\^]|\*(?!\*))+)")
@@ -69,7 +69,7 @@ def entries(folder: str, ignored: Ignored, below: str = "") -> Iterator[tuple[st
 
 
 def tree_fingerprint(source: Path, ignore_files: Iterable[Path]) -> str:
-    """Return a fingerprint of a build context; the empty string where it cannot be read.
+    """Return a fingerprint of a build context; the empty string if it cannot be read.
 
     Of a file it takes what BuildKit goes by when it asks for what is new (mode, owner, size, time of modification), and besides
     the inode and the time of its last change, which no tool sets back.
@@ -117,7 +117,7 @@ def build_inputs(tree: str, files: Mapping[str, str], base_image: str) -> str:
     Args:
         tree: The fingerprint of its build context.
         files: Checksum by name of the files that say how it is built.
-        base_image: ID of the image that it stands on; empty where that is not here yet.
+        base_image: ID of the image that it stands on; empty if that is not here yet.
     """
     parts = [tree, sorted(files.items()), base_image]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest() if tree else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A build as BuildKit tells of it, read from `buildx --progress rawjson` (BuildKit's SolveStatus, as JSON)."""
+"""The progress of a build, read from `buildx --progress rawjson` (BuildKit's SolveStatus, as JSON)."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class BuildLog:
     def failed(self) -> Step | None:
         """Return the step that the build failed at, if any."""
         failed = [step for step in self.steps.values() if step.error and not CACHE.match(step.name)]
-        # The steps beside it are cancelled, and say so.
+        # Steps that run at the same time are cancelled.
         return next((step for step in failed if "canceled" not in step.error), next(iter(failed), None))
 
     def text(self) -> str:

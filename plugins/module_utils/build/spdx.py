@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A software bill of materials of an image, by the SPDX specification 2.3 (ISO/IEC 5962), in its JSON form. Pure functions."""
+"""A software bill of materials of an image, in the JSON format of SPDX 2.3 (ISO/IEC 5962). Pure functions."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def document(image: Mapping[str, Any], found: Mapping[str, Any], created: str) -
     Args:
         image: What the engine says of it.
         found: What the reader printed.
-        created: The time of now, in UTC, such as 2026-11-25T15:00:00Z.
+        created: The current time, in UTC, such as 2026-11-25T15:00:00Z.
     """
     identity: str = image["Id"]
     reference = (image["RepoTags"] or image["RepoDigests"] or [identity])[0]

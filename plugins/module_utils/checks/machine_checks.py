@@ -1,26 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `olympia doctor` makes of a machine that several people share: a verdict for each check. Pure functions."""
+"""The checks of `olympia doctor` for shared machines. Pure functions."""
 
 from __future__ import annotations
 
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.checks.instance_checks import (
-    FAILED,
-    OK,
-    UNKNOWN,
-    WARNING,
-    Check,
-    Verdict,
-    from_problems,
-)
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem
+from ..core.problem import Problem
+from ..shared.homes import Room, gib, overcommitted
+from .verdicts import FAILED, OK, UNKNOWN, WARNING, Check, Verdict, from_problems
 
-GIB = 1 << 30
 DAY = 24 * 60 * 60
 # What mount shows, and what kernels before Linux 5.8 do.
 HIDDEN = ("hidepid=invisible", "hidepid=2")
@@ -34,52 +26,19 @@ BOOTSTRAP = "Run 'olympia bootstrap' with this inventory."
 
 
 @dataclass(frozen=True)
-class Room:
-    """The room of a file system, in bytes.
-
-    Attributes:
-        used: What is taken.
-        free: What can be taken.
-    """
-
-    used: int
-    free: int
-
-    @property
-    def share(self) -> float:
-        """The share that is taken, as df has it."""
-        return self.used / ((self.used + self.free) or 1)
-
-
-def overcommitted(room: Room, growth: int, disks_dir: str) -> str:
-    """Return that home directories are promised more than there is, with the numbers; empty where they are not.
-
-    The files are sparse and few are ever full, so that this is the operator's decision, and no error.
-
-    Args:
-        room: Where they are.
-        growth: What they may take besides.
-        disks_dir: Their folder.
-    """
-    if growth <= room.free:
-        return ""
-    return f"{_gib(room.free)} are free at {disks_dir}, and the home directories may take {_gib(growth)} more"
-
-
-@dataclass(frozen=True)
 class Machine:
     """All that the checks go by.
 
     Attributes:
-        tenants: Those who live there, as the filter `tenants` gives them.
+        tenants: The machine's tenants, as the filter `tenants` returns them.
         needs: What bootstrap would change, in sentences.
-        problems: What stands in its way, as plain data.
-        expired: Names of those whose time is over.
-        fence: The rules that close ports, as nft lists them; None where they are not loaded.
+        problems: Why it cannot, as plain data.
+        expired: Names of the expired tenants.
+        fence: The rules that close ports, as nft lists them; None if they are not loaded.
         squatters: Who listens on a port of a tenant's, and is neither that tenant nor root, by a sentence for the port.
         proc: Options that /proc is mounted with.
         installed: Version of the engine that is installed; empty without one.
-        engines: Version of each tenant's own engine, by name; empty where it does not answer.
+        engines: Version of each tenant's own engine, by name; empty if it does not answer.
         room: Of the file system with the home directories' files.
         disks_dir: Their folder.
         growth: How many bytes they may take besides, all together.
@@ -89,14 +48,14 @@ class Machine:
         web_server: Whether the web server runs.
         certificate: Path of its certificate.
         own_certificate: Whether that one was made on the machine.
-        certificate_end: When it ends, as openssl writes it; empty where that cannot be read.
+        certificate_end: When it ends, as openssl writes it; empty if that cannot be read.
         now: The time, in seconds since 1970.
         failed_units: Names of units that failed; None where systemd does not say it.
     """
 
     tenants: list[dict[str, Any]]
     needs: list[str]
-    problems: list[dict[str, str | None]]
+    problems: list[dict[str, Any]]
     expired: list[str]
     fence: str | None
     squatters: Mapping[str, str]
@@ -117,27 +76,20 @@ class Machine:
     failed_units: list[str] | None
 
 
-def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
-
-
 def _tenants(machine: Machine) -> Verdict:
     if machine.problems:
-        problems = (Problem(**{key: text or "" for key, text in found.items()}) for found in machine.problems)
-        return from_problems((replace(one, way_out=_sentence(one.way_out)) for one in problems), "")
+        return from_problems((Problem(**found) for found in machine.problems), "")
     if machine.needs:
         return Verdict(WARNING, f"bootstrap would: {'; '.join(machine.needs)}", BOOTSTRAP)
-    return Verdict(OK, f"{len(machine.tenants)} have what they need")
+    return Verdict(OK, f"{len(machine.tenants)} are set up")
 
 
 def _fence(machine: Machine) -> Verdict:
-    wrong = [] if set(HIDDEN) & set(machine.proc) else ["everybody sees all processes: /proc has no hidepid=invisible"]
+    wrong = (
+        [] if set(HIDDEN) & set(machine.proc) else ["all users can see all processes: /proc has no hidepid=invisible"]
+    )
     if machine.fence is None:
-        wrong.append("everybody reaches all ports: nft has no table inet olympia_tenants")
+        wrong.append("all users can reach all ports: nft has no table inet olympia_tenants")
     else:
         for what, end in (("reaches", "dport"), ("may answer from", "sport")):
             closed = set(re.findall(rf"{end} (\d+)", machine.fence))
@@ -148,7 +100,7 @@ def _fence(machine: Machine) -> Verdict:
     if wrong:
         first = "See the check tenants first; then run" if machine.needs or machine.problems else "Run"
         return Verdict(FAILED, "; ".join(wrong), f"{first}: sudo systemctl restart olympia-tenants")
-    return Verdict(OK, "ports are closed, and processes hidden")
+    return Verdict(OK, "ports are closed, and processes are hidden")
 
 
 def _tenant_ports(machine: Machine) -> Verdict:
@@ -156,10 +108,10 @@ def _tenant_ports(machine: Machine) -> Verdict:
         return Verdict(
             FAILED,
             "; ".join(f"{where}: {who}" for where, who in machine.squatters.items()),
-            "Nobody is led there, but the tenant cannot use the port meanwhile. Ask that user to free it; or end the process: "
+            "No requests are sent there, but the tenant cannot use the port. Ask that user to free it; or end the process: "
             "sudo kill PROCESS",
         )
-    return Verdict(OK, "nobody listens on another one's")
+    return Verdict(OK, "no user listens on another tenant's port")
 
 
 def _engines(machine: Machine) -> Verdict:
@@ -167,27 +119,27 @@ def _engines(machine: Machine) -> Verdict:
     if silent:
         uids = {tenant["name"]: tenant["uid"] for tenant in machine.tenants}
         commands = "; ".join(f"sudo journalctl _UID={uids[name]}" for name in silent)
-        return Verdict(FAILED, f"no answer: {', '.join(silent)}", f"See what each said last: {commands}")
+        return Verdict(FAILED, f"no answer: {', '.join(silent)}", f"Check the log of each: {commands}")
     other = {name: version for name, version in machine.engines.items() if version != machine.installed}
     if machine.installed and other:
         running = ", ".join(f"{name} runs {version}" for name, version in other.items())
         return Verdict(
             WARNING,
             f"{running}; {machine.installed} is installed",
-            "An engine takes that at its next start, and a restart stops its tenant's containers. Decide when, then: "
+            "An engine is upgraded when it restarts, and a restart stops its tenant's containers. When it suits the tenant: "
             f"sudo systemctl --machine={next(iter(other))}@.host --user restart olympia-engine",
         )
     return Verdict(OK, f"{len(machine.engines)} answer, version {machine.installed or 'unknown'}")
 
 
 def _disk_machine(machine: Machine) -> Verdict:
-    evidence = f"{_gib(machine.room.free)} are free at {machine.disks_dir}, {1 - machine.room.share:.0%}"
-    growth = f"the home directories may take {_gib(machine.growth)} more"
-    way_out = f"Make room there, or give it a larger disk: home directories do not become smaller. {MOVE}"
+    evidence = f"{gib(machine.room.free)} are free at {machine.disks_dir}, {1 - machine.room.share:.0%}"
+    growth = f"the home directories may take {gib(machine.growth)} more"
+    fix = f"Make room there, or give it a larger disk: home directories do not become smaller. {MOVE}"
     if machine.room.share > 1 - LEAST_FREE:
-        return Verdict(FAILED, f"{evidence}; {growth}", way_out)
+        return Verdict(FAILED, f"{evidence}; {growth}", fix)
     if more := overcommitted(machine.room, machine.growth, machine.disks_dir):
-        return Verdict(WARNING, more, way_out)
+        return Verdict(WARNING, more, fix)
     return Verdict(OK, f"{evidence}; {growth}")
 
 
@@ -216,19 +168,19 @@ def _memory_machine(machine: Machine) -> Verdict:
 
 def _reverse_proxy(machine: Machine) -> Verdict:
     if not machine.reverse_proxy:
-        return Verdict(OK, "this machine is to have none")
+        return Verdict(OK, "this machine has none")
     if not machine.web_server:
         return Verdict(
-            FAILED, "nginx does not run", "See why: sudo systemctl status nginx; 'olympia bootstrap' installs it."
+            FAILED, "nginx does not run", "Check: sudo systemctl status nginx; 'olympia bootstrap' installs it."
         )
     renew = BOOTSTRAP if machine.own_certificate else f"Put a new one at {machine.certificate}, and reload nginx."
     try:
         left = ssl.cert_time_to_seconds(machine.certificate_end) - machine.now
     except ValueError:
-        return Verdict(FAILED, f"there is no certificate to read at {machine.certificate}", renew)
+        return Verdict(FAILED, f"there is no readable certificate at {machine.certificate}", renew)
     if left < 0:
-        return Verdict(FAILED, f"{machine.certificate} has ended: {machine.certificate_end}", renew)
-    evidence = f"{machine.certificate} ends in {left // DAY:.0f} days"
+        return Verdict(FAILED, f"{machine.certificate} expired: {machine.certificate_end}", renew)
+    evidence = f"{machine.certificate} expires in {left // DAY:.0f} days"
     return Verdict(WARNING, evidence, renew) if left < CERTIFICATE_DAYS * DAY else Verdict(OK, evidence)
 
 
@@ -236,10 +188,10 @@ def _expired(machine: Machine) -> Verdict:
     if machine.expired:
         return Verdict(
             WARNING,
-            f"the time of {', '.join(machine.expired)} is over",
+            f"expired: {', '.join(machine.expired)}",
             "Set another day as 'expires' in olympia_tenants; or, after a snapshot, 'state: absent', and run 'olympia bootstrap'.",
         )
-    return Verdict(OK, "nobody's time is over")
+    return Verdict(OK, "no expired tenants")
 
 
 def _units(machine: Machine) -> Verdict:
@@ -252,21 +204,21 @@ def _units(machine: Machine) -> Verdict:
             FAILED,
             # Those of a tenant are named after the UID: olympia-wake@2001.service.
             ", ".join(unit + whose.get(unit.partition("@")[2].partition(".")[0], "") for unit in machine.failed_units),
-            f"See why: sudo systemctl status {names}; then: sudo systemctl restart {names}",
+            f"Check: sudo systemctl status {names}; then: sudo systemctl restart {names}",
         )
-    return Verdict(OK, "none has failed")
+    return Verdict(OK, "none")
 
 
-# The names are for good: people and jobs use them. None is that of a check of instances.
+# The names never change: people and jobs use them. None is also the name of a check of instances.
 CHECKS = (
     Check("tenants", "what 'bootstrap' would change for tenants", _tenants),
-    Check("fence", "what keeps tenants apart", _fence),
+    Check("fence", "firewall rules between tenants", _fence),
     Check("tenant-ports", "who listens on tenants' ports", _tenant_ports),
     Check("engines", "tenants' own engines", _engines),
     Check("disk-machine", "room for home directories", _disk_machine),
     Check("disk-tenants", "room in home directories", _disk_tenants),
     Check("memory-machine", "memory, against the tenants' limits", _memory_machine),
     Check("door", "web server, and its certificate", _reverse_proxy),
-    Check("expired", "tenants whose time is over", _expired),
+    Check("expired", "expired tenants", _expired),
     Check("units", "units of systemd that failed", _units),
 )

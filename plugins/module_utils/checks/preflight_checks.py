@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What stands in the way of a run: in its settings on any host, and on this one. Pure functions."""
+"""Problems that prevent a run: in its settings, and on the host. Pure functions."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.build import cache
-from ansible_collections.addons.olympia.plugins.module_utils.core import causes
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import own_ports
-from ansible_collections.addons.olympia.plugins.module_utils.settings import shapes
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem, short_name
-from ansible_collections.addons.olympia.plugins.module_utils.stack import application, database, ownership, services
-from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import (
+from ..core import causes
+from ..core.problem import Problem
+from ..host.ports import own_ports
+from ..settings.sources import PORTS, short_name
+from ..stack import application, caches, database, ownership, services
+from ..stack.derived import (
     BASE_FILE,
     CI_FILE,
     OLYMPIA_UID,
@@ -21,10 +20,10 @@ from ansible_collections.addons.olympia.plugins.module_utils.stack.derived impor
     image_origin,
     source_kind,
 )
+from . import shapes
 
 MAX_UID = 2**32 - 2
 MAX_PORT = 65535
-PORTS = ("olympia_stack_http_port", "olympia_stack_frontend_port", "olympia_stack_mysql_port")
 OPTIONAL_PORT = "olympia_stack_mysql_port"  # 0 publishes none
 RESERVED_NAMES = ("runs", "locks", "snapshots")  # folders beside those of the instances
 # What can name a Compose project, an image and a host; and a container name has at least two characters.
@@ -32,7 +31,7 @@ INSTANCE_NAME = re.compile(r"(?=.{2,63}\Z)[a-z0-9]+((_{1,2}|-+)[a-z0-9]+)*")
 
 
 def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return every reason, seen from the host, why a run with these settings cannot succeed.
+    """Return every problem on the host that prevents a run with these settings.
 
     Args:
         values: Resolved settings by variable.
@@ -53,69 +52,57 @@ def check_host(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Prob
         *ownership.check(facts),
         *check_database(values, facts),
         *application.check_registry(values, facts),
-        *(Problem(**{key: text or "" for key, text in found.items()}) for found in facts["engine"]["problems"]),
+        *(Problem(**found) for found in facts["engine"]["problems"]),
     ]
 
 
-def check_values(values: Mapping[str, Any]) -> list[Problem]:
-    """Return every reason why settings make no sense on any host.
+def check_values(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield every problem that settings have on any host.
 
     Args:
         values: Resolved settings by variable.
     """
-    problems = []
     instance = values["olympia_stack_instance"]
     if not INSTANCE_NAME.fullmatch(instance) or instance in RESERVED_NAMES:
-        problems.append(
-            Problem(
-                what=f"'{instance}' cannot name an instance",
-                setting="olympia_stack_instance",
-                way_out="Use 2 to 63 of a-z, 0-9 and, between them, '-' and '_'; 'runs', 'locks' and 'snapshots' are taken.",
-            )
+        yield Problem(
+            what=f"'{instance}' cannot name an instance",
+            setting="olympia_stack_instance",
+            fix="Use 2 to 63 of a-z, 0-9 and, between them, '-' and '_'; 'runs', 'locks' and 'snapshots' are taken.",
         )
     uid = values["olympia_stack_host_uid"]
     if uid and not (uid.isdecimal() and int(uid) <= MAX_UID):
-        problems.append(
-            Problem(
-                what=f"'{uid}' is not a UID",
-                setting="olympia_stack_host_uid",
-                way_out=f"HOST_UID takes a number from 0 to {MAX_UID} (0 stands for {OLYMPIA_UID}).",
-            )
+        yield Problem(
+            what=f"'{uid}' is not a UID",
+            setting="olympia_stack_host_uid",
+            fix=f"HOST_UID takes a number from 0 to {MAX_UID} (0 stands for {OLYMPIA_UID}).",
         )
     for variable in PORTS:
         port = values[variable]
         if not 0 <= port <= MAX_PORT or (port == 0 and variable != OPTIONAL_PORT):
-            problems.append(
-                Problem(
-                    f"{port} is not a port",
-                    variable,
-                    way_out=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.",
-                )
+            yield Problem(
+                what=f"{port} is not a port",
+                setting=variable,
+                fix=f"{short_name(variable)} takes a number from 1 to {MAX_PORT}.",
             )
     files = [name for name in values["olympia_stack_compose_file"].split(":") if name]
     if files[:1] != [BASE_FILE]:
-        problems.append(
-            Problem(
-                what=f"COMPOSE_FILE does not start with {BASE_FILE}, which the other files change",
-                setting="olympia_stack_compose_file",
-                evidence=f"COMPOSE_FILE={':'.join(files)}",
-                way_out=f"Start it with {BASE_FILE}.",
-            )
+        yield Problem(
+            what=f"COMPOSE_FILE does not start with {BASE_FILE}, which the other files modify",
+            setting="olympia_stack_compose_file",
+            cause=f"COMPOSE_FILE={':'.join(files)}",
+            fix=f"Start it with {BASE_FILE}.",
         )
-    problems += application.check_name(values) + cache.check(values) + shapes.check(values)
+    yield from (*application.check_name(values), *caches.check(values), *shapes.check(values))
     if CI_FILE in files and values["olympia_stack_target"] == "development":
-        problems.append(
-            Problem(
-                what=f"the development image holds no source tree, and {CI_FILE} mounts none",
-                setting="olympia_stack_target",
-                way_out="Use DOCKER_TARGET=production with it, or leave DOCKER_TARGET empty.",
-            )
+        yield Problem(
+            what=f"the development image contains no source tree, and {CI_FILE} mounts none",
+            setting="olympia_stack_target",
+            fix="Use DOCKER_TARGET=production with it, or leave DOCKER_TARGET empty.",
         )
-    return problems
 
 
 def check_client(facts: Mapping[str, Any]) -> list[Problem]:
-    """Return whether the docker client cannot read what is in the project directory.
+    """Return whether the docker client cannot read the project directory.
 
     Args:
         facts: What the probe found.
@@ -123,70 +110,65 @@ def check_client(facts: Mapping[str, Any]) -> list[Problem]:
     if not facts["client_error"]:
         return []
     snap = facts["client_path"].startswith("/snap/")
-    why = f", because {facts['client_path']} is a snap, and sees no hidden folder of the home directory" if snap else ""
+    why = (
+        f", because {facts['client_path']} is a snap, and cannot see hidden folders of the home directory"
+        if snap
+        else ""
+    )
     return [
         Problem(
             what=f"the docker client cannot read the project directory {facts['project_dir']}{why}",
             setting="olympia_stack_project_dir",
-            evidence=facts["client_error"],
-            way_out="Use one that it can read, in the home directory and without a dot-directory: export "
+            cause=facts["client_error"],
+            fix="Use one that it can read, in the home directory and without a dot-directory: export "
             "XDG_STATE_HOME=$HOME/olympia-state in the shell's profile, or PROJECT_DIR=/path with every command.",
         )
     ]
 
 
-def check_compose_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_compose_files(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return a problem for each file that COMPOSE_FILE names, and that neither exists nor is rendered.
 
     Args:
         values: Resolved settings by variable.
         facts: What the probe found.
     """
-    problems = []
-    project = facts["project_dir"]
-    names = [name for name in values["olympia_stack_compose_file"].split(":") if name]
-    for name in names:
+    for name in filter(None, values["olympia_stack_compose_file"].split(":")):
         if name not in (BASE_FILE, CI_FILE, PRIVATE_FILE) and name not in facts["compose_files_present"]:
-            problems.append(
-                Problem(
-                    what=f"COMPOSE_FILE names {name}, which does not exist",
-                    setting="olympia_stack_compose_file",
-                    evidence=f"looked in {project}",
-                    way_out=f"Put the file there, or take it out: make up COMPOSE_FILE={BASE_FILE}",
-                )
+            yield Problem(
+                what=f"COMPOSE_FILE names {name}, which does not exist",
+                setting="olympia_stack_compose_file",
+                cause=f"looked in {facts['project_dir']}",
+                fix=f"Put the file there, or take it out: make up COMPOSE_FILE={BASE_FILE}",
             )
-    return problems
 
 
-def check_env(facts: Mapping[str, Any]) -> list[Problem]:
+def check_env(facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return why the instance's `.env` cannot be read.
 
     Args:
         facts: What the probe found.
     """
-    if not facts["env_error"]:
-        return []
-    return [
-        Problem(
+    if facts["env_error"]:
+        yield Problem(
             what=f"{facts['project_dir']}/.env cannot be read",
-            evidence=facts["env_error"],
-            way_out="Mend that line (or its permissions). The file holds the instance's passwords: keep the others.",
+            cause=facts["env_error"],
+            fix="Fix that line (or the file's permissions). The file holds the instance's passwords: keep the other lines.",
         )
-    ]
 
 
 def check_rendered(facts: Mapping[str, Any]) -> list[Problem]:
-    """Return a problem for each file of the user's that stands where a rendered one goes.
+    """Return a problem for each file of the user's that a rendered file would overwrite.
 
     Args:
         facts: What the probe found.
     """
     return [
         Problem(
-            what=f"{facts['project_dir']}/{name} was not written by this collection, and a rendered file goes there",
+            what=f"{facts['project_dir']}/{name} was not written by this collection, and a rendered file would overwrite it",
             setting="olympia_stack_project_dir",
-            evidence="its first lines lack the 'managed by' header",
-            way_out="Move it away, or choose another project directory.",
+            cause="it does not start with the 'managed by' header",
+            fix="Move it away, or choose another project directory.",
         )
         for name, file in facts["rendered"].items()
         if not file["managed"]
@@ -194,7 +176,7 @@ def check_rendered(facts: Mapping[str, Any]) -> list[Problem]:
 
 
 def check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return what a source tree that was named lacks to be built.
+    """Return why a given source tree cannot be built.
 
     Args:
         values: Resolved settings by variable.
@@ -215,20 +197,20 @@ def check_source(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Pr
             f"Let everybody read it: chmod --recursive go+rX {source}",
         ),
         "windows": (
-            f"the lines of files in {source} end with a carriage return, as Windows has them",
+            f"files in {source} have Windows line endings",
             ", ".join(facts["source_windows"]),
             "Clone it again: git clone --config core.autocrlf=input URL",
         ),
     }
     return [
-        Problem(what=what, setting="olympia_stack_source_dir", evidence=evidence, way_out=way_out)
-        for kind, (what, evidence, way_out) in found.items()
+        Problem(what=what, setting="olympia_stack_source_dir", cause=cause, fix=fix)
+        for kind, (what, cause, fix) in found.items()
         if facts[f"source_{kind}"]
     ]
 
 
 def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: str) -> list[Problem]:
-    """Return whether another program has the port that a setting names.
+    """Return whether another program uses the port of a setting.
 
     Args:
         values: Resolved settings by variable.
@@ -248,8 +230,8 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
             Problem(
                 what=f"port {port} is privileged, and the engine is rootless",
                 setting=variable,
-                evidence=f"net.ipv4.ip_unprivileged_port_start is {facts['unprivileged_port']}",
-                way_out=f"Choose another: make up {short_name(variable)}={port + 8000}, or lower that kernel setting.",
+                cause=f"net.ipv4.ip_unprivileged_port_start is {facts['unprivileged_port']}",
+                fix=f"Choose another: make up {short_name(variable)}={port + 8000}, or lower that kernel setting.",
             )
         ]
     if port not in facts["listening_ports"] or port in ours or unused:
@@ -260,35 +242,32 @@ def check_port(values: Mapping[str, Any], facts: Mapping[str, Any], variable: st
         Problem(
             what=f"port {port} is taken",
             setting=variable,
-            evidence=f"{facts['port_owners'].get(str(port)) or 'another program on this host'} listens on it",
+            cause=f"{facts['port_owners'].get(str(port)) or 'another program on this host'} listens on it",
             # The proxy leads to the ports that follow from the tenant's UID.
-            way_out=f"The tenant has no other: end that program, which 'olympia doctor tenant-ports' names ({facts['machine']})."
+            fix=f"The tenant has only this port: stop that program, which 'olympia doctor tenant-ports' names ({facts['machine']})."
             if facts["machine"]
             else f"Choose another: make up {short_name(variable)}={free}, or stop that program.",
         )
     ]
 
 
-def check_memory(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return whether the host has too little memory.
+def check_memory(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem if the host has too little memory.
 
     Args:
         values: Resolved settings by variable.
         facts: What the probe found.
     """
-    if facts["memory_mb"] >= values["olympia_stack_min_memory_mb"]:
-        return []
-    return [
-        Problem(
+    if facts["memory_mb"] < values["olympia_stack_min_memory_mb"]:
+        yield Problem(
             what="this host has too little memory for the stack",
             setting="olympia_stack_min_memory_mb",
-            evidence=f"{facts['memory_mb']} MiB, of {values['olympia_stack_min_memory_mb']} MiB needed",
-            way_out="Give the machine more memory; or lower the setting, and expect containers to be killed (exit 137).",
+            cause=f"{facts['memory_mb']} MiB, of {values['olympia_stack_min_memory_mb']} MiB needed",
+            fix="Give the machine more memory; or lower the setting, and expect containers to be killed (exit 137).",
         )
-    ]
 
 
-def check_disk(values: Mapping[str, Any], facts: Mapping[str, Any], path: str) -> list[Problem]:
+def check_disk(values: Mapping[str, Any], facts: Mapping[str, Any], path: str) -> Iterator[Problem]:
     """Return whether there is too little space at a path.
 
     Args:
@@ -297,19 +276,16 @@ def check_disk(values: Mapping[str, Any], facts: Mapping[str, Any], path: str) -
         path: One of those that the probe has looked at.
     """
     free = facts["disk_free_mb"][path]
-    if free >= values["olympia_stack_min_disk_mb"]:
-        return []
-    return [
-        Problem(
+    if free < values["olympia_stack_min_disk_mb"]:
+        yield Problem(
             what=f"too little disk space at {path}",
             setting="olympia_stack_min_disk_mb",
-            evidence=f"{free} MiB free, of {values['olympia_stack_min_disk_mb']} MiB needed",
-            way_out="Free some space ('make prune' clears the build cache), or lower the setting.",
+            cause=f"{free} MiB free, of {values['olympia_stack_min_disk_mb']} MiB needed",
+            fix="Free some space ('make prune' clears the build cache), or lower the setting.",
         )
-    ]
 
 
-def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return whether the chosen builder cannot see the base image.
 
     Args:
@@ -317,19 +293,16 @@ def check_builder(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[P
         facts: What the probe found.
     """
     driver = values["olympia_docker_builder_driver"]
-    if driver == "docker" or values["olympia_stack_base_image"] or image_origin(values, facts) != "packages":
-        return []
-    return [
-        Problem(
+    if driver != "docker" and not values["olympia_stack_base_image"] and image_origin(values, facts) == "packages":
+        yield Problem(
             what=f"a builder with the driver {driver} cannot see the base image, which only the engine has",
             setting="olympia_docker_builder_driver",
-            evidence="image origin: packages",
-            way_out="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
+            cause="image origin: packages",
+            fix="Use the driver docker, or name a base image in a registry: make up BASE_IMAGE=REFERENCE",
         )
-    ]
 
 
-def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Return whether the engine has no room for the instance's network.
 
     Args:
@@ -338,36 +311,31 @@ def check_networks(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
     """
     networks = facts["networks"]
     if not networks or networks["free"] or f"{values['olympia_stack_instance']}_default" in networks["names"]:
-        return []
-    if facts["engine"]["needs"] and "default-address-pools" in values["olympia_docker_daemon_options"]:
-        # The run begins with giving the engine these.
-        return []
-    what, evidence, way_out = causes.pools_used_up(networks)
-    return [Problem(what=what, evidence=evidence, way_out=way_out)]
+        return
+    # A run that gives the engine other pools begins with that.
+    if not (facts["engine"]["needs"] and "default-address-pools" in values["olympia_docker_daemon_options"]):
+        yield causes.pools_used_up(networks)
 
 
-def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return whether containers cannot be the user whose source tree and dependencies are mounted.
+def check_users(values: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Problem]:
+    """Return whether containers cannot run as the owner of the mounted source tree and dependencies.
 
     Args:
         values: Resolved settings by variable.
         facts: What the probe found.
     """
-    if not facts["engine"]["docker"]["remaps_users"] or CI_FILE in values["olympia_stack_compose_file"].split(":"):
-        return []
-    return [
-        Problem(
-            what="the engine gives containers other users than this host's, which cannot write the mounted source tree and deps",
+    if facts["engine"]["docker"]["remaps_users"] and CI_FILE not in values["olympia_stack_compose_file"].split(":"):
+        yield Problem(
+            what="the engine remaps the users of containers, which then cannot write the mounted source tree and deps",
             setting="olympia_stack_compose_file",
-            evidence="userns-remap is on",
-            way_out="Take userns-remap out of /etc/docker/daemon.json and restart the engine, or mount nothing: make up "
+            cause="userns-remap is on",
+            fix="Take userns-remap out of /etc/docker/daemon.json and restart the engine, or mount nothing: make up "
             f"COMPOSE_FILE={BASE_FILE}:{CI_FILE}",
         )
-    ]
 
 
 def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
-    """Return whether the instance would get another database server than the one whose files its volume holds.
+    """Return whether the instance would get another database server than the one its volume belongs to.
 
     Args:
         values: Resolved settings by variable.
@@ -381,9 +349,9 @@ def check_database(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
     names = database.NAMES
     return [
         Problem(
-            what=f"the instance's database is {names[kept]}'s, and {names[wanted]} cannot read it",
+            what=f"the instance's database belongs to {names[kept]}, and {names[wanted]} cannot read it",
             setting="olympia_stack_image_origin" if origin == "registry" else "olympia_images_database",
-            evidence=f"the volume was made {facts['volume_created']}, for {names[kept]}",
-            way_out="Keep to it, or begin with an empty database: olympia destroy, then up. It saves a snapshot first.",
+            cause=f"the volume was created {facts['volume_created']}, for {names[kept]}",
+            fix="Keep that server, or start with an empty database: olympia destroy, then up. It saves a snapshot first.",
         )
     ]

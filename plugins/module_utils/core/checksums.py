@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Lists of checksums as sha256sum(1) writes and checks them: which files were copied to a host."""
+"""Lists of checksums in the format of sha256sum(1): the files that were copied to a host."""
 
 from __future__ import annotations
 

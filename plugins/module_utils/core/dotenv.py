@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 CHOICES = "choices"
 SECRETS = "secrets"
@@ -17,13 +18,13 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "$": "$"}
 
 
 class DotenvError(ValueError):
-    """A line that is not an assignment. The message names the line by number, never by content (it may hold a secret)."""
+    """A line that is not an assignment. The message has the line's number, never its content, which may be a secret."""
 
 
 def parse(text: str) -> dict[str, dict[str, str]]:
     """Return the assignments of a `.env` by section; those before the first section belong to the choices.
 
-    A person who adds a line on top of the file makes a choice, so that is where it goes.
+    A line that somebody adds on top of the file is a choice.
 
     Args:
         text: The file's content.
@@ -44,6 +45,20 @@ def parse(text: str) -> dict[str, dict[str, str]]:
         elif stripped and not stripped.startswith("#"):
             raise DotenvError(f"line {number} is not NAME=value")
     return sections
+
+
+def read(path: Path) -> tuple[dict[str, dict[str, str]], str]:
+    """Return the assignments of a `.env` by section, and why it cannot be read, or the empty string.
+
+    Args:
+        path: The file; it need not exist.
+    """
+    try:
+        return parse(path.read_text(encoding="utf-8")), ""
+    except FileNotFoundError:
+        return parse(""), ""
+    except (OSError, UnicodeDecodeError, DotenvError) as error:
+        return parse(""), str(getattr(error, "strerror", None) or error)
 
 
 def quote(values: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def write(path: Path, content: str, mode: int) -> None:
-    """Write a file so that a reader sees the old or the new one, and nobody else a secret in between.
+    """Write a file atomically, and with its final permissions from the start, because it may hold a secret.
 
     Args:
         path: The file.
@@ -31,18 +31,18 @@ def write(path: Path, content: str, mode: int) -> None:
         raise
 
 
-def finish(module: AnsibleModule, apply: Callable[[AnsibleModule], dict[str, Any]], way_out: str) -> None:
-    """End a module that writes files below its option `directory`, with its result or with the file that cannot be written.
+def finish(module: AnsibleModule, apply: Callable[[AnsibleModule], dict[str, Any]], fix: str) -> None:
+    """End a module that writes files below its option `directory`, with its result or an error that names the file.
 
     Args:
         module: The running module.
-        apply: Writes them, and returns the module's result.
-        way_out: What to do where that fails.
+        apply: Writes the files, and returns the module's result.
+        fix: What to do if that fails.
     """
-    # The mode of a folder is part of what a build step goes by, and the same tree is to be the same on each host.
+    # Build caches depend on the modes of folders: the same tree has to have the same modes on each host.
     os.umask(0o022)
     try:
         module.exit_json(**apply(module))
     except OSError as error:
         path = error.filename or module.params["directory"]
-        module.fail_json(msg=f"{path} cannot be written: {error.strerror}. {way_out}")
+        module.fail_json(msg=f"{path} cannot be written: {error.strerror}. {fix}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Texts that leave the host: what gives credentials away by its form is masked. Known secrets are masked by Ansible itself."""
+"""Mask texts that look like credentials before they leave the host. Known secrets are masked by Ansible itself."""
 
 from __future__ import annotations
 

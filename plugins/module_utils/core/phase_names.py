@@ -23,7 +23,7 @@ NO_PHASES = (
 
 
 def phase_of(task_path: str) -> str:
-    """Return the phase that a task belongs to; the empty string where it opens none, and the one before goes on.
+    """Return the phase that a task belongs to; the empty string if it opens none, and the one before goes on.
 
     Args:
         task_path: The task's file and line, as Ansible gives them.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a module tells while it runs, beside its result: an event a line, in a file that somebody may be reading."""
+"""Progress events of a running module: one JSON object a line, in a file that the driver reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 Tell = Callable[..., None]
 
-# The option of each module that tells; an action plugin fills it in.
+# The option of each module that reports progress; an action plugin sets it.
 ARGUMENT: dict[str, Any] = {"type": "dict", "options": {"file": {"type": "path"}, "host": {"type": "str"}}}
 
 LONGEST = 1000  # characters of a text
@@ -29,7 +29,7 @@ def _number(value: Any) -> float:
     return number
 
 
-# What is told, by kind: docs/events.md has it.
+# The properties of events, by kind, as in docs/events.md.
 KINDS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "step": {"id": _number, "name": _text, "state": _text, "seconds": _number},
     "pull": {"name": _text, "current": _number, "total": _number},
@@ -38,7 +38,7 @@ KINDS: dict[str, dict[str, Callable[[Any], Any]]] = {
 
 
 def checked(line: bytes, host: str) -> bytes:
-    """Return a line that another host has told, as that host's; nothing where no module of ours has written it.
+    """Return an event line from another host, labelled with that host's name; nothing if it is not a valid event.
 
     Args:
         line: The line.
@@ -56,10 +56,10 @@ def checked(line: bytes, host: str) -> bytes:
 def teller(progress: Mapping[str, str] | None) -> Tell:
     """Return a function that appends an event: `tell("step", name="...", state="running")`.
 
-    It never fails: a run does not end because nobody can watch it.
+    It never fails: a run must not end because its progress cannot be written.
 
     Args:
-        progress: Path of the file and name of the host, or nothing, for nobody who reads.
+        progress: Path of the file and name of the host; nothing if nobody reads.
     """
     if not progress:
         return lambda kind, **data: None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Networks of an engine: which there are, and for how many more its address pools have room."""
+"""Networks of an engine, and the number of networks that fit into its address pools."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import Run, read_text
+from ..core.command_environment import Run
+from ..host.system import read_text
 
-# What an engine takes addresses from where its configuration names nothing else (Moby, libnetwork/ipamutils).
+# An engine's default address pools (Moby, libnetwork/ipamutils).
 DEFAULT_POOLS: tuple[Mapping[str, Any], ...] = (
     *({"Base": f"172.{number}.0.0/16", "Size": 16} for number in range(17, 32)),
     {"Base": "192.168.0.0/16", "Size": 20},
@@ -24,7 +25,7 @@ DEVICES, ROUTES = Path("/sys/class/net"), Path("/proc/net/route")
 def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Return the names of the engine's networks, which are idle or have lost their bridge, and how many more there is room for.
 
-    None where the engine does not tell.
+    None if the engine does not tell.
 
     Args:
         run: Runs a command.
@@ -37,7 +38,7 @@ def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     _code, output, _errors = run(["docker", "network", "inspect", *identifiers.split()])
     found = json.loads(output or "[]")
     missing = without_bridge(found)
-    # An engine without root, or in a machine of its own, has routes that are not this host's.
+    # Rootless Docker, or an engine in a virtual machine, has routes of its own.
     routes = [] if missing is None else on_link_routes(read_text(ROUTES))
     subnets = [config["Subnet"] for entry in found for config in entry["IPAM"]["Config"] or [] if "Subnet" in config]
     return {
@@ -49,7 +50,7 @@ def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def without_bridge(found: Iterable[Mapping[str, Any]], devices: Path = DEVICES) -> list[str] | None:
-    """Return the networks whose bridge is not among this host's devices; None where none is, for it is not this host's engine.
+    """Return the networks whose bridge is not among this host's devices; None if all are, because it is not this host's engine.
 
     Args:
         found: The networks, as `docker network inspect` has them.

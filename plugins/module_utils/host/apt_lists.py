@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Package lists of apt: which sources did not deliver theirs, in apt's words, and how people are told."""
+"""Package lists of apt: which sources failed, with apt's messages, and how that is reported."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
-from ansible_collections.addons.olympia.plugins.module_utils.host.apt_sources import AptSource
+from ..core.masking import mask
+from ..core.problem import Problem
+from .apt_sources import AptSource
 
-# What apt only warns of although a list is missing or old; its other warnings are about lists that it has.
+# Messages about missing or old lists, some of which are only warnings; other warnings are about existing lists.
 _FAILURE = re.compile(
     r"E: .*|W: (?:Failed to fetch|GPG error|An error occurred during the signature|.*signature verif).*"
 )
@@ -18,16 +19,16 @@ _FAILURE = re.compile(
 _SUMMARY = "Some index files failed to download"
 _UNREADABLE = "The list of sources could not be read"
 _LOCKED = "Could not get lock"
-# How installing fails where packages are missing from the lists, or from the sources themselves.
+# Messages of an installation whose packages are missing from the lists or the sources.
 _UNAVAILABLE = re.compile(
     r"No package matching|no available installation candidate|Unable to (?:locate|fetch|correct)|Failed to fetch|unmet depend"
 )
 
 
 class SourceFailure(NamedTuple):
-    """A source that did not deliver its package lists.
+    """A source whose package lists could not be updated.
 
-    `uri` and `path` (the file that names it) are empty where apt does not say which one it is.
+    `uri` and `path` (the file that names it) are empty if apt does not name the source.
     """
 
     uri: str
@@ -40,11 +41,11 @@ class SourceFailure(NamedTuple):
 
 
 def source_failures(messages: str, sources: Iterable[AptSource]) -> list[SourceFailure]:
-    """Return the sources that `apt-get update` had no luck with.
+    """Return the sources for which `apt-get update` failed.
 
     :param messages: its standard error, untranslated.
     :param sources: the host's sources.
-    :returns: one entry for each source, with the first thing that apt says of it: what follows comes of that.
+    :returns: one entry for each source, with apt's first message about it; later ones are consequences.
     """
     # apt's own messages name no credentials.
     paths = {
@@ -62,28 +63,29 @@ def source_failures(messages: str, sources: Iterable[AptSource]) -> list[SourceF
 
 
 def is_unreadable(messages: str) -> bool:
-    """Tell whether apt refuses to read its sources, so that nothing at all can be installed."""
+    """Return whether apt refuses to read its sources, so that nothing at all can be installed."""
     return _UNREADABLE in messages
 
 
 def is_locked(messages: str) -> bool:
-    """Tell whether another program is updating the lists."""
+    """Return whether another program is updating the lists."""
     return _LOCKED in messages
 
 
 def warning(failure: SourceFailure) -> str:
-    """Return what people are told of a source that a run goes on without."""
+    """Return the warning about a source that is skipped."""
     return f"A package source cannot be used, and is left out: {failure}"
 
 
 def unreadable(failures: Iterable[SourceFailure]) -> str:
-    """Return the message for a host whose apt reads none of its sources."""
-    seen = "; ".join(failure.seen for failure in failures)
-    return (
-        "apt cannot read its package sources, so nothing can be installed.\n"
-        "  where:   /etc/apt/sources.list, /etc/apt/sources.list.d\n"
-        f"  seen:    {seen}\n"
-        "  way out: correct or delete the source that apt names, until `sudo apt-get update` succeeds, then run again"
+    """Return the error message if apt cannot read its sources at all."""
+    return str(
+        Problem(
+            "apt cannot read its package sources, so nothing can be installed",
+            "/etc/apt/sources.list, /etc/apt/sources.list.d",
+            "; ".join(failure.seen for failure in failures),
+            "Correct or delete the source that apt names, until 'sudo apt-get update' succeeds, then run again.",
+        )
     )
 
 
@@ -96,9 +98,10 @@ def not_installed(packages: Iterable[str], message: str, failures: Iterable[Sour
     causes = [str(failure) for failure in failures]
     if not causes or not _UNAVAILABLE.search(message):
         return message
-    return (
-        f"A package source cannot be used, and no other one has what is needed for {', '.join(packages)}.\n"
-        + "".join(f"  cause:   {cause}\n" for cause in causes)
-        + f"  seen:    {message.strip()}\n"
-        + "  way out: correct that source, or make it reachable, until `sudo apt-get update` succeeds, then run again"
+    return str(
+        Problem(
+            f"A package source cannot be used, and no other one has what is needed for {', '.join(packages)}",
+            cause="; ".join([*causes, message.strip()]),
+            fix="Correct that source, or make it reachable, until 'sudo apt-get update' succeeds, then run again.",
+        )
     )

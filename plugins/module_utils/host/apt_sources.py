@@ -2,20 +2,21 @@
 """The apt sources of a host: read, parsed, and the Debian mirror found among them.
 
 The engine's packages and the base image come from the mirror that the host itself uses, so that
-a machine behind a company mirror, or with none but a mirror, needs no setting of ours.
+a machine behind a company mirror needs no additional setting.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from email import message_from_string
 from pathlib import Path
 from typing import NamedTuple
 
 APT_DIRECTORY = Path("/etc/apt")
 
-# Names under which Debian's own archive publishes a release; what tells it from Ubuntu's.
+# Names of releases in Debian's archive, which distinguish it from Ubuntu's.
 DEBIAN_SUITES = frozenset(
     [
         "bullseye",
@@ -31,14 +32,9 @@ DEBIAN_SUITES = frozenset(
         "unstable",
     ]
 )
-
+FALSE = ("no", "false", "off", "0", "without", "disable")  # apt's words
 _ONE_LINE = re.compile(
-    r"""^(?P<type>deb|deb-src)\s+
-        (?:\[(?P<options>[^\]]*)\]\s+)?
-        (?P<uri>cdrom:\[[^\]]*\]\S*|\S+)\s+
-        (?P<suite>\S+)
-        (?P<components>.*)$""",
-    re.VERBOSE,
+    r"(?P<type>deb|deb-src)\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>cdrom:\[[^\]]*\]\S*|\S+)\s+(?P<suite>\S+)(?P<components>.*)"
 )
 
 
@@ -57,6 +53,11 @@ class AptSource:
     signed_by: str | None = None
     enabled: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Its addresses, without a slash at the end."""
+        return tuple(uri.rstrip("/") for uri in self.uris)
 
 
 class Mirrors(NamedTuple):
@@ -103,7 +104,7 @@ def read_host_sources(directory: Path = APT_DIRECTORY) -> list[AptSource]:
 
 
 def why_unusable(source: AptSource, suite: str, component: str, architecture: str) -> str:
-    """Return why apt gets no packages for a host from a source; the empty string where it does.
+    """Return why apt gets no packages for a host from a source; the empty string if it does.
 
     :param suite: what the host needs, as are the next two.
     :param architecture: as dpkg names it.
@@ -171,64 +172,35 @@ def _best(candidates: Mapping[str, int]) -> str | None:
     return max(candidates, key=lambda uri: candidates[uri], default=None)
 
 
-def _parse_one_line(path: str, text: str) -> list[AptSource]:
-    sources = []
+def _source(path: str, fields: dict[str, str], enabled: bool = True) -> AptSource:
+    """Return the source that has some fields, as deb822 calls them in lower case."""
+    switched_on = fields.pop("enabled", "yes").lower() not in FALSE
+    lists = {name: tuple(fields.pop(name, "").split()) for name in ("types", "uris", "suites", "components")}
+    signed_by = fields.pop("signed-by", None)
+    return AptSource(path=path, **lists, signed_by=signed_by, enabled=enabled and switched_on, options=fields)
+
+
+def _parse_one_line(path: str, text: str) -> Iterator[AptSource]:
     for line in text.splitlines():
         content = line.strip().lstrip("# ")
         enabled = content == line.strip()
-        match = _ONE_LINE.match(content.split("#", 1)[0].strip())
+        match = _ONE_LINE.fullmatch(content.split("#", 1)[0].strip())
         # A comment that begins with `deb` is a disabled source only if it has an address.
-        commented_text = match is not None and not enabled and "://" not in match["uri"]
-        if match is None or commented_text:
-            continue
-        options = dict(option.split("=", 1) for option in (match["options"] or "").split() if "=" in option)
-        signed_by = options.pop("signed-by", None)
-        if "arch" in options:
-            options["architectures"] = options.pop("arch").replace(",", " ")
-        sources.append(
-            AptSource(
-                path=path,
-                types=(match["type"],),
-                uris=(match["uri"],),
-                suites=(match["suite"],),
-                components=tuple(match["components"].split()),
-                signed_by=signed_by,
-                enabled=enabled,
-                options=options,
-            )
-        )
-    return sources
+        if match and (enabled or "://" in match["uri"]):
+            fields = dict(option.split("=", 1) for option in (match["options"] or "").split() if "=" in option)
+            if "arch" in fields:
+                fields["architectures"] = fields.pop("arch").replace(",", " ")
+            named = {"types": match["type"], "uris": match["uri"], "suites": match["suite"]}
+            yield _source(path, fields | named | {"components": match["components"]}, enabled)
 
 
-def _parse_deb822(path: str, text: str) -> list[AptSource]:
-    sources = []
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    for stanza in re.split(r"\n\s*\n", "\n".join(lines)):
-        fields: dict[str, str] = {}
-        name = ""
-        for line in stanza.splitlines():
-            if line[:1].isspace():
-                if name and line.strip():
-                    fields[name] += "\n" + line.strip()
-            elif ":" in line:
-                name, value = line.split(":", 1)
-                name = name.strip().lower()
-                fields[name] = value.strip()
-        if not {"types", "uris", "suites"} <= fields.keys():
-            continue
-        sources.append(
-            AptSource(
-                path=path,
-                types=tuple(fields.pop("types").split()),
-                uris=tuple(fields.pop("uris").split()),
-                suites=tuple(fields.pop("suites").split()),
-                components=tuple(fields.pop("components", "").split()),
-                signed_by=fields.pop("signed-by", None),
-                enabled=fields.pop("enabled", "yes").lower() not in ("no", "false", "off", "0", "without", "disable"),
-                options=fields,
-            )
-        )
-    return sources
+def _parse_deb822(path: str, text: str) -> Iterator[AptSource]:
+    lines = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    for stanza in re.split(r"\n\s*\n", lines):
+        # Fields, and values that go on in the next line, are written as in a message.
+        fields = {name.lower(): value.strip() for name, value in message_from_string(stanza.strip("\n")).items()}
+        if {"types", "uris", "suites"} <= fields.keys():
+            yield _source(path, fields)
 
 
 def _resolve_mirror_file(source: AptSource) -> AptSource:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The host's own pip and npm settings, reduced to what a build can use: where packages come from."""
+"""The package indexes of the host's pip and npm configuration, for builds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def home(environment: Mapping[str, str]) -> Path:
-    """Return the home directory; the root directory, in which nobody keeps settings, for a user who has none.
+    """Return the home directory; the root directory, which has no settings, for a user without one.
 
     Args:
         environment: The process environment.
@@ -45,7 +45,7 @@ def pip_files(environment: Mapping[str, str]) -> list[Path]:
 
 
 def pip_config(files: list[Path] | None = None, environment: Mapping[str, str] | None = None) -> str:
-    """Return a pip configuration with the host's package indexes, or the empty string where it uses pip's own.
+    """Return a pip configuration with the host's package indexes, or the empty string if it uses pip's own.
 
     Indexes that are files on the host are left out: a build does not see them.
 

@@ -1,44 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One way for this collection's modules to call the docker command line."""
+"""The docker command line, for modules."""
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
-from ansible_collections.addons.olympia.plugins.module_utils.host.liveness import watched
 
-LONGEST_LINE = 600
-
-
-@dataclass(frozen=True)
-class Completed:
-    """A finished command: its arguments, return code and output, and what to say of an engine that no longer answered it."""
-
-    cmd: list[str]
-    rc: int
-    stdout: str
-    stderr: str
-    silence: str = ""
-
-    def evidence(self) -> dict[str, Any]:
-        """Return what a module's result says of it."""
-        return {"cmd": self.cmd, "rc": self.rc, "stdout": self.stdout, "stderr": self.stderr}
-
-
-def tail(text: str, lines: int) -> str:
-    """Return the last ``lines`` lines of ``text``, the middle of very long ones left out."""
-    half = LONGEST_LINE // 2
-    shortened = (
-        line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
-        for line in text.splitlines()[-lines:]
-    )
-    return "\n".join(shortened)
+from ..core.command_environment import commands
+from .liveness import watched
+from .process import Completed, complete
 
 
 class DockerCli:
@@ -68,21 +42,7 @@ class DockerCli:
         Once the engine no longer answers it is ended, and `silence` says so.
         ``cwd`` is the working directory; ``environment`` is what the command needs besides.
         """
-        cmd = self.command(arguments)
-        with (
-            subprocess.Popen(
-                cmd,
-                cwd=cwd,
-                env=commands(environment),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-            ) as process,
-            watched(process) as gave_up,
-        ):
-            stdout, stderr = process.communicate()
-        return Completed(cmd, process.returncode, stdout, stderr, "".join(gave_up))
+        return complete(self.command(arguments), cwd, environment)
 
     def stream(
         self,

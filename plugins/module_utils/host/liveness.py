@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import re
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
+from ..core.command_environment import Run, commands
+from .system import exists
 
-Run = Callable[[list[str]], tuple[int, str, str]]
 ENGINE_SOCKET = "/var/run/docker.sock"
-ENGINE_TIMEOUT = 10  # seconds that an engine may take to say that it is there
-# Seconds between two looks, and after how many in vain a command is ended: a disk may be slow for a while.
+ENGINE_TIMEOUT = 10  # seconds that an engine may take to answer
+# Seconds between two checks, and the number of failed ones after which a command is stopped: a disk may be slow for a while.
 PAUSE, TRIES = 10.0, 2
 STATES = {"T": "was stopped by a signal", "D": "waits for a disk", "Z": "has ended"}
 
@@ -44,7 +45,7 @@ class EngineConnection(http.client.HTTPConnection):
 
 
 def hanging_engine(path: str = ENGINE_SOCKET, timeout: int = ENGINE_TIMEOUT) -> str:
-    """Return what to say of an engine that accepts connections but does not answer; empty if it answers, or if there is none.
+    """Return an error message if the engine accepts connections but does not answer; empty if it answers, or does not exist.
 
     Args:
         path: Its socket.
@@ -76,13 +77,23 @@ def _daemons() -> Iterator[str]:
 
 
 def engine_socket(run: Run) -> str:
-    """Return the path of the socket of the engine that the docker command means, or the empty string where it has none.
+    """Return the path of the socket of the engine that the docker command means, or the empty string if it has none.
 
     Args:
         run: Runs a command.
     """
     _code, host, _errors = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
     return host.strip().removeprefix("unix://") if host.startswith("unix://") else ""
+
+
+def chosen_socket(run: Run) -> str:
+    """Return the socket of the engine that is used: the machine's, or where the user has one, what the docker client is set to.
+
+    Args:
+        run: Runs a command.
+    """
+    own = exists(Path(f"/run/user/{os.getuid()}/docker.sock"))
+    return (engine_socket(run) if own else "") or ENGINE_SOCKET
 
 
 def _run(arguments: list[str]) -> tuple[int, str, str]:
@@ -94,7 +105,7 @@ def _run(arguments: list[str]) -> tuple[int, str, str]:
 def watched(
     process: subprocess.Popen[Any], run: Run = _run, pause: float = PAUSE, timeout: int = ENGINE_TIMEOUT
 ) -> Iterator[list[str]]:
-    """End a command of docker's as soon as its engine no longer answers; give a list that then says so.
+    """Stop a docker command as soon as its engine no longer answers; yield a list that gets the error message then.
 
     Args:
         process: The command, which may take as long as it needs otherwise.

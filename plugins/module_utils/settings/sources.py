@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The settings of a run: where each value may come from, and which one holds.
+"""The settings of a run: the sources of values, and which one takes precedence.
 
 Pure functions, used on the controller (names, layers) and on the host (persisted choices, resolution).
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+from ..core.problem import Problem
+from ..core.suggestion import nearest
 
 STACK_PREFIX = "olympia_stack_"
 PREFIXES = (STACK_PREFIX, "olympia_docker_", "olympia_images_")
 
-# Names that addons-server's users know and that are not simply the upper-case end of a variable.
+# Names that addons-server's users know, and that are not simply the upper-case suffix of a variable.
 ALIASES: dict[str, str] = {
     "DOCKER_BUILD": "olympia_stack_build",
     "DOCKER_COMMIT": "olympia_stack_commit",
@@ -28,7 +30,7 @@ ALIASES: dict[str, str] = {
 # Read from the process environment besides OLYMPIA_*: what addons-server's own scripts export. Other tools own most short names: CI
 # images say with DOCKER_VERSION which engine they have, so what would pull an image is not among these.
 ENVIRONMENT_NAMES = ("COMPOSE_FILE", "DATA_BACKUP_SKIP", "DOCKER_BUILD", "DOCKER_COMMIT", "DOCKER_TARGET", "HOST_UID")
-# Everybody's names for what is no choice of ours; builds and the doctor look at them by themselves.
+# Common names that are no settings; builds and the doctor read them directly.
 COMMON_NAMES = ("ENVIRONMENT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 # Ansible's marks in descriptions, such as C(production).
@@ -37,31 +39,10 @@ MARKUP = re.compile(r"\b[A-Z]\(([^)]*)\)")
 # Strongest first.
 SOURCES = ("command line", "environment", "persisted choice", "inventory", "host", "role default")
 
-# They say where the persisted choices are, so they cannot be among them.
+# Those that name a port of the host.
+PORTS = ("olympia_stack_http_port", "olympia_stack_frontend_port", "olympia_stack_mysql_port")
+# They locate the persisted choices, so they cannot be among them.
 LOCATING = ("olympia_stack_instance", "olympia_stack_project_dir")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One reason why a run cannot succeed, as it is shown to people.
-
-    Attributes:
-        what: What is wrong, in one sentence.
-        setting: The variable to change, or the empty string.
-        evidence: What was seen.
-        way_out: What to do.
-        where: The file, host or program that it is about, where the sentence does not say it.
-    """
-
-    what: str
-    setting: str = ""
-    evidence: str = ""
-    way_out: str = ""
-    where: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """Return the problem as plain data for a module's result."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -71,7 +52,7 @@ class Resolution:
     Attributes:
         values: Value by variable name.
         sources: One of SOURCES by variable name.
-        overruled: What weaker sources say, strongest first, each with source and value, by variable name.
+        overruled: Values of weaker sources, strongest first, each with source and value, by variable name.
         choices: The choices to persist, by variable name.
         problems: Values that their specification refuses.
     """
@@ -84,7 +65,7 @@ class Resolution:
 
 
 def variable_for(name: str, known: Iterable[str]) -> str | None:
-    """Return the role variable that a name from a command line means, or None.
+    """Return the role variable for a name from a command line, or None.
 
     Args:
         name: A full variable name in any case, a short upper-case name (HTTP_PORT) or an alias (DOCKER_TARGET).
@@ -101,12 +82,6 @@ def short_name(variable: str) -> str:
     return alias or variable.removeprefix(STACK_PREFIX).upper()
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that names the known name nearest to a mistyped one, or the empty string."""
-    matches = difflib.get_close_matches(name.lower(), sorted(known), n=1)
-    return f"Did you mean {matches[0]}?" if matches else ""
-
-
 def unknown_settings(names: Iterable[str], known: Iterable[str]) -> list[Problem]:
     """Return a problem for each variable that carries a role's prefix and belongs to none of its settings."""
     variables = set(known)
@@ -114,7 +89,7 @@ def unknown_settings(names: Iterable[str], known: Iterable[str]) -> list[Problem
         Problem(
             what=f"{name} is not a setting",
             setting=name,
-            way_out=nearest(name, variables) or "docs/settings.md lists all settings.",
+            fix=nearest(name, variables) or "docs/settings.md lists all settings.",
         )
         for name in sorted(names)
         if name.startswith(PREFIXES) and name not in variables
@@ -122,7 +97,7 @@ def unknown_settings(names: Iterable[str], known: Iterable[str]) -> list[Problem
 
 
 def changed_by_others(resolution: Resolution, fixed: Iterable[str]) -> list[Problem]:
-    """Return a problem for each setting that only the inventory may give, and that has another value now.
+    """Return a problem for each setting that only the inventory may set, and that was set elsewhere.
 
     Args:
         resolution: The resolved settings.
@@ -136,15 +111,15 @@ def changed_by_others(resolution: Resolution, fixed: Iterable[str]) -> list[Prob
                 Problem(
                     what=f"{short_name(name)} is up to the operator of this machine",
                     setting=name,
-                    evidence=f"it is '{encode(given)}', and the {resolution.sources[name]} has '{encode(resolution.values[name])}'",
-                    way_out=f"Leave it out, or take a kept choice back: olympia up {short_name(name)}=",
+                    cause=f"it is '{encode(given)}', and the {resolution.sources[name]} has '{encode(resolution.values[name])}'",
+                    fix=f"Leave it out, or reset a persisted choice: olympia up {short_name(name)}=",
                 )
             )
     return problems
 
 
 def environment_layer(environment: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
-    """Return the settings that a process environment gives: variables in upper case, and a few short names.
+    """Return the settings in a process environment: variables in upper case, and a few short names.
 
     Args:
         environment: Names and values of the process.
@@ -161,7 +136,7 @@ def environment_layer(environment: Mapping[str, str], known: Iterable[str]) -> d
 
 
 def ignored(environment: Mapping[str, str], known: Iterable[str]) -> list[str]:
-    """Return the short names of settings that a process environment has, and that count only on a command line.
+    """Return the short names of settings in a process environment that are only valid on a command line.
 
     Args:
         environment: Names and values of the process.
@@ -203,19 +178,19 @@ def refusal(spec: Mapping[str, Any], value: Any, errors: Iterable[str]) -> str:
         errors: Ansible's words for it.
     """
     choices = [str(choice) for choice in spec.get("choices", ()) if choice != ""]
-    return f"'{value}' is none of {', '.join(choices)}" if choices else "; ".join(errors)
+    return f"'{value}' is not one of {', '.join(choices)}" if choices else "; ".join(errors)
 
 
 def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping[str, Any]]) -> Resolution:
     """Resolve the settings from their layers.
 
-    An empty text on the command line or in the environment takes a persisted choice back.
+    An empty text on the command line or in the environment resets a persisted choice.
 
     Args:
         layers: Values by variable, by source (a name of SOURCES). A layer may be missing.
         specs: Option specification by variable, as in an argument specification; each has a default.
     """
-    # Slow to import, and the driver needs no more than the names.
+    # Slow to import, and the driver needs only the names.
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
     values: dict[str, Any] = {}
@@ -224,7 +199,7 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
     choices: dict[str, Any] = {}
     problems: list[Problem] = []
     for variable, spec in specs.items():
-        # Nothing at all, as of an inventory's key without a value, is not given.
+        # None, as of an inventory's key without a value, means not given.
         given = {source: layers.get(source, {}).get(variable) for source in SOURCES[:-1]}
         found = {source: value for source, value in given.items() if value is not None} | {
             "role default": spec["default"]
@@ -247,8 +222,8 @@ def resolve(layers: Mapping[str, Mapping[str, Any]], specs: Mapping[str, Mapping
                 Problem(
                     what=f"{variable} has a value that it does not accept",
                     setting=variable,
-                    evidence=f"{refusal(spec, value, validated.error_messages)} (from: {source})",
-                    way_out=f"{short_name(variable)} takes: {accepted}",
+                    cause=f"{refusal(spec, value, validated.error_messages)} (from: {source})",
+                    fix=f"{short_name(variable)} takes: {accepted}",
                 )
             )
             values[variable] = spec["default"]

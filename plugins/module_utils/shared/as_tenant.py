@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Commands on behalf of a tenant of a shared machine.
 
-A tenant's files and engine may never answer, have no end, or lead elsewhere. So root neither opens nor follows them: the tenant's
-own user does, within the tenant's own limits, and root waits for a limited time, and reads a limited amount.
+A tenant's files and engine may hang, be endless, or be links to elsewhere. So root neither opens nor follows them: the tenant's
+user does, within the tenant's limits, and root waits for a limited time, and reads a limited amount.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from ansible_collections.addons.olympia.plugins.module_utils.core import command_environment as environment
+from ..core import command_environment as environment
 
 SECONDS = 20  # that an answer may take
 GRACE = 5  # seconds for systemd to end the command
@@ -84,7 +84,7 @@ def bounded(
     stdin: IO[bytes] | None = None,
     more: Mapping[str, str] | None = None,
 ) -> tuple[int, str, str]:
-    """Run a command whose end and output nobody can rely on. Return its code, output and errors.
+    """Run an untrusted command with limits of time and output. Return its code, output and errors.
 
     Args:
         command: The command and its arguments.

@@ -1,20 +1,59 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The files that are mounted as home directories of tenants, and the room for them."""
+"""The files that are mounted as home directories of tenants, and the disk space for them."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import GIB, Room
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import write_whole
+from ..host import system
+from ..snapshots.store import write_whole
 
+GIB = 1 << 30  # bytes
 KEPT = "moved"  # folder, beside the others, of the files of tenants who have moved to another machine
 MOVES = Path("/var/lib/olympia/moves")  # what is on its way from one machine to another, and how far that has got
+
+
+@dataclass(frozen=True)
+class Room:
+    """The room of a file system, in bytes.
+
+    Attributes:
+        used: What is taken.
+        free: What can be taken.
+    """
+
+    used: int
+    free: int
+
+    @property
+    def share(self) -> float:
+        """The share that is taken, as df has it."""
+        return self.used / ((self.used + self.free) or 1)
+
+
+def gib(size: int) -> str:
+    """Return a size in bytes as people read it."""
+    return f"{size / GIB:.1f} GiB"
+
+
+def overcommitted(room: Room, growth: int, disks_dir: str) -> str:
+    """Return a sentence if more space is promised to home directories than is free; empty otherwise.
+
+    The files are sparse and rarely full, so this is the operator's decision, and not an error.
+
+    Args:
+        room: Where they are.
+        growth: What they may take besides.
+        disks_dir: Their folder.
+    """
+    if growth <= room.free:
+        return ""
+    return f"{gib(room.free)} are free at {disks_dir}, and the home directories may take {gib(growth)} more"
 
 
 def room(path: Path) -> Room:
@@ -23,7 +62,7 @@ def room(path: Path) -> Room:
     Args:
         path: The path.
     """
-    while not host.exists(path):
+    while not system.exists(path):
         path = path.parent
     found = os.statvfs(path)
     return Room((found.f_blocks - found.f_bfree) * found.f_frsize, found.f_bavail * found.f_frsize)
@@ -44,7 +83,7 @@ def found(folder: Path) -> list[dict[str, Any]]:
 
 
 def identity(image: Path) -> str:
-    """Return what tells a home directory from every other one: the UUID that ext4 has in its superblock.
+    """Return the unique ID of a home directory: the UUID in its ext4 superblock.
 
     Args:
         image: Its file.
@@ -55,7 +94,7 @@ def identity(image: Path) -> str:
 
 
 def progress(name: str) -> dict[str, Any]:
-    """Return how far a move to this machine has got: the home directory that it is about, the snapshot, and what is done of it.
+    """Return the progress of a move to this machine: the home directory, the snapshot, and the last step.
 
     Args:
         name: The tenant.
@@ -68,7 +107,7 @@ def progress(name: str) -> dict[str, Any]:
 
 
 def write_progress(name: str, reached: dict[str, Any]) -> None:
-    """Remember how far a move to this machine has got.
+    """Record the progress of a move to this machine.
 
     Args:
         name: The tenant.
@@ -78,7 +117,7 @@ def write_progress(name: str, reached: dict[str, Any]) -> None:
 
 
 def growth(tenants: Iterable[Mapping[str, Any]], folder: Path) -> int:
-    """Return how many bytes home directories do not take yet of those that their tenants are promised, made or not.
+    """Return how many bytes home directories may still grow, including those that do not exist yet.
 
     Args:
         tenants: The tenants, as the filter `tenants` gives them.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The people who share machines: who they are, which machine each lives on, and which ports each has.
+"""The people who share machines: their settings, machines and ports.
 
 Pure functions.
 """
@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import PREFIXES
+from ..core.problem import Problem
+from ..settings.sources import PREFIXES
 
-# What useradd accepts everywhere, and what can be a part of a host name and name an instance.
+# Valid for useradd on every system, as part of a host name, and as an instance's name.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 # Types as `ssh -Q key` has them. sshd reads any other first word as options, which can do more than let somebody in.
 KEY = re.compile(
@@ -28,16 +29,12 @@ LOWEST_PORT, PORTS = 10000, 10
 # Above those that useradd gives by itself (login.defs(5): up to 600100000).
 FIRST_SUBID, SUBIDS = 600200000, 65536
 GROUP = "olympia-tenants"
-# The account that builds what several tenants run: set up like theirs, and nobody logs in to it.
+# The account that builds what several tenants run: set up like theirs, without logins.
 BUILDER, BUILDER_UID = "olympia-build", HIGHEST_UID + 1
 # Below it, a folder for the build cache of each source that several tenants run. Those who have the source may read it.
 BUILDS_DIR = "/var/lib/olympia/builds"
 # Name where build caches are read and written.
 CACHE_FROM, CACHE_TO = "olympia_stack_cache_from", "olympia_stack_cache_to"
-
-
-class TenantsError(ValueError):
-    """The list of tenants makes no sense; the message has a sentence for each reason."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,7 @@ def read(entries: Iterable[Mapping[str, Any]], options: Mapping[str, Any]) -> li
         options: Specification of an entry, as the role's argument specification has it.
 
     Raises:
-        TenantsError: An entry, or the list, makes no sense.
+        Problem: An entry, or the list, makes no sense.
     """
     # Slow to import, and the host needs no more than the class.
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -150,7 +147,7 @@ def read(entries: Iterable[Mapping[str, Any]], options: Mapping[str, Any]) -> li
             f"Two tenants have the {what} {value}." for value in sorted({v for v in values if values.count(v) > 1})
         ]
     if wrong:
-        raise TenantsError(" ".join(wrong))
+        raise Problem(" ".join(wrong))
     return tenants
 
 
@@ -168,7 +165,7 @@ def _check(tenant: Tenant) -> Iterable[str]:
     for name in tenant.settings:
         # Others, such as ansible_become_user, would say as whom and where root's tasks run.
         if not name.startswith(PREFIXES):
-            yield f"'{name}' of {tenant.name} is no setting of an instance: those begin with {' or '.join(PREFIXES)}."
+            yield f"'{name}' of {tenant.name} is not a setting of an instance: those begin with {' or '.join(PREFIXES)}."
     for key in tenant.keys:
         if not KEY.fullmatch(key):
             yield f"'{key}' of {tenant.name} is not a public SSH key: give a line of an authorized_keys file, without options."
@@ -184,20 +181,20 @@ def place(tenants: Iterable[Tenant], memory_mb: Mapping[str, int]) -> dict[str, 
         memory_mb: Memory for tenants by machine, in MiB, in the order of preference among equals; at least one machine.
 
     Raises:
-        TenantsError: A tenant names a machine that there is not, or has no room on any.
+        Problem: A tenant names a machine that there is not, or has no room on any.
     """
     left = dict(memory_mb)
     placed = {}
     for tenant in (one for one in tenants if one.state == "present"):
         unknown = [name for name in tenant.hosts if name not in left]
         if unknown:
-            raise TenantsError(
+            raise Problem(
                 f"{tenant.name} is to live on {', '.join(unknown)}, which the inventory does not have. "
                 f"Name one of these machines in `hosts` of {tenant.name}: {', '.join(left) or 'there is none'}."
             )
         best = max(tenant.hosts or left, key=lambda name: left[name])
         if left[best] < tenant.memory_mb:
-            raise TenantsError(
+            raise Problem(
                 f"There is no room for {tenant.name}: {tenant.memory_mb} MiB are wanted, and {best} has the most, "
                 f"{left[best]} MiB. Give {tenant.name} less memory_mb, or take {tenant.name} out of the list again. "
                 "Before you add a machine, or raise olympia_machine_memory_mb, name in `hosts` the machine that each of the others "

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Snapshots as they lie on a host's disk: where, what is in one, and whether it fits an instance.
+"""Snapshots on a host's disk: location, manifest, verification, retention.
 
-A snapshot is a folder `<snapshots>/<instance>/<name>` with a manifest and a compressed archive for each part. It is made under
-another name and renamed when all of it is on the disk: what has a snapshot's name is whole.
+A snapshot is a folder `<snapshots>/<instance>/<name>` with a manifest and a compressed archive for each part. It is written under
+another name and renamed when it is complete and on disk: what has a snapshot's name is complete.
 """
 
 from __future__ import annotations
@@ -19,40 +19,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed
+from ..core.problem import Problem
 
 FORMAT = 1  # of the manifest; docs/snapshots.md describes it
 MANIFEST = "manifest.json"
 AUTOMATIC = "auto-"
-NIGHTLY = "nightly"  # what the automatic ones that nights leave are named after; they are counted by themselves
+NIGHTLY = "nightly"  # suffix of the automatic ones of nights; they are counted separately
 UNFINISHED = ".unfinished-"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 CHUNK = 2**20  # bytes
 
 
-class SnapshotError(Exception):
-    """Something cannot be saved or restored.
-
-    Attributes:
-        kind: What kind of failure it is, in the driver's words.
-        completed: The command that failed, where it was one.
-    """
-
-    def __init__(self, message: str, kind: str = "preflight", completed: Completed | None = None) -> None:
-        """Make one.
-
-        Args:
-            message: What happened, where, the evidence, and the way out.
-            kind: What kind of failure it is.
-            completed: The command that failed, if any.
-        """
-        super().__init__(message)
-        self.kind = kind
-        self.completed = completed
-
-
 def time_name(now: datetime) -> str:
-    """Return the name of a snapshot that nobody has named; names sort by time.
+    """Return the name of a snapshot without a given name; names sort by time.
 
     Args:
         now: The time, in UTC.
@@ -79,11 +58,11 @@ def locate(root: Path, instance: str, name: str) -> Path:
         name: Its name, or `INSTANCE/NAME`.
 
     Raises:
-        SnapshotError: That is no name.
+        Problem: The name is invalid.
     """
     owner, slash, own = name.rpartition("/")
     if not NAME.fullmatch(own) or (slash and not NAME.fullmatch(owner)):
-        raise SnapshotError(
+        raise Problem(
             f"'{name}' cannot name a snapshot: use up to 100 of a-z, A-Z, 0-9, '.', '_' and '-', the first of them a letter or "
             "a digit; another instance's snapshot is INSTANCE/NAME.",
             kind="settings",
@@ -98,10 +77,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         folder: The snapshot.
 
     Raises:
-        SnapshotError: There is none that this release reads.
+        Problem: It is missing, damaged, or has another format.
     """
     if not folder.is_dir():
-        raise SnapshotError(
+        raise Problem(
             f"There is no snapshot {folder.parent.name}/{folder.name} in {folder.parents[1]}. olympia snapshot list shows those "
             "that there are.",
             kind="settings",
@@ -110,9 +89,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         known = manifest["format"] == FORMAT
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SnapshotError(f"{folder / MANIFEST} cannot be read: {error}. The snapshot is damaged.") from error
+        raise Problem(f"{folder / MANIFEST} cannot be read: {error}. The snapshot is damaged.") from error
     if not known:
-        raise SnapshotError(
+        raise Problem(
             f"{folder} is of format {manifest.get('format')}, and this release reads {FORMAT}. Restore it with the "
             "release that made it."
         )
@@ -132,7 +111,7 @@ def found(root: Path) -> list[dict[str, Any]]:
         one = {"instance": folder.parent.name, "name": folder.name, "path": str(folder), "problem": ""}
         try:
             manifest = read_manifest(folder)
-        except SnapshotError as error:
+        except Problem as error:
             snapshots.append(one | {"created": "", "bytes": 0, "automatic": False, "problem": str(error)})
             continue
         size = sum(part["bytes"] for part in manifest["parts"])
@@ -143,14 +122,14 @@ def found(root: Path) -> list[dict[str, Any]]:
 
 
 def newest(root: Path, instance: str) -> str:
-    """Return the name of the snapshot that somebody has saved last.
+    """Return the name of the last snapshot that was not saved automatically.
 
     Args:
         root: The folder of all snapshots.
         instance: Whose.
 
     Raises:
-        SnapshotError: Nobody has saved one.
+        Problem: There is none.
     """
     names = [
         one["name"]
@@ -158,7 +137,7 @@ def newest(root: Path, instance: str) -> str:
         if one["instance"] == instance and not one["automatic"] and not one["problem"]
     ]
     if not names:
-        raise SnapshotError(
+        raise Problem(
             f"Nobody has saved a snapshot of the instance {instance}. olympia snapshot list shows those of others and the "
             "automatic ones, which have to be named.",
             kind="settings",
@@ -167,12 +146,12 @@ def newest(root: Path, instance: str) -> str:
 
 
 def superfluous(names: Iterable[str], kept: int, nightly: bool = False) -> list[str]:
-    """Return the automatic snapshots that are more than are kept, the oldest first.
+    """Return the automatic snapshots that exceed the number to keep, the oldest first.
 
     Args:
         names: Names of an instance's snapshots.
         kept: How many of the automatic ones are kept.
-        nightly: Whether it is about those that nights leave, or about all others: neither push the others out.
+        nightly: Whether to count those of nights, or all others: neither displace the others.
     """
     automatic = sorted(name for name in names if name.startswith(AUTOMATIC))
     counted = [name for name in automatic if name.endswith(f"-{NIGHTLY}") == nightly]
@@ -189,46 +168,46 @@ def checksum(path: Path) -> str:
 
 
 def check_whole(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Refuse a snapshot whose parts are not what was saved.
+    """Refuse a snapshot whose parts have changed since it was saved.
 
     Args:
         folder: The snapshot.
         manifest: Its manifest.
 
     Raises:
-        SnapshotError: A part is missing, or has changed.
+        Problem: A part is missing, or has changed.
     """
     for part in manifest["parts"]:
         path = folder / part["file"]
         try:
             size, digest = path.stat().st_size, checksum(path)
         except OSError as error:
-            raise SnapshotError(f"{path} cannot be read: {error.strerror}. The snapshot is damaged.") from error
+            raise Problem(f"{path} cannot be read: {error.strerror}. The snapshot is damaged.") from error
         if (size, digest) != (part["bytes"], part["sha256"]):
-            raise SnapshotError(
+            raise Problem(
                 f"{path} is not what was saved: {size} bytes with the SHA-256 {digest}, and the manifest says {part['bytes']} "
                 f"bytes with {part['sha256']}. The snapshot is damaged; nothing was changed."
             )
 
 
 def verify(folder: Path) -> None:
-    """Read a new snapshot again, and remove it where it is not what was saved: it would be taken for one that can be restored.
+    """Verify a new snapshot, and remove it if it is damaged.
 
     Args:
         folder: The snapshot.
 
     Raises:
-        SnapshotError: It is not, and gone.
+        Problem: It was damaged, and is removed.
     """
     try:
         check_whole(folder, read_manifest(folder))
-    except SnapshotError:
+    except Problem:
         remove(folder)
         raise
 
 
 def newer_migrations(manifest: Mapping[str, Any], known: Collection[str]) -> list[str]:
-    """Return the migrations of a snapshot that an instance's code does not know: its schema is newer.
+    """Return the migrations of a snapshot that are unknown to an instance's code: its schema is newer.
 
     Args:
         manifest: The snapshot's manifest.
@@ -238,7 +217,7 @@ def newer_migrations(manifest: Mapping[str, Any], known: Collection[str]) -> lis
 
 
 def synchronize(path: Path) -> None:
-    """Have the disk know what was written to a file or a folder."""
+    """Flush a file or a folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -247,7 +226,7 @@ def synchronize(path: Path) -> None:
 
 
 def write_whole(path: Path, content: str) -> None:
-    """Write a file that is there as a whole or not at all, for its owner only.
+    """Write a file atomically, readable for its owner only.
 
     Args:
         path: The file.
@@ -267,7 +246,7 @@ def write_whole(path: Path, content: str) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a snapshot. While that goes on, it has no snapshot's name any more.
+    """Remove a snapshot, after renaming it so that nobody takes it for a complete one.
 
     Args:
         folder: The snapshot.
@@ -278,7 +257,7 @@ def remove(folder: Path) -> None:
 
 
 def sweep(root: Path, instance: str) -> None:
-    """Remove what interrupted runs have left of snapshots.
+    """Remove incomplete snapshots of interrupted runs.
 
     Args:
         root: The folder of all snapshots.
@@ -292,16 +271,16 @@ def sweep(root: Path, instance: str) -> None:
 
 @contextlib.contextmanager
 def making(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill that gets the snapshot's name when it is full and on the disk, and goes when it does not get so far.
+    """Yield a folder to fill. It is renamed to the snapshot when it is complete and on disk, and removed on failure.
 
     Args:
         folder: The snapshot.
 
     Raises:
-        SnapshotError: There is one of that name, or no place for it.
+        Problem: The name is taken, or the snapshot cannot be written.
     """
     if folder.exists():
-        raise SnapshotError(
+        raise Problem(
             f"There is a snapshot {folder.name} already, in {folder}. Choose another name, or remove it: olympia snapshot rm "
             f"{folder.name}",
             kind="settings",
@@ -318,7 +297,7 @@ def making(folder: Path) -> Iterator[Path]:
         unfinished.rename(folder)
         synchronize(folder.parent)
     except OSError as error:
-        raise SnapshotError(
+        raise Problem(
             f"The snapshot cannot be written to {error.filename or folder}: {error.strerror}. Make room there, or set "
             "SNAPSHOTS_DIR to another folder."
         ) from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Work on an instance's volumes, in containers that end with it: no root on the host, and nothing of the services' own rights.
+"""Operations on an instance's volumes, in temporary containers: without root on the host, and without the services' privileges.
 
 The application image has tar in either image origin, and the database image has zstd.
 """
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.core.command_environment import commands
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import Completed, tail
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import SnapshotError
-from ansible_collections.addons.olympia.plugins.module_utils.stack.database import LOOK, Opening, read_opening
+from ..core.command_environment import commands
+from ..core.problem import Problem
+from ..host.process import Completed, complete, tail
+from ..stack.database import LOOK, Opening, read_opening
 
 HELPER = "addons.olympia.helper"
 PROJECT = "com.docker.compose.project"
@@ -43,7 +43,7 @@ done
 echo held
 cat > /dev/null
 """
-# The new content is copied to the volume before the old one goes: what is left to do then is to rename. Safe to repeat.
+# The new content is copied to the volume before the old one is removed; then it only has to be renamed. Safe to repeat.
 REPLACE = r"""
 set -eu
 cd /volume
@@ -55,7 +55,7 @@ rmdir .restored
 sync --file-system .
 """
 OUTPUT = "/tmp/olympia.out"
-# A server beside the instance's own, that nobody else reaches. Where there is nothing to load it ends by itself.
+# A second server that nobody else can reach. If there is nothing to load, it stops by itself.
 SERVE = r"""
 set -eu
 umask 077
@@ -91,27 +91,22 @@ def execute(
         cwd: Where it runs.
 
     Raises:
-        SnapshotError: It returned another code than 0.
+        Problem: It returned another code than 0.
     """
-    command = ["docker", *arguments]
-    done = subprocess.run(
-        command,
-        input=text,
-        text=True,
-        capture_output=True,
-        check=False,
-        cwd=cwd,
-        env=commands(environment),
-    )
-    if done.returncode:
-        raise failed(Completed(command, done.returncode, done.stdout, done.stderr))
+    done = complete(["docker", *arguments], cwd, environment, text)
+    if done.rc:
+        raise failed(done)
     return done.stdout
 
 
-def failed(completed: Completed) -> SnapshotError:
-    """Return what to say of a command that failed."""
-    said = tail(completed.stderr.strip() or completed.stdout.strip(), LOG_LINES)
-    return SnapshotError(f"docker {completed.cmd[1]} failed with return code {completed.rc}: {said}", "", completed)
+def failed(completed: Completed) -> Problem:
+    """Return the problem of a failed command."""
+    said = completed.silence or tail(completed.stderr.strip() or completed.stdout.strip(), LOG_LINES)
+    return Problem(
+        f"docker {completed.cmd[1]} failed with return code {completed.rc}: {said}",
+        kind="",
+        evidence=completed.evidence(),
+    )
 
 
 def pipe(
@@ -120,7 +115,7 @@ def pipe(
     target: IO[bytes] | None,
     environment: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Run docker commands of which each reads what the one before writes, and return what each wrote to its errors.
+    """Run a pipeline of docker commands, and return the standard error of each.
 
     Args:
         stages: What follows `docker` in each.
@@ -129,7 +124,7 @@ def pipe(
         environment: What they need of the environment besides.
 
     Raises:
-        SnapshotError: One of them returned another code than 0.
+        Problem: One of them returned another code than 0.
     """
     with contextlib.ExitStack() as stack:
         processes: list[tuple[subprocess.Popen[bytes], list[str], IO[str]]] = []
@@ -147,7 +142,7 @@ def pipe(
             )
             stack.callback(_end, process)
             if reads not in (source, subprocess.DEVNULL):
-                # Only the next command reads it: when that dies, this one is to notice.
+                # Only the next command reads it: if that dies, this one has to notice.
                 reads.close()
             reads = process.stdout
             processes.append((process, command, errors))
@@ -222,12 +217,12 @@ class Volumes:
 
     @contextlib.contextmanager
     def held(self, volumes: Iterable[str]) -> Iterator[None]:
-        """Keep all that uses some volumes from doing anything meanwhile, as if time stood still.
+        """Freeze all processes that use some volumes.
 
-        What is copied then is what a power cut at that moment would leave; databases are made for that.
+        A copy is then like the disk after a power failure, which databases can recover from.
 
         Raises:
-            SnapshotError: They cannot be held, or were not until the end.
+            Problem: They could not be frozen until the end.
         """
         containers = self.users(volumes)
         if not containers:
@@ -255,7 +250,7 @@ class Volumes:
         """Write what a volume holds to a compressed archive, and return its size before that, in bytes.
 
         Raises:
-            SnapshotError: It cannot be read or written.
+            Problem: It cannot be read or written.
         """
         tar = ["tar", "--create", "--numeric-owner", "--totals", "--directory=/volume", "."]
         with target.open("wb") as file:
@@ -274,7 +269,7 @@ class Volumes:
         """Fill a volume from a compressed archive; all of it gets the owner of another volume, whose content it replaces.
 
         Raises:
-            SnapshotError: It cannot be read or written.
+            Problem: It cannot be read or written.
         """
         script = (
             "set -eu; tar --extract --numeric-owner --directory=/staged; "
@@ -296,31 +291,31 @@ class Volumes:
         execute(self._work(mounts, ["cp", "--archive", "/volume/.", "/staged/"]))
 
     def replace(self, volume: str, staged: str) -> None:
-        """Have a volume hold what another one holds, and nothing else. Nothing may use it meanwhile. Safe to repeat.
+        """Replace the content of a volume by that of another one. Nothing may use it meanwhile. Safe to repeat.
 
         Raises:
-            SnapshotError: One of them is not there (the engine would make an empty one), or the disk is full.
+            Problem: One of them does not exist (the engine would create an empty one), or the disk is full.
         """
         if not (self.exists(volume) and self.exists(staged)):
-            raise SnapshotError(f"One of the volumes {volume} and {staged} is gone; nothing was changed.", "")
+            raise Problem(f"One of the volumes {volume} and {staged} is gone; nothing was changed.", kind="")
         execute(self._work([f"{volume}:/volume", f"{staged}:/staged:ro"], ["bash", "-c", REPLACE]))
 
     def ask(self, volume: str, sql: str) -> str:
-        """Run a database server on a volume until some SQL has run, end it in good order, and return what was written.
+        """Run a database server on a volume, execute some SQL, shut it down cleanly, and return the output.
 
         Args:
             volume: The volume. Nothing else may use it.
             sql: Statements, each on a line of its own, that write to OUTPUT, if at all.
 
         Raises:
-            SnapshotError: The server did not start, or refused something.
+            Problem: The server did not start, or refused something.
         """
-        # By name only: what is in the SQL is nobody's business.
+        # By name only: the SQL may contain secrets.
         command = self._serve(volume, "OLYMPIA_SQL")
         return execute(command, {"OLYMPIA_SQL": f"{sql}\nSHUTDOWN;"})
 
     def load(self, volume: str, sql: str, password: str, database: str, source: Path) -> None:
-        """Run a database server on a volume until a file of SQL has been loaded, and end it in good order.
+        """Run a database server on a volume, load a file of SQL, and shut it down cleanly.
 
         Args:
             volume: The volume. Nothing else may use it.
@@ -330,7 +325,7 @@ class Volumes:
             source: The file; compressed with zstd where its name ends in `.zst`.
 
         Raises:
-            SnapshotError: The server did not start, or refused something.
+            Problem: The server did not start, or refused something.
         """
         environment = {"OLYMPIA_SQL": sql, "OLYMPIA_LOAD": database, "MYSQL_PWD": password}
         stages = [self._serve(volume, *environment)]
@@ -340,19 +335,17 @@ class Volumes:
             pipe(stages, file, None, environment)
 
     def opening(self, volume: str) -> Opening:
-        """Return which server opened a volume last, and which one would open it now. It only looks.
+        """Return which server opened a volume last, and which one would open it now, without opening it.
 
         Raises:
-            SnapshotError: The volume cannot be read with the database's image.
+            Problem: The volume cannot be read with the database's image.
         """
         mount, command = f"{volume}:/var/lib/mysql:ro", ["sh", "-c", LOOK]
         said = execute(self._run(self.database, [mount], command, "--user=mysql"))
         try:
             return read_opening(said)
         except ValueError as error:
-            raise SnapshotError(
-                f"The image {self.database} names no database server: {tail(said, LOG_LINES)}"
-            ) from error
+            raise Problem(f"The image {self.database} names no database server: {tail(said, LOG_LINES)}") from error
 
     def _serve(self, volume: str, *names: str) -> list[str]:
         # The official image starts as root. What root writes with this umask, the server's own user could not read.
@@ -360,25 +353,25 @@ class Volumes:
         return self._run(self.database, [f"{volume}:/var/lib/mysql"], ["sh", "-c", SERVE], *options)
 
     def stage(self, volume: str) -> str:
-        """Make an empty volume whose content is to replace another one's, and return its name."""
+        """Create an empty volume whose content will replace another one's, and return its name."""
         staged = f"{volume}_restored"
         labels = [f"--label={PROJECT}={self.instance}", f"--label={RESTORE}={self.instance}"]
         return execute(["volume", "create", *labels, staged]).strip()
 
     def unstage(self) -> None:
-        """Remove every volume whose content was to replace another one's."""
+        """Remove every volume that was created to replace another one's content."""
         left = execute(["volume", "ls", "--quiet", f"--filter=label={RESTORE}={self.instance}"]).split()
         if left:
             self.sweep()
             execute(["volume", "rm", *left])
 
     def sweep(self) -> None:
-        """Remove the containers of an interrupted run: those that it has begun go on without it, or never start."""
+        """Remove the containers of an interrupted run, which may still be running, or were never started."""
         deadline = time.monotonic() + REMOVAL
         while begun := execute(["ps", "--all", "--quiet", f"--filter=label={HELPER}={self.instance}"]).split():
             try:
                 execute(["rm", "--force", *begun])
-            except SnapshotError:
-                # One that ended by itself is being removed by the engine meanwhile, and soon gone.
+            except Problem:
+                # The engine may be removing a container that ended by itself.
                 if time.monotonic() > deadline:
                     raise

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.build.registry import MISSING, SENTENCES
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.host.registry import MISSING, SENTENCES
 
 LOCAL = "local"  # the version of an image that no registry has
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -102,7 +102,7 @@ def check_purpose(values: Mapping[str, Any], purpose: str) -> list[Problem]:
             Problem(
                 what=f"a {purpose} makes a new image, and a digest names one that there is",
                 setting=_given(values, "olympia_stack_digest"),
-                way_out="Name a version in its place: DOCKER_DIGEST= DOCKER_VERSION=...",
+                fix="Name a version in its place: DOCKER_DIGEST= DOCKER_VERSION=...",
             )
         )
     if purpose == "push" and not image.pulled:
@@ -110,7 +110,7 @@ def check_purpose(values: Mapping[str, Any], purpose: str) -> list[Problem]:
             Problem(
                 what=f"a push publishes a version, and '{LOCAL}' is none",
                 setting="olympia_stack_version",
-                way_out="Name one: DOCKER_VERSION=..., or DOCKER_TAG=IMAGE:VERSION",
+                fix="Name one: DOCKER_VERSION=..., or DOCKER_TAG=IMAGE:VERSION",
             )
         )
     return problems
@@ -129,7 +129,7 @@ def check_name(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"'{image.digest}' is not a digest",
                 setting=_given(values, "olympia_stack_digest"),
-                way_out="A digest is sha256: and 64 digits of 0-9a-f, as 'push' prints it.",
+                fix="A digest is sha256: and 64 digits of 0-9a-f, as 'push' prints it.",
             )
         )
     # Without a name of its own the image is named after the instance, whose name is another setting's affair.
@@ -138,7 +138,7 @@ def check_name(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"'{image.name}' cannot name an image",
                 setting=_given(values, "olympia_stack_image"),
-                way_out="Use lower-case letters and digits, with . _ - / between them, behind the registry's host if it needs one.",
+                fix="Use lower-case letters and digits, with . _ - / between them, behind the registry's host if it needs one.",
             )
         )
     if not IMAGE_VERSION.fullmatch(image.version):
@@ -146,7 +146,7 @@ def check_name(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"'{image.version}' cannot be the version of an image",
                 setting=_given(values, "olympia_stack_version"),
-                way_out="Use letters, digits and . _ -, 128 at most.",
+                fix="Use letters, digits and . _ -, 128 at most.",
             )
         )
     if image.pulled and values["olympia_stack_target"] == "development":
@@ -154,7 +154,7 @@ def check_name(values: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 what=f"{image.reference} comes from a registry, and no development image is published",
                 setting="olympia_stack_target",
-                way_out="Use DOCKER_TARGET=production, or take back what names the image: "
+                fix="Use DOCKER_TARGET=production, or take back what names the image: "
                 "make up DOCKER_TAG= DOCKER_VERSION= DOCKER_DIGEST=",
             )
         )
@@ -180,8 +180,8 @@ def check_registry(values: Mapping[str, Any], facts: Mapping[str, Any]) -> list[
         Problem(
             what=f"{image.reference}: {SENTENCES[MISSING]}",
             setting=_given(values, "olympia_stack_digest" if image.digest else "olympia_stack_version"),
-            evidence=facts["application"]["evidence"],
-            way_out="Check name, version and digest; 'make push DOCKER_VERSION=...' publishes one. "
+            cause=facts["application"]["evidence"],
+            fix="Check name, version and digest; 'make push DOCKER_VERSION=...' publishes one. "
             "Without any the image is built here: make up DOCKER_TAG= DOCKER_VERSION= DOCKER_DIGEST=",
         )
     ]

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.build import cache
-from ansible_collections.addons.olympia.plugins.module_utils.build.registry import REFUSED, SENTENCES
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import familiar_name
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import initialization_state
+from ansible_collections.addons.olympia.plugins.module_utils.host.registry import REFUSED, SENTENCES
 from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import encode
+from ansible_collections.addons.olympia.plugins.module_utils.stack import caches
 from ansible_collections.addons.olympia.plugins.module_utils.stack import services as catalogue
 from ansible_collections.addons.olympia.plugins.module_utils.stack.application import application_image
 from ansible_collections.addons.olympia.plugins.module_utils.stack.instance_names import DEFAULT_INSTANCE
+from ansible_collections.addons.olympia.plugins.module_utils.stack.remembered import initialization_state
 
 BASE_FILE = catalogue.BASE_FILE
 CI_FILE = "docker-compose.ci.yml"
@@ -102,8 +102,8 @@ def derive(
         "labels": image_labels(short, facts["source_git"], target, application.version),
         "pulled": pulled,
         "build_notes": notes,
-        "cache_from": [cache.reading(one) for one in short["cache_from"]],
-        "cache_to": [cache.writing(one) for one in short["cache_to"]] if writes_caches else [],
+        "cache_from": [caches.reading(one) for one in short["cache_from"]],
+        "cache_to": [caches.writing(one) for one in short["cache_to"]] if writes_caches else [],
         "image_origin": origin,
         "database": facts["database"]["chosen"] if origin == "packages" else "",
         "images": images,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import exists, read_text
+from ansible_collections.addons.olympia.plugins.module_utils.host.system import exists, read_text
 
 TREE_FOLDER = ".olympia"  # below the source tree
 COMPOSE_D = "compose.d"  # below that folder, and below the project directory

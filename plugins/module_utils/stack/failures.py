@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.core.causes import likely_cause
-from ansible_collections.addons.olympia.plugins.module_utils.host import probing as host
+from ansible_collections.addons.olympia.plugins.module_utils.host.process import run
 
 LOG_LINES = 20
 
@@ -29,9 +29,9 @@ def explain(service: str, container: dict[str, Any] | None, wrong: str) -> dict[
     }
     if container is None:
         return failure
-    _code, health, _errors = host.run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
+    _code, health, _errors = run(["docker", "inspect", "--format", "{{json .State.Health}}", container["id"]])
     checks = (json.loads(health) or {}).get("Log") or [] if health.strip() else []
-    _code, output, errors = host.run(["docker", "logs", "--tail", str(LOG_LINES), container["id"]])
+    _code, output, errors = run(["docker", "logs", "--tail", str(LOG_LINES), container["id"]])
     healthcheck, log = checks[-1]["Output"].strip() if checks else "", (output + errors).splitlines()[-LOG_LINES:]
     return failure | {
         "state": container["state"],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.addons.olympia.plugins.module_utils.core import dotenv
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import exists, read_text
+from ansible_collections.addons.olympia.plugins.module_utils.host.system import exists, read_text
 
 DEFAULT_INSTANCE = "addons-server"
 # What every addons-server checkout has, and the build and the start need.
@@ -101,11 +101,8 @@ def kept_ports(folder: Path) -> list[int]:
     """
     kept: list[int] = []
     for path in folder.glob("*/.env"):
-        try:
-            sections = dotenv.parse(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, dotenv.DotenvError):
-            # That instance's own preflight says what is wrong with it.
-            continue
+        # One that cannot be read keeps none: that instance's own preflight says what is wrong with it.
+        sections, _error = dotenv.read(path)
         block = kept_block(sections[dotenv.DERIVED])
         chosen = sections[dotenv.CHOICES].get("HTTP_PORT", "")
         kept += [*(ports(block).values() if block is not None else ()), *([int(chosen)] if chosen.isdecimal() else [])]

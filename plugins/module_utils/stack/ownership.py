@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 
 DIRECTORY, USER = "addons.olympia.owner", "addons.olympia.user"
 # The parent of project directories in a state directory: containers from such a folder belong to another user's instance.
@@ -76,8 +76,8 @@ def check(facts: Mapping[str, Any], starts: bool = True) -> list[Problem]:
             Problem(
                 what="another program's containers have the instance's name",
                 setting="olympia_stack_instance",
-                evidence=f"{foreign[0]['service']} was made from {foreign[0]['directory'] or 'a folder that it does not tell'}",
-                way_out="Choose another name: make up INSTANCE=NAME. Or take the other one down where it is: docker compose down.",
+                cause=f"{foreign[0]['service']} was made from {foreign[0]['directory'] or 'a folder that it does not tell'}",
+                fix="Choose another name: make up INSTANCE=NAME. Or take the other one down where it is: docker compose down.",
             )
         ]
     if owner["adopting"] or (owner["claimed"] and not facts["strangers"]):
@@ -87,8 +87,8 @@ def check(facts: Mapping[str, Any], starts: bool = True) -> list[Problem]:
             Problem(
                 what=f"the instance {instance} belongs to another project directory",
                 setting="olympia_stack_instance",
-                evidence=f"{owner['user'] or 'somebody'} runs it from {directory}, and this one is {here}",
-                way_out=f"{another}use that directory: PROJECT_DIR={directory}. Or take it over: make up ARGS=--adopt.",
+                cause=f"{owner['user'] or 'somebody'} runs it from {directory}, and this one is {here}",
+                fix=f"{another}use that directory: PROJECT_DIR={directory}. Or take it over: make up ARGS=--adopt.",
             )
         ]
     if starts and owner["unknown_volume"]:
@@ -96,8 +96,8 @@ def check(facts: Mapping[str, Any], starts: bool = True) -> list[Problem]:
             Problem(
                 what=f"a database volume for the instance {instance} exists, and no record says that it belongs here",
                 setting="olympia_stack_instance",
-                evidence=f"the volume {instance}_data_mysqld was made {facts['volume_created']}, and {here} has no .env",
-                way_out=f"{another}take its database: make up ARGS=--adopt.",
+                cause=f"the volume {instance}_data_mysqld was made {facts['volume_created']}, and {here} has no .env",
+                fix=f"{another}take its database: make up ARGS=--adopt.",
             )
         ]
     return []

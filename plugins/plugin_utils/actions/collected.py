@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Files that a host has sent, written on the controller. The host chooses neither where they go nor what they may be."""
+"""Files from a host, written to the controller. The host determines neither their location nor their kind."""
 
 from __future__ import annotations
 

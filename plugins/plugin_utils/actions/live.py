@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action plugins that let the driver see what goes on on a host while a module runs there. Runs on the controller."""
+"""Action plugins that pass the progress of a module on to the driver. Runs on the controller."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.core.progress_events import checked
 
-# The driver names a file in it, and reads along.
+# The driver sets it to a file that it follows.
 PROGRESS = "OLYMPIA_PROGRESS"
 INTERVAL = 0.5  # seconds between two looks at a host, at least
-# A look takes time from what is looked at: after it comes a pause that is this many times as long.
+# Polling slows the host down: each poll is followed by a pause that is this many times as long.
 PAUSE = 10
-# Bytes of what a module tells: one look's, and a module's.
+# Limits in bytes of a module's progress: of one poll, and in total.
 LOOK, MOST = 2**20, 2**25
 
 
 class LiveAction(ActionBase):
-    """Runs the module of its own name, and lets the driver see what the module tells meanwhile.
+    """Runs the module of the same name, and passes its progress on to the driver.
 
-    In the background (`async`), it tells only on this machine itself.
+    In the background (`async`), this works only for the local host.
     """
 
     TRANSFERS_FILES = False
@@ -62,7 +62,7 @@ class LiveAction(ActionBase):
         return result
 
     def output_of(self, command: str) -> bytes:
-        """Return what a command prints on the host; nothing where it fails.
+        """Return what a command prints on the host; nothing if it fails.
 
         Args:
             command: The command, quoted for a shell.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Action plugins that a run begins with on a host, where it shows whether the host lets anybody in. Runs on the controller."""
+"""Action plugins that a run can begin with on a host: they explain an unknown host key. Runs on the controller."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-# ssh's own words. Of a key that has changed it says all that there is to say.
+# ssh's own messages. That about a changed key needs no explanation.
 REFUSED = "Host key verification failed"
 CHANGED = "REMOTE HOST IDENTIFICATION HAS CHANGED"
 
 
 def unknown_key(said: str, host: str, port: int | None, user: str | None) -> str:
-    """Return what to do about a host key that is not known here; the empty string where that is not what has happened.
+    """Return how to accept an unknown host key; the empty string for other errors.
 
     Args:
         said: What the connection has said.
@@ -32,7 +32,7 @@ def unknown_key(said: str, host: str, port: int | None, user: str | None) -> str
 
 
 class ReachingAction(ActionBase):
-    """Runs modules, and says what to do where the host's key is not accepted. By itself, it runs the module of its own name."""
+    """Runs modules, and explains an unknown host key. By default, it runs the module of the same name."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem, nearest
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.core.suggestion import nearest
 from ansible_collections.addons.olympia.plugins.module_utils.stack.services import known, started
 
 
@@ -53,7 +54,7 @@ def check_timeouts(timeouts: Iterable[str], texts: Mapping[str, str]) -> list[Pr
         Problem(
             what=f"{name} is not a service",
             setting="olympia_stack_wait_timeouts",
-            way_out=nearest(name, names) or f"Name any of {', '.join(names)}.",
+            fix=nearest(name, names) or f"Name any of {', '.join(names)}.",
         )
         for name in timeouts
         if name not in names
@@ -77,8 +78,8 @@ def check(texts: Mapping[str, str]) -> list[Problem]:
             problems.append(
                 Problem(
                     what=f"{path} is not a Compose file",
-                    evidence=wrong,
-                    way_out="Correct it, or move it out of that directory; each *.yml there is merged into the stack.",
+                    cause=wrong,
+                    fix="Correct it, or move it out of that directory; each *.yml there is merged into the stack.",
                 )
             )
     return problems

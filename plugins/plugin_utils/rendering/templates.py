@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
-from ansible_collections.addons.olympia.plugins.module_utils.host.probing import MANAGED_MARK
+from ansible_collections.addons.olympia.plugins.module_utils.host.trees import MANAGED_MARK
 
 MANAGED = f"This file is {MANAGED_MARK} (Ansible). Changes made here are lost with the next run."
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a move of a tenant to another machine is: from where, and how much of it is done. Runs on the controller."""
+"""Plan the move of a tenant to another machine: from where, and the steps that are done. Runs on the controller."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
 
 # How a host is reached, and how somebody becomes root or another user there.
 REACHED = (
@@ -18,36 +20,32 @@ REACHED = (
 )
 
 
-class MoveError(ValueError):
-    """Nobody can be moved like that; the message says why, and what to do."""
-
-
 def plan(found: Mapping[str, Mapping[str, Any]], name: str, to: str, asked: str) -> dict[str, Any]:
-    """Return what is to be done: from the machine `old`, which is empty where nothing is to be moved, to `new`; which home
+    """Return what is to be done: from the machine `old`, which is empty if nothing is to be moved, to `new`; which home
     directory that is about, `id`; which of the steps is `done` already; and which `snapshot` the instance is to be given then.
 
     Args:
         found: The answer of homes_info, by machine.
         name: The tenant.
         to: Where the list of tenants says that they live.
-        asked: Where they are to be moved; empty where nobody has said it.
+        asked: Where they are to be moved; empty if nobody has said it.
 
     Raises:
-        MoveError: The list says something else, or there is not one place where the data is.
+        Problem: The list says something else, or there is not one place where the data is.
     """
     if asked and asked != to:
-        raise MoveError(
+        raise Problem(
             f"The list of tenants says that {name} lives on {to}, and not on {asked}; nothing was changed. Set hosts: [{asked}] of "
             f"{name} in olympia_tenants, and begin again."
         )
     homes = {machine: {home["name"]: home for home in answer["homes"]} for machine, answer in found.items()}
     places = [machine for machine, there in homes.items() if name in there and machine != to]
     if not places and name not in homes[to]:
-        raise MoveError(
+        raise Problem(
             f"{name} has no data on any machine: nothing is to be moved. olympia bootstrap makes the account on {to}."
         )
     if len(places) > 1:
-        raise MoveError(
+        raise Problem(
             f"{name} has data on {' and on '.join(places)}, and it does not say which is to be moved. Rename the other one, "
             f"{name}.img, on its machine."
         )
@@ -60,7 +58,7 @@ def plan(found: Mapping[str, Mapping[str, Any]], name: str, to: str, asked: str)
     reached = reached if reached.get("id") == home["id"] else {}
     done = reached.get("done", "")
     if not home["account"] and done != "restored":
-        raise MoveError(
+        raise Problem(
             f"{old} has the data of {name}, but no account that could read it. Set hosts: [{old}] in olympia_tenants, run olympia "
             "bootstrap, and begin again."
         )

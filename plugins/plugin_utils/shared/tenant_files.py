@@ -59,7 +59,7 @@ def tenants_of(entries: Sequence[Mapping[str, Any]]) -> list[Tenant]:
         entries: The variable `olympia_tenants`.
 
     Raises:
-        TenantsError: The list makes no sense.
+        Problem: The list makes no sense.
     """
     specification = yaml_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))
     return read(entries, specification["argument_specs"]["main"]["options"]["olympia_tenants"]["options"])

@@ -78,11 +78,12 @@ def check_names(names: Iterable[str]) -> None:
     Raises:
         Problem: There is no such check.
     """
-    from ansible_collections.addons.olympia.plugins.module_utils.checks.instance_checks import choose
-    from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import CHECKS
+    from ansible_collections.addons.olympia.plugins.module_utils.checks.instance_checks import CHECKS
+    from ansible_collections.addons.olympia.plugins.module_utils.checks.machine_checks import CHECKS as OF_MACHINES
+    from ansible_collections.addons.olympia.plugins.module_utils.checks.verdicts import choose
 
     try:
-        choose(list(names), others=CHECKS)
+        choose(list(names), CHECKS, OF_MACHINES)
     except ValueError as error:
         raise Problem(
             str(error), fix="See docs/doctor.md for the checks; nothing was run", code=ExitCode.USAGE

@@ -86,7 +86,7 @@ def read(answer: Mapping[str, Any]) -> Explanation:
             for variable, found in answer["settings"].items()
         },
         tuple(
-            ". ".join(filter(None, (problem["what"], problem["evidence"], problem["way_out"])))
+            ". ".join(filter(None, (problem["what"], problem["cause"], problem["fix"])))
             for problem in answer["problems"]
         ),
     )

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import Problem, short_name
+from ansible_collections.addons.olympia.plugins.module_utils.core.problem import Problem
+from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import short_name
 from ansible_collections.addons.olympia.plugins.module_utils.stack.application import is_reference
 
 # What each kind of cache cannot do without, where it is read and where it is written.
@@ -56,7 +57,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
             if '"' in cache or ("=" in cache and not ATTRIBUTES.fullmatch(cache)):
                 wrong = "it is neither a reference nor NAME=VALUE,..."
             elif kind not in TYPES:
-                wrong = f"its type is none of {', '.join(TYPES)}"
+                wrong = f"its type is not one of {', '.join(TYPES)}"
             elif needed and not value:
                 wrong = f"a cache of type {kind} needs {needed}=..."
             elif kind == "registry" and not is_reference(value):
@@ -69,7 +70,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
                 Problem(
                     what=f"'{cache}' is not a build cache: {wrong}",
                     setting=setting,
-                    way_out=f"{short_name(setting)} takes a reference in a registry, type=local,{TYPES['local'][index]}=/path "
+                    fix=f"{short_name(setting)} takes a reference in a registry, type=local,{TYPES['local'][index]}=/path "
                     "or type=gha.",
                 )
             )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A tenant's repository of restic, where snapshots are that have left the machine.
+"""A tenant's restic repository, for snapshots that are kept off the machine.
 
-Root runs restic, because tenants may not know the password; what is in a snapshot is read and written by the tenant, and root only
-passes it on. Each tenant has a repository of their own, so that a mistake, a lock or a damage is one tenant's.
+Root runs restic, because tenants must not know the password; the tenant reads and writes the snapshot, and root only transfers
+it. Each tenant has a separate repository, so that a mistake, a lock or damage affects one tenant.
 """
 
 from __future__ import annotations
@@ -13,19 +13,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.shared import as_tenant
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.flow import (
-    SECONDS,
-    FlowError,
-    flow,
-    said_when_whole,
-)
-from ansible_collections.addons.olympia.plugins.module_utils.snapshots.store import NAME
+from ..core.problem import Problem
+from ..snapshots.store import NAME
+from . import as_tenant
+from .flow import SECONDS, flow, said_when_whole
 
 CACHE = "/var/cache/olympia/restic"
 FILE = "/snapshot.tar"  # in the repository; of all snapshots the same, so that they are of one kind for retention
 ANSWER = 1 << 24  # bytes that an answer may have
-# What restic says of a place with no repository; of one that it does not reach, too.
+# restic's message for a missing repository, and for one that it cannot reach.
 NONE_THERE = "Is there a repository at the following location?"
 # Run as the tenant. What has a snapshot's name is whole. systemd has a meaning of its own for two dollar signs.
 UNPACK = r"""
@@ -40,10 +36,6 @@ tar --extract --file=- --directory="$unfinished" --strip-components=1
 sync --file-system "$unfinished"
 mv --no-target-directory "$unfinished" "$1/$2"
 """
-
-
-class ResticError(Exception):
-    """A snapshot was not saved, found or fetched; the message says why, and what to do."""
 
 
 class Repository:
@@ -78,19 +70,19 @@ class Repository:
             arguments: Its arguments.
 
         Raises:
-            ResticError: It has failed.
+            Problem: It has failed.
         """
         command = ["restic", *arguments]
         code, output, errors = as_tenant.bounded(command, SECONDS, ANSWER, more=self.environment)
         if code:
-            raise ResticError(f"{' '.join(command)} for {self.address}: {errors.strip() or output.strip()}")
+            raise Problem(f"{' '.join(command)} for {self.address}: {errors.strip() or output.strip()}")
         return output
 
     def snapshots(self) -> list[dict[str, Any]]:
         """Return the snapshots in it, the oldest first.
 
         Raises:
-            ResticError: It cannot be read.
+            Problem: It cannot be read.
         """
         found = json.loads(self.run("snapshots", "--json", "--quiet"))
         told = [
@@ -111,21 +103,21 @@ class Repository:
         """Create it if it does not exist, and return the snapshots in it.
 
         Raises:
-            ResticError: It cannot be made, or read.
+            Problem: It cannot be made, or read.
         """
-        # A file system that is not mounted would get a repository that nobody finds later.
+        # A repository below a mount point without its file system would not be found later.
         if self.folder.startswith("/") and not Path(self.folder).is_dir():
-            raise ResticError(f"There is no directory {self.folder}: mount it, or make it.")
+            raise Problem(f"There is no directory {self.folder}: mount it, or make it.")
         try:
             return self.snapshots()
-        except ResticError as error:
+        except Problem as error:
             if NONE_THERE not in str(error):
                 raise
         self.run("init")
         return []
 
     def save(self, directory: str, name: str, machine: str, keep: Mapping[str, int]) -> None:
-        """Save a snapshot in it, and remove what retention lets go.
+        """Save a snapshot in it, and remove those that retention does not cover.
 
         Args:
             directory: The folder of the instance's snapshots.
@@ -134,7 +126,7 @@ class Repository:
             keep: How many snapshots are kept, by restic's words; with none of them all are.
 
         Raises:
-            ResticError: It is not saved.
+            Problem: It is not saved.
         """
         tar = ["tar", "--create", "--file=-", f"--directory={directory}", name]
         pack = as_tenant.unit_of(self.name, self.uid, said_when_whole(tar), SECONDS)
@@ -162,11 +154,11 @@ class Repository:
             snapshot: The snapshot, as `snapshots` gives it.
 
         Raises:
-            ResticError: It is not fetched.
+            Problem: It is not fetched.
         """
         name = str(snapshot["name"])
         if not NAME.fullmatch(name):
-            raise ResticError(f"'{name}' in {self.address} cannot name a snapshot.")
+            raise Problem(f"'{name}' in {self.address} cannot name a snapshot.")
         if not as_tenant.run(self.name, self.uid, ["test", "-e", f"{directory}/{name}"])[0]:
             return False
         unpacking = said_when_whole(["sh", "-c", UNPACK, "sh", directory, name])
@@ -178,8 +170,8 @@ class Repository:
     def _flow(self, source: Sequence[str], sink: Sequence[str], failed: str) -> None:
         try:
             flow(source, sink, self.limit, self.environment)
-        except FlowError as error:
-            raise ResticError(f"{failed}: {error}") from error
+        except Problem as error:
+            raise Problem(f"{failed}: {error}") from error
 
 
 def _utc(time: str) -> str:

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a container registry has answered, told from the words of Docker's clients, and asking again where that can help."""
+"""Answers of container registries, classified by the messages of Docker's clients, with retries."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-Run = Callable[[list[str]], tuple[int, str, str]]
+from ..core.command_environment import Run
+from ..core.problem import Problem
+from .liveness import EngineConnection, engine_socket
 
 REFUSED, MISSING, LIMITED, UNREACHABLE, GARBLED = "refused", "missing", "limited", "unreachable", "garbled"
 HELPER = "helper"
-# The first that matches counts. The words are those of containerd, the engine and buildx.
+# The first match counts. The messages are those of containerd, the engine and buildx.
 PATTERNS = {
     HELPER: r"error getting credentials|docker-credential-",
     REFUSED: r"no basic auth|unauthorized|authori[sz]ation failed|authentication required|access.{0,30}denied"
     r"|denied: |^denied$|insufficient.scope|(?<!HTTP )\b40[13] ",
-    # A registry tells its errors as JSON, so what the engine cannot parse is the page of a proxy or a login.
+    # A registry returns errors as JSON; what the engine cannot parse is a page of a proxy or a login.
     GARBLED: r"error parsing HTTP (?!429\b)",
     LIMITED: r"\b429\b|too ?many ?requests|rate limit",
     MISSING: r"not found|manifest unknown|name unknown",
@@ -31,9 +33,9 @@ SENTENCES = {
     LIMITED: "the registry has had too many requests",
     MISSING: "the registry has no such image",
     UNREACHABLE: "the registry does not answer",
-    GARBLED: "what answers is no registry",
+    GARBLED: "the answer is not from a registry",
 }
-WAYS_OUT = {
+FIXES = {
     HELPER: "Take credsStore or credHelpers out of config.json (~/.docker or DOCKER_CONFIG), or install that helper.",
     REFUSED: "Log in with 'docker login', as the user who runs this.",
     LIMITED: "Try again later, log in with 'docker login', or go through a mirror (olympia_docker_registry_mirrors).",
@@ -41,17 +43,18 @@ WAYS_OUT = {
     UNREACHABLE: "Check the name, the network and its proxy, or go through a mirror (olympia_docker_registry_mirrors).",
     GARBLED: "Check the name, and whether a proxy or a login page answers in its place.",
 }
-# What only a registry says. It decides for the image origin 'registry', also where it gives nothing just now.
+# Answers that only a registry gives. They mean the image origin 'registry', even if it returns no image just now.
 SPOKEN = ("", REFUSED, LIMITED)
-FINAL = (HELPER, REFUSED, MISSING)  # asking again changes nothing
+FINAL = (HELPER, REFUSED, MISSING)  # a retry does not help
 LONGEST_PAUSE = 30.0
+REGISTRY_TIMEOUT = 15  # seconds; a registry that takes longer to answer is of no use for pulling gigabytes
 
 
 def classify(words: str) -> str:
-    """Return what a registry has answered: one of HELPER, REFUSED, LIMITED, MISSING, UNREACHABLE, GARBLED.
+    """Return the kind of a registry's answer: one of HELPER, REFUSED, LIMITED, MISSING, UNREACHABLE, GARBLED.
 
     Args:
-        words: What a client said of it.
+        words: The message of a client.
     """
     matches = (kind for kind, pattern in PATTERNS.items() if re.search(pattern, words, re.IGNORECASE))
     return next(matches, GARBLED)
@@ -59,7 +62,7 @@ def classify(words: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """How an exchange with a registry has ended.
+    """The result of an exchange with a registry.
 
     Attributes:
         kind: One of the kinds that `classify` tells apart; empty for success.
@@ -82,9 +85,7 @@ class Answer:
             what: The exchange, in words that start a sentence.
         """
         times = "once" if self.tries == 1 else f"{self.tries} times in {self.seconds:.0f} s"
-        return (
-            f"{what}: {SENTENCES[self.kind]} (tried {times}).\n  seen: {self.words}\n  way out: {WAYS_OUT[self.kind]}"
-        )
+        return str(Problem(f"{what}: {SENTENCES[self.kind]} (tried {times})", cause=self.words, fix=FIXES[self.kind]))
 
 
 def inspect(run: Run, reference: str) -> Answer:
@@ -99,6 +100,31 @@ def inspect(run: Run, reference: str) -> Answer:
     )
     words = _last_words(errors)
     return Answer(classify(words), words, "") if code else Answer("", words, json.loads(output)["digest"])
+
+
+def ask(run: Run, reference: str) -> Answer:
+    """Return what the engine is answered when it asks for an image's description, through its own mirrors and proxy.
+
+    It asks as the engine's `GET /distribution/{name}/json` does (Docker Engine API 1.30 and later): nothing is pulled. For one
+    on another host the client asks.
+
+    Args:
+        run: Runs a command.
+        reference: An image reference.
+    """
+    path = engine_socket(run)
+    if not path:
+        return inspect(run, reference)
+    connection = EngineConnection(path, REGISTRY_TIMEOUT)
+    try:
+        connection.request("GET", f"/distribution/{reference}/json")
+        with connection.getresponse() as response:
+            words = "" if response.status == http.client.OK else json.loads(response.read())["message"]
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(UNREACHABLE, str(error), "")
+    finally:
+        connection.close()
+    return Answer(classify(words) if words else "", words, "")
 
 
 def exchange(run: Run, command: list[str], reference: str, attempts: int) -> Answer:

@@ -12,13 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.addons.olympia.plugins.module_utils.settings.sources import (
-    STACK_PREFIX,
-    Problem,
-    short_name,
-)
-from ansible_collections.addons.olympia.plugins.module_utils.stack import database, services
-from ansible_collections.addons.olympia.plugins.module_utils.stack.application import is_name, is_reference
+from ..core.problem import Problem
+from ..settings.sources import STACK_PREFIX, short_name
+from ..stack import database, services
+from ..stack.application import is_name, is_reference
 
 LONGEST_HOST_NAME = 253
 HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -38,12 +35,12 @@ class Shape:
     Attributes:
         accepts: Whether it is.
         wanted: What that is, in words that follow "is not".
-        way_out: What to do, in a sentence.
+        fix: What to do, in a sentence.
     """
 
     accepts: Callable[[str], object]
     wanted: str
-    way_out: str
+    fix: str
 
 
 def is_host_name(text: str) -> bool:
@@ -163,7 +160,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
                     Problem(
                         what=f"{short_name(variable)}: {text!a} is not {broken.wanted}",
                         setting=variable,
-                        way_out=broken.way_out,
+                        fix=broken.fix,
                     )
                 )
                 break

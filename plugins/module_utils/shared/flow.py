@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What one command gives to another, where one of them is a tenant's: neither is trusted to end, and what was cut off is not taken.
+"""A pipe between two commands, one of which runs as a tenant: with limits of time and size, and without accepting partial data.
 
-`tar | restic` would be taken for whole when tar dies: its reader sees the same end as of a whole one.
+In `tar | restic`, restic would save a partial archive if tar dies, because it sees the same end of file.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from ansible_collections.addons.olympia.plugins.module_utils.core import command_environment as environments
-from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import tail
+from ..core import command_environment as environments
+from ..core.problem import Problem
+from ..host.process import tail
 
 CHUNK = 1 << 20  # bytes
 SAID = 1 << 14  # bytes of what a command has said last
@@ -26,12 +27,8 @@ WHOLE = '"$@" && echo olympia-whole >&2'
 DONE = b"olympia-whole\n"
 
 
-class FlowError(Exception):
-    """Not all of it has arrived; the message says why."""
-
-
 def said_when_whole(command: Sequence[str]) -> list[str]:
-    """Return a command that does the same, and that `flow` believes only when it has come to its end.
+    """Return a command that does the same, and reports to `flow` that it has finished.
 
     Args:
         command: The command and its arguments.
@@ -46,7 +43,7 @@ def flow(
     environment: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
 ) -> None:
-    """Give a command what another one prints. It sees the end of it only when the other one has ended well.
+    """Pipe the output of a command to another one, which sees the end of file only if the first one succeeds.
 
     Args:
         source: The command that prints.
@@ -56,7 +53,7 @@ def flow(
         seconds: How long it may take.
 
     Raises:
-        FlowError: Not all of it has arrived.
+        Problem: Not all of it has arrived.
     """
     deadline = time.monotonic() + seconds
     variables = environments.commands(environment)
@@ -66,7 +63,7 @@ def flow(
     try:
         _pump(giver, taker, limit, deadline)
     except (TimeoutError, subprocess.TimeoutExpired) as error:
-        raise FlowError(f"it has not ended within {seconds:g} seconds") from error
+        raise Problem(f"it has not ended within {seconds:g} seconds") from error
     finally:
         for process in (giver, taker):
             process.kill()
@@ -95,7 +92,7 @@ def _pump(giver: subprocess.Popen[bytes], taker: subprocess.Popen[bytes], limit:
                     part = os.read(key.fd, CHUNK)
                     total += len(part)
                     if total > limit:
-                        raise FlowError(f"it is more than {limit} bytes")
+                        raise Problem(f"it is more than {limit} bytes")
                     if part:
                         waiting.register(taker.stdin, selectors.EVENT_WRITE)
                         continue
@@ -104,7 +101,7 @@ def _pump(giver: subprocess.Popen[bytes], taker: subprocess.Popen[bytes], limit:
                     with contextlib.suppress(BlockingIOError):
                         said[giver.stderr] += os.read(giver.stderr.fileno(), CHUNK)
                     if code or _cut_off(giver, said[giver.stderr]):
-                        raise FlowError(_words(giver, said[giver.stderr]))
+                        raise Problem(_words(giver, said[giver.stderr]))
                     taker.stdin.close()
                 elif key.fileobj is taker.stdin:
                     try:
@@ -124,9 +121,9 @@ def _pump(giver: subprocess.Popen[bytes], taker: subprocess.Popen[bytes], limit:
                     if not text:
                         waiting.unregister(key.fileobj)
     if taker.wait(max(0, deadline - time.monotonic())) or (taker.stdin.closed and _cut_off(taker, said[taker.stderr])):
-        raise FlowError(_words(taker, said[taker.stderr]))
+        raise Problem(_words(taker, said[taker.stderr]))
     if not taker.stdin.closed:
-        raise FlowError("not all of it was read")
+        raise Problem("not all of it was read")
 
 
 def _cut_off(process: subprocess.Popen[bytes], said: bytes) -> bool:
