@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.addons.olympia.plugins.module_utils.build.build_inputs import build_inputs
 from ansible_collections.addons.olympia.plugins.module_utils.core.masking import mask
 from ansible_collections.addons.olympia.plugins.module_utils.host.docker_cli import familiar_name
-from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose import checksum
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose_services import checksum
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.project import RENDERED, differing, render
 
 TEMPLATES = Path(__file__).parents[2] / "roles/olympia_stack/templates"

@@ -115,26 +115,17 @@ from ansible_collections.addons.olympia.plugins.module_utils.host.process import
 from ansible_collections.addons.olympia.plugins.module_utils.settings import sources as settings
 from ansible_collections.addons.olympia.plugins.module_utils.stack import (
     application,
-    database,
     extensions,
+    origins,
     ownership,
     remembered,
 )
 from ansible_collections.addons.olympia.plugins.module_utils.stack import derived as stack
 from ansible_collections.addons.olympia.plugins.module_utils.stack import instance_names as instances
 from ansible_collections.addons.olympia.plugins.module_utils.stack.service_images import (
-    debian_mirror,
-    mysql_source,
     package_sources,
 )
 
-# Why `auto` means which image origin.
-REASONS = {
-    "registry": "the registry answers",
-    "packages": "no registry answers",
-    "": "no engine is there yet to ask for it",
-}
-KEEPS = "the instance keeps the one that it was made with"
 SOURCE_SETTINGS = ("olympia_stack_source_dir", "olympia_stack_source_repo")
 
 # The configuration of addons-server's signing service, which only that source tree has.
@@ -275,42 +266,6 @@ def look(
     }
 
 
-def probe_origin(values: dict[str, Any], services: dict[str, Any], engine_facts: dict[str, Any]) -> str:
-    """Return the origin that `auto` means on this host, or the empty string if it cannot be told or is not asked.
-
-    Args:
-        values: The resolved settings.
-        services: The parameter of that name.
-        engine_facts: What was found of the engine.
-    """
-    if values["olympia_stack_image_origin"] != "auto" or not engine_facts["docker"]["server"]:
-        return ""
-    images = stack.registry_images(values, services["references"]) | values["olympia_stack_service_images"]
-    reference = images[services["roles"]["cache"]]
-    return "registry" if registry.ask(run, reference).kind in registry.SPOKEN else "packages"
-
-
-def probe_database(values: dict[str, Any], origin: str, derived: dict[str, str]) -> dict[str, str]:
-    """Return the database server that images made from packages are to have, why, and the one that the instance has kept.
-
-    Args:
-        values: The resolved settings.
-        origin: The image origin, or the empty string if it cannot be told yet.
-        derived: The derived section of its `.env`.
-    """
-    wanted, mirror = values["olympia_images_database"], values["olympia_images_mirror"]
-    kept_origin = derived.get("IMAGE_ORIGIN", "")
-    # One from before there was a choice has MariaDB.
-    kept = derived.get("DATABASE") or {"packages": database.MARIADB, "registry": database.MYSQL}.get(kept_origin, "")
-    if kept_origin == "packages" and wanted in (database.AUTO, database.product(kept)):
-        chosen, why = kept, KEEPS
-    elif "registry" in (origin, values["olympia_stack_image_origin"]):
-        chosen, why = "", ""
-    else:
-        chosen, why = database.choose(run, wanted, debian_mirror(mirror))
-    return {"chosen": chosen, "why": why, "kept": kept, "source": mysql_source(run, chosen, mirror)}
-
-
 def port_block(instance: str, project: Path, derived: dict[str, str]) -> int:
     """Return the block of ports that an instance keeps, or the free one that it will keep.
 
@@ -376,7 +331,7 @@ def main() -> None:
     facts = look(resolution.values, services, project, source, module.params["files"], module.params["build"])
     # An instance keeps its origin: one database server's files are not the other's.
     kept_origin = sections["derived"].get("IMAGE_ORIGIN")
-    origin = kept_origin or probe_origin(resolution.values, services, facts["engine"])
+    origin = kept_origin or origins.image_origin(resolution.values, services, facts["engine"])
     module.exit_json(
         settings=asdict(resolution),
         secrets=sections["secrets"],
@@ -396,8 +351,8 @@ def main() -> None:
             "strangers": ownership.strangers(facts["containers"], project),
             "port_block": block,
             "image_origin": origin,
-            "image_origin_why": KEEPS if kept_origin else REASONS[origin],
-            "database": probe_database(resolution.values, origin, sections["derived"]),
+            "image_origin_why": origins.KEEPS if kept_origin else origins.REASONS[origin],
+            "database": origins.database_server(resolution.values, origin, sections["derived"]),
             "source_dir": str(source),
             "git": shutil.which("git") is not None,
             "embedded": trees.rendered_files(project, module.params["embedded_files"]),

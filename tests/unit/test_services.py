@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.addons.olympia.plugins.module_utils.stack import services
-from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose import compose_yaml
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose_services import compose_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = """

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ansible_collections.addons.olympia.plugins.module_utils.core.checksums import record_of, write_list
-from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose import checksum
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose_services import checksum
 
 # Below the project directory.
 COPY = Path("source")

@@ -16,8 +16,8 @@ from ansible_collections.addons.olympia.plugins.module_utils.shared.people impor
 from ansible_collections.addons.olympia.plugins.module_utils.stack import services as catalogue
 from ansible_collections.addons.olympia.plugins.module_utils.stack.derived import PRIVATE_FILE
 from ansible_collections.addons.olympia.plugins.module_utils.stack.instance_names import PORT_BLOCK
-from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import compose
-from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose import checksum
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering import compose_services
+from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.compose_services import checksum
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.templates import MANAGED
 from ansible_collections.addons.olympia.plugins.plugin_utils.rendering.templates import environment as templates_of
 
@@ -72,9 +72,9 @@ def render(
     """
     environment = templates_of(templates)
     environment.filters["dotenv"] = dotenv.quote
-    environment.filters["compose_literal"] = compose.compose_literal
-    environment.filters["compose_value"] = compose.compose_value
-    environment.filters["compose_yaml"] = compose.compose_yaml
+    environment.filters["compose_literal"] = compose_services.compose_literal
+    environment.filters["compose_value"] = compose_services.compose_value
+    environment.filters["compose_yaml"] = compose_services.compose_yaml
     environment.filters["shell_word"] = shlex.quote
     variables = {
         "settings": settings,
@@ -90,10 +90,10 @@ def render(
         "managed": MANAGED,
         # For the names of a build's cache mounts: what one source's build leaves there is for no other source's.
         "source": source_key(settings["source_repo"], settings["source_version"]),
-        "application": [service.name for service in compose.present(settings) if service.application],
-        "application_wants": compose.application_wants(settings),
+        "application": [service.name for service in compose_services.present(settings) if service.application],
+        "application_wants": compose_services.application_wants(settings),
         "environment": {name: f"${{{PREFIX}{name}?}}" for name in settings["environment"]},
-        "given_to_application": compose.given_to_application(settings),
+        "given_to_application": compose_services.given_to_application(settings),
     }
 
     def text_of(config: catalogue.Config) -> str:
@@ -104,8 +104,8 @@ def render(
     return {
         name: environment.get_template(file.template).render(
             variables,
-            entries=compose.entries(settings, name, text_of),
-            additions=compose.additions(settings, name),
+            entries=compose_services.entries(settings, name, text_of),
+            additions=compose_services.additions(settings, name),
             text_of=text_of,
         )
         for name, file in RENDERED.items()
