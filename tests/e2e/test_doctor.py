@@ -141,7 +141,16 @@ def test_an_engine_that_does_not_answer(stack: Stack) -> None:
     assert verdicts["daemon"]["state"] == "failed"
     assert "no.sock" in verdicts["daemon"]["evidence"]
     unknown = {name for name, verdict in verdicts.items() if verdict["state"] == "unknown"}
-    assert unknown == {"engine-tcp", "http-port", "leftovers", "mysql-volume", "networks", "owner", "site-answer"}
+    assert unknown == {
+        "engine-tcp",
+        "http-port",
+        "leftovers",
+        "mysql-volume",
+        "networks",
+        "owner",
+        "services",
+        "site-answer",
+    }
 
 
 @pytest.mark.full
