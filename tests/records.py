@@ -88,7 +88,7 @@ def begun(host: str = "localhost", story: Story | None = None) -> Story:
         .task(
             "render",
             "Render the project directory",
-            "render",
+            "project_render",
             host=host,
             changed=True,
             settings=settings,
@@ -167,7 +167,7 @@ def on_two_hosts() -> dict[str, Any]:
 def hostile() -> dict[str, Any]:
     """Return the record of a run in which everything that has a name tries to be more than text."""
     evil = "<script>alert('x')</script>\"'&<img src=http://example.org/x>"
-    story = Story().task("render", evil, "render", host=evil, settings={evil: {"value": evil, "source": evil}})
+    story = Story().task("render", evil, "project_render", host=evil, settings={evil: {"value": evil, "source": evil}})
     story.report.hosts[evil] |= {"versions": {evil: evil}, "files": [evil]}
     step = {"name": f"[{evil} 1/2] {evil}", "cached": False, "seconds": 1.0, "started": START.timestamp()}
     story.task("build", evil, "bake", host=evil, changed=True, steps=[step])

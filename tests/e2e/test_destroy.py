@@ -23,7 +23,7 @@ def test_destroy_without_a_terminal_wants_a_yes(stack: Stack) -> None:
     run = stack.olympia("destroy")
     assert run.code == 2, run.output
     assert f"{stack.instance}_data_mysqld" in run.output
-    assert "--yes answers beforehand" in run.output
+    assert "--yes confirms in advance" in run.output
     assert stack.healthy() == SERVICES
 
 

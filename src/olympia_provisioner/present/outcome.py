@@ -261,7 +261,7 @@ class Report:
             }
             failed = [one["service"] for one in result.get("failures", [])]
             self.waits.append(place | {"history": result["history"], "times": times, "failed": failed})
-        elif action == "render":
+        elif action == "project_render":
             found = {key: result[key] for key in ("settings", "versions", "files") if key in result}
             self.hosts[task.host] = self.hosts.get(task.host, {}) | found
 
