@@ -110,7 +110,9 @@ class Fleet:
             )  # fmt: skip
         for machine in self.machines:
             self._prepare(machine, images)
-            self.inside(machine, "chgrp", str(BUILDER_UID), BUILD_CACHE)
+            # Readers lock this file, and the tenants' builder cannot create it. Without it BuildKit warns and uses no cache.
+            lock = f"for cache in {BUILD_CACHE}/*/oci-layout; do touch ${{cache%/*}}/index.json.lock; done"
+            self.inside(machine, "sh", "-c", f"chgrp {BUILDER_UID} {BUILD_CACHE} && {lock}")
         self.write()
 
     def restart(self, machine: str) -> None:

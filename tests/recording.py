@@ -110,7 +110,9 @@ STORIES = {
         "  register: result\n- ansible.builtin.debug: {var: result.stdout}"
     ),
     # The result of the second task is secret.
-    "rendered": Story("- name: Render it\n  project_render:\n- ansible.builtin.command: echo open-sesame\n  no_log: true\n"),
+    "rendered": Story(
+        "- name: Render it\n  project_render:\n- ansible.builtin.command: echo open-sesame\n  no_log: true\n"
+    ),
     "answer": Story(f"- ansible.builtin.debug: {{msg: {json.dumps(ANSWER)}}}"),
     "two_answers": Story(f"- ansible.builtin.debug: {{msg: {json.dumps(ANSWER)}}}", inventory=TWO),
 }

@@ -43,7 +43,7 @@ def test_a_tree_with_the_line_ends_of_windows(stack: Commanded, tree: Path) -> N
     packages = tree / "docker/debian_packages.txt"
     packages.write_bytes(packages.read_bytes().replace(b"\n", b"\r\n"))
     run = stack.olympia("up", f"SOURCE_DIR={tree}", "IMAGE_ORIGIN=packages")
-    refused(run, "docker/debian_packages.txt", "carriage return", "core.autocrlf=input")
+    refused(run, "docker/debian_packages.txt", "Windows line endings", "core.autocrlf=input")
 
 
 @pytest.fixture

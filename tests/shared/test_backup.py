@@ -131,7 +131,8 @@ def test_the_list_of_tenants_says_where_somebody_is_moved(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize(
-    "at", ["PLAY [Pack the files]", "PLAY [Unpack the files]", "PLAY [Bring the instance up]", "Report what was restored"]
+    "at",
+    ["PLAY [Pack the files]", "PLAY [Unpack the files]", "PLAY [Bring the instance up]", "Report what was restored"],
 )
 def test_a_move_that_is_interrupted_loses_nothing(fleet: Fleet, at: str) -> None:
     if fleet.tenants[0]["hosts"] != [SECOND]:
