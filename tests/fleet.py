@@ -111,8 +111,10 @@ class Fleet:
         for machine in self.machines:
             self._prepare(machine, images)
             # Readers lock this file, and the tenants' builder cannot create it. Without it BuildKit warns and uses no cache.
-            lock = f"for cache in {BUILD_CACHE}/*/oci-layout; do touch ${{cache%/*}}/index.json.lock; done"
-            self.inside(machine, "sh", "-c", f"chgrp {BUILDER_UID} {BUILD_CACHE} && {lock}")
+            self.inside(machine, "chgrp", str(BUILDER_UID), BUILD_CACHE)
+            self.inside(
+                machine, "find", BUILD_CACHE, "-name", "oci-layout", "-execdir", "touch", "index.json.lock", ";"
+            )
         self.write()
 
     def restart(self, machine: str) -> None:
