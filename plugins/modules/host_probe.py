@@ -224,13 +224,9 @@ def look(
     site = {"address": values["olympia_stack_bind_address"], "port": values["olympia_stack_http_port"]}
     # Whose network is in use needs no other one.
     connected = any(entry["state"] == "running" and entry["networks"] for entry in facts["containers"])
-    pools = facts["engine"]["docker"]["address_pools"]
+    docker = facts["engine"]["docker"]
     # Rootless Docker has its data where the project directory is, in the home directory.
-    disks = (
-        (project,)
-        if facts["engine"]["docker"]["rootless"]
-        else (project, Path(facts["engine"]["docker"]["root_dir"] or system.ENGINE_DATA))
-    )
+    disks = (project,) if docker["rootless"] else (project, Path(docker["root_dir"] or system.ENGINE_DATA))
     return facts | {
         "volume_created": volumes.get(volume, none)[0],
         "owner": ownership.recorded(volumes.get(ownership.volume(instance), none)[1]),
@@ -239,7 +235,7 @@ def look(
         "disk_free_mb": {str(path): system.free_disk_mb(path) for path in disks},
         "initialized": remembered.read_initialization(project / remembered.INITIALIZED),
         "site_error": connectivity.site_error(site) if runs else "",
-        "networks": None if connected else networks.look(run, pools),
+        "networks": None if connected else networks.look(run, docker["address_pools"], docker["rootless"]),
         "restore": system.exists(project / remembered.RESTORE),
         "snapshots_dir": str(system.snapshots_directory(values["olympia_stack_snapshots_dir"])),
         "deps_image": system.read_text(project / remembered.DEPS_IMAGE),

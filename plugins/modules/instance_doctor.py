@@ -220,7 +220,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
         facts: What the probe found.
         names: The checks; what takes the network is looked at only for those that need it.
     """
-    project = Path(settings["project_dir"])
+    project, docker = Path(settings["project_dir"]), facts["engine"]["docker"]
     origin = settings["image_origin"]
     urls = mirror_urls(origin, facts["image_sources"], pip_config(), npm_config())
     asked = settings["images"][settings["roles"]["cache"]] if "registry" in names and origin == "registry" else ""
@@ -233,7 +233,7 @@ def look(settings: dict[str, Any], facts: dict[str, Any], names: set[str]) -> di
         "firewall_rules": connectivity.firewall_rules(run),
         "foreign_deps": [str(path) for path in foreign_deps(project / "deps", deps_uid(settings))],
         "mirrors": ask_mirrors(urls) if names & {"mirrors", "clock"} else [],
-        "networks": networks.look(run, facts["engine"]["docker"]["address_pools"]) if "networks" in names else None,
+        "networks": networks.look(run, docker["address_pools"], docker["rootless"]) if "networks" in names else None,
         "one_off": engine_objects.one_off_containers(run, settings["instance"]),
         "overrides": [name for name in OVERRIDES if system.exists(project / name)],
         "refusal": refusal(settings) if "mysql-volume" in names and facts["volume_created"] else ("", ""),

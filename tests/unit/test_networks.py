@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,18 @@ def test_a_bridge_is_missed_only_where_others_of_its_engine_are_seen(tmp_path: P
     assert networks.without_bridge(found, tmp_path) == ["own"]
     (tmp_path / f"br-{'a' * 12}").mkdir()
     assert networks.without_bridge(found, tmp_path) == []
+
+
+def test_a_bridge_of_another_engine_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "DEVICES", tmp_path)
+    (tmp_path / "br-000000000000").mkdir()
+    found = [
+        {"Name": name, "Id": digit * 64, "Driver": "bridge", "Options": {}, "Containers": {}, "IPAM": {"Config": []}}
+        for name, digit in (("bridge", "0"), ("own", "1"))
+    ]
+
+    def run(arguments: list[str]) -> tuple[int, str, str]:
+        return 0, json.dumps(found) if "inspect" in arguments else "", ""
+
+    seen = networks.look(run, [], rootless=True)
+    assert seen and seen["without_bridge"] == []

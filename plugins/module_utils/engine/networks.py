@@ -22,7 +22,7 @@ BUILT_IN = ("bridge", "host", "none")
 DEVICES, ROUTES = Path("/sys/class/net"), Path("/proc/net/route")
 
 
-def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+def look(run: Run, pools: Iterable[Mapping[str, Any]], rootless: bool = False) -> dict[str, Any] | None:
     """Return the names of the engine's networks, which are idle or have lost their bridge, and how many more there is room for.
 
     None if the engine does not tell.
@@ -30,6 +30,7 @@ def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     Args:
         run: Runs a command.
         pools: The engine's address pools, as `docker info` has them; none for those that it has by default.
+        rootless: Whether the engine is known to be rootless.
     """
     code, identifiers, _errors = run(["docker", "network", "ls", "--quiet", "--no-trunc"])
     if code:
@@ -37,8 +38,9 @@ def look(run: Run, pools: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     # One that goes away between the two commands fails the second one; those that stay are printed all the same.
     _code, output, _errors = run(["docker", "network", "inspect", *identifiers.split()])
     found = json.loads(output or "[]")
-    missing = without_bridge(found)
-    # Rootless Docker, or an engine in a virtual machine, has routes of its own.
+    # Rootless Docker, or an engine in a virtual machine, has bridges and routes of its own. A bridge of the same name may
+    # be that of another engine.
+    missing = None if rootless else without_bridge(found)
     routes = [] if missing is None else on_link_routes(read_text(ROUTES))
     subnets = [config["Subnet"] for entry in found for config in entry["IPAM"]["Config"] or [] if "Subnet" in config]
     return {
