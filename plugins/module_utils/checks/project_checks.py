@@ -130,7 +130,7 @@ def override_file(findings: Findings) -> Verdict:
             f"COMPOSE_FILE does not name {', '.join(ignored)} in {findings.settings['project_dir']}: it is ignored",
             f"Enable it with 'make up COMPOSE_FILE={value}', or move it away.",
         )
-    return Verdict(OK, f"in use: {', '.join(found)}" if found else "there is none")
+    return Verdict(OK, f"in use: {', '.join(found)}" if found else "no override file")
 
 
 @needs_engine

@@ -190,7 +190,7 @@ def place(tenants: Iterable[Tenant], memory_mb: Mapping[str, int]) -> dict[str, 
         if unknown:
             raise Problem(
                 f"{tenant.name} is to live on {', '.join(unknown)}, which the inventory does not have. "
-                f"Name one of these machines in `hosts` of {tenant.name}: {', '.join(left) or 'there is none'}."
+                f"Name one of these machines in `hosts` of {tenant.name}: {', '.join(left)}."
             )
         best = max(tenant.hosts or left, key=lambda name: left[name])
         if left[best] < tenant.memory_mb:
